@@ -1,0 +1,98 @@
+/** IR no. 1: typed, first-order, functional programs over arrays, as in JAX. */
+import type { DType } from "../base/dtypes.ts";
+import { shortName } from "../base/dtypes.ts";
+import type { HostTensor } from "../base/tensor-data.ts";
+import type { Shape } from "../base/shapes.ts";
+
+/** Shape and dtype of an array; a weak type is that of a Python-like scalar, which never widens its partner. */
+export interface ShapedArray {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly weakType: boolean;
+}
+
+export const shapedArray = (shape: Shape, dtype: DType, weakType = false): ShapedArray => ({
+  shape,
+  dtype,
+  weakType,
+});
+
+/** `float32[2,3]`, the form used in error messages. */
+export const formatAval = (aval: ShapedArray): string => `${aval.dtype}[${aval.shape.join(",")}]`;
+/** `f32[2,3]`, the form used in printed jaxprs. */
+export const formatAvalShort = (aval: ShapedArray): string =>
+  `${shortName(aval.dtype)}[${aval.shape.join(",")}]`;
+
+export const sameAval = (a: ShapedArray, b: ShapedArray): boolean =>
+  a.dtype === b.dtype &&
+  a.weakType === b.weakType &&
+  a.shape.length === b.shape.length &&
+  a.shape.every((d, i) => d === b.shape[i]);
+
+export interface Var {
+  readonly kind: "var";
+  readonly id: number;
+  readonly aval: ShapedArray;
+}
+
+/** A scalar constant written in the program text. Bools are 0 or 1. */
+export interface Literal {
+  readonly kind: "literal";
+  readonly value: number;
+  readonly aval: ShapedArray;
+}
+
+export type Atom = Var | Literal;
+
+let nextVarId = 0;
+export const newVar = (aval: ShapedArray): Var => ({ kind: "var", id: nextVarId++, aval });
+export const newLiteral = (value: number, aval: ShapedArray): Literal => ({
+  kind: "literal",
+  value,
+  aval,
+});
+
+/** Values of static parameters: plain data, nested jaxprs, and opaque functions (compared by identity). */
+export type ParamValue = unknown;
+export type Params = Readonly<Record<string, ParamValue>>;
+
+/** Where an equation came from: the user's call site (captured raw, formatted on demand) and `namedScope`s. */
+export interface SourceInfo {
+  readonly site?: { readonly stack?: string };
+  readonly scope: string;
+}
+
+export interface JaxprEqn {
+  readonly primitive: Primitive;
+  readonly inputs: readonly Atom[];
+  readonly outputs: readonly Var[];
+  readonly params: Params;
+  readonly source: SourceInfo;
+}
+
+export interface Jaxpr {
+  readonly constvars: readonly Var[];
+  readonly invars: readonly Var[];
+  readonly eqns: readonly JaxprEqn[];
+  readonly outvars: readonly Atom[];
+}
+
+/** A jaxpr with the arrays that it closed over. A constant is a host tensor or an array on a device (opaque here). */
+export interface ClosedJaxpr {
+  readonly jaxpr: Jaxpr;
+  readonly consts: readonly unknown[];
+}
+
+/** What IR no. 1 itself needs to know of an op; `primitives/primitive.ts` adds the rules of the later stages. */
+export interface Primitive<P extends Params = Params> {
+  /** JAX's spelling, as printed: `dot_general`. */
+  readonly name: string;
+  /** Types of the results; the only place where an op's shape and dtype errors are raised. @throws ShapeError, DTypeError */
+  readonly abstractEval: (inputs: readonly ShapedArray[], params: P) => readonly ShapedArray[];
+  /** The op on the CPU, naively. Results need not be rounded: the interpreter rounds them to the aval's dtype. */
+  readonly reference: (inputs: readonly HostTensor[], params: P) => readonly HostTensor[];
+  /** Parameters as JAX prints them: JAX's names, in any order; absent when JAX leaves the default out. */
+  readonly printParams: (params: P) => Readonly<Record<string, string | ClosedJaxpr>>;
+  /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */
+  readonly subJaxprs: (params: P) => readonly ClosedJaxpr[];
+}

@@ -1,0 +1,220 @@
+/** All that is known of an op, in one object. Passes read these fields; none asks for an op by name. */
+import type { DType } from "../base/dtypes.ts";
+import { invariant } from "../base/errors.ts";
+import type { Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
+import type { KernelBuilder } from "../kernel/builder.ts";
+import type { Index } from "../kernel/index-space.ts";
+import type { Value } from "../kernel/ir.ts";
+
+// ---- lowering: how an op becomes part of a kernel ---------------------------
+
+/** Reads operand `i` at an index of its own shape, as a value of its compute type. */
+export type Read = (operand: number, index: Index) => Value;
+
+/** Types that a lowering may need besides its parameters. */
+export interface LoweringContext<P> {
+  readonly params: P;
+  readonly inputs: readonly ShapedArray[];
+  readonly outputs: readonly ShapedArray[];
+}
+
+/** Any op whose element at an index is a formula over elements of its operands: elementwise, movement, gathers. */
+export interface MapLowering<P> {
+  readonly kind: "map";
+  /** The value at `index` of output `output`. Must be pure; reads only in-bounds indices. */
+  readonly element: (
+    k: KernelBuilder,
+    index: Index,
+    read: Read,
+    context: LoweringContext<P>,
+    output: number,
+  ) => Value;
+  /** Only moves or relabels data: duplicating it into consumers is free. */
+  readonly movement: boolean;
+}
+
+/** Folds some axes away with an associative combine over a tuple of scalars. */
+export interface ReduceLowering<P> {
+  readonly kind: "reduce";
+  readonly axes: (context: LoweringContext<P>) => readonly number[];
+  /** Accumulators before any element. */
+  readonly initial: (k: KernelBuilder, context: LoweringContext<P>) => readonly Value[];
+  /** One element as accumulators; `position` is its row-major position within the reduced axes, an i32. */
+  readonly lift: (
+    k: KernelBuilder,
+    element: Value,
+    position: Value,
+    context: LoweringContext<P>,
+  ) => readonly Value[];
+  readonly combine: (
+    k: KernelBuilder,
+    left: readonly Value[],
+    right: readonly Value[],
+    context: LoweringContext<P>,
+  ) => readonly Value[];
+  readonly finish: (k: KernelBuilder, accumulators: readonly Value[], context: LoweringContext<P>) => Value;
+}
+
+/** An inclusive prefix fold along one axis. */
+export interface ScanLowering<P> {
+  readonly kind: "scan";
+  readonly axis: (context: LoweringContext<P>) => number;
+  readonly reverse: (context: LoweringContext<P>) => boolean;
+  readonly initial: (k: KernelBuilder, context: LoweringContext<P>) => Value;
+  readonly combine: (k: KernelBuilder, left: Value, right: Value, context: LoweringContext<P>) => Value;
+}
+
+/** A sum of products over contracted axes. Output axes: batch, then free lhs, then free rhs. */
+export interface ContractionLowering<P> {
+  readonly kind: "contraction";
+  readonly axes: (context: LoweringContext<P>) => {
+    readonly lhsContracting: readonly number[];
+    readonly rhsContracting: readonly number[];
+    readonly lhsBatch: readonly number[];
+    readonly rhsBatch: readonly number[];
+  };
+}
+
+/** Writes part of operand 0 and leaves the rest: done in place when the operand's buffer may be taken over, else on a copy. */
+export interface UpdateLowering<P> {
+  readonly kind: "update";
+  /** The op as a formula over the whole result: what operand 0's element at `index` becomes. For updates that touch most of it, packed words, or deterministic duplicates. */
+  readonly element: (
+    k: KernelBuilder,
+    index: Index,
+    read: Read,
+    context: LoweringContext<P>,
+  ) => Value;
+  /** A box of the result outside which nothing changes: start (device values, already clamped so the box fits) and static sizes. Absent when the touched places are scattered. */
+  readonly window?: (
+    k: KernelBuilder,
+    read: Read,
+    context: LoweringContext<P>,
+  ) => { readonly start: readonly Value[]; readonly sizes: readonly number[] };
+}
+
+/** Equation that calls a jaxpr; gone after inlining. */
+export interface CallLowering {
+  readonly kind: "call";
+}
+
+export type Lowering<P> =
+  | MapLowering<P>
+  | ReduceLowering<P>
+  | ScanLowering<P>
+  | ContractionLowering<P>
+  | UpdateLowering<P>
+  | CallLowering;
+
+// ---- sharding ---------------------------------------------------------------
+
+/**
+ * An op's dimensions named as factors, as in Shardy: `i k, k j -> i j`.
+ * A dimension may be a product of factors (major first), as a reshape `32 -> (2, 16)` needs.
+ * @see https://openxla.org/shardy/sharding_representation
+ */
+export interface ShardingRule {
+  /** Per operand, per dimension, the factors it is the product of. */
+  readonly operands: readonly (readonly (readonly string[])[])[];
+  readonly results: readonly (readonly (readonly string[])[])[];
+  readonly factors: Readonly<Record<string, Factor>>;
+}
+export interface Factor {
+  readonly size: number;
+  /**
+   * parallel: slices of the operands give the slice of the result.
+   * reduction: partial results over the factor combine (`combine` says how) into the result.
+   * replicated: every device needs the whole dimension.
+   */
+  readonly kind: "parallel" | "reduction" | "replicated";
+  readonly combine?: "add" | "mul" | "max" | "min" | "and" | "or";
+}
+
+// ---- differentiation, batching (used by transforms/) --------------------------
+
+/** Builds equations out of values of some trace: rules get it instead of importing other primitives. */
+export interface OpBuilder<T> {
+  readonly bind: (name: string, operands: readonly T[], params?: Params) => readonly T[];
+  readonly aval: (value: T) => ShapedArray;
+  /** A scalar constant of the dtype. */
+  readonly literal: (value: number, dtype: DType) => T;
+}
+
+export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> {
+  readonly lowering: Lowering<P>;
+  /** Must be cheap: called by partitioning and by tests on every equation. */
+  readonly sharding: (context: LoweringContext<P>) => ShardingRule;
+  /** Work per evaluation of the whole op. */
+  readonly cost: (context: LoweringContext<P>) => Cost;
+  /** Results are exact copies or selections of operands, so a packed result needs no rounding. */
+  readonly exact: boolean;
+  /** Side-effect-free and depending on operands only: may be deduplicated, folded, dropped. True unless said otherwise. */
+  readonly pure: boolean;
+  /** Tangents out of primals and tangents (null: a symbolic zero). Absent: no derivative. */
+  readonly jvp?: <T>(
+    ops: OpBuilder<T>,
+    primals: readonly T[],
+    tangents: readonly (T | null)[],
+    context: LoweringContext<P> & { readonly results: readonly T[] },
+  ) => readonly (T | null)[];
+  /** Cotangents of linear operands. `linear[i]` says which operands are linear; others are values. */
+  readonly transpose?: <T>(
+    ops: OpBuilder<T>,
+    cotangents: readonly (T | null)[],
+    operands: readonly (T | null)[],
+    context: LoweringContext<P>,
+  ) => readonly (T | null)[];
+  /** The op over operands with an extra axis `dims[i]` (null: none); results say where theirs is. */
+  readonly batch?: <T>(
+    ops: OpBuilder<T>,
+    operands: readonly T[],
+    dims: readonly (number | null)[],
+    size: number,
+    context: LoweringContext<P>,
+  ) => { readonly results: readonly T[]; readonly dims: readonly (number | null)[] };
+}
+
+export interface Cost {
+  readonly flops: number;
+  readonly transcendentals: number;
+}
+export const noCost: Cost = { flops: 0, transcendentals: 0 };
+
+// ---- registry ------------------------------------------------------------------
+
+const registry = new Map<string, PrimitiveRules>();
+
+type Optional = "printParams" | "subJaxprs" | "cost" | "exact" | "pure";
+export type PrimitiveDefinition<P extends Params> = Omit<PrimitiveRules<P>, Optional | "name"> &
+  Partial<Pick<PrimitiveRules<P>, Optional>>;
+
+/** Registers an op. A missing required rule is a type error. */
+export function definePrimitive<P extends Params = Params>(
+  name: string,
+  definition: PrimitiveDefinition<P>,
+): PrimitiveRules<P> {
+  invariant(!registry.has(name), `primitive ${name} is defined twice`);
+  const primitive: PrimitiveRules<P> = {
+    printParams: () => ({}),
+    subJaxprs: () => [],
+    cost: () => noCost,
+    exact: false,
+    pure: true,
+    ...definition,
+    name,
+  };
+  registry.set(name, primitive as unknown as PrimitiveRules);
+  return primitive;
+}
+
+/** Every primitive there is, for completeness tests. */
+export const allPrimitives = (): readonly PrimitiveRules[] => [...registry.values()];
+
+export function primitiveNamed(name: string): PrimitiveRules {
+  const found = registry.get(name);
+  invariant(found, `no primitive named ${name}`);
+  return found;
+}
+
+/** The full rules of an equation's primitive; every primitive is made by `definePrimitive`. */
+export const rulesOf = (primitive: Primitive): PrimitiveRules => primitive as unknown as PrimitiveRules;
