@@ -1,0 +1,30 @@
+/** From what users pass to arrays. */
+import type { DType } from "../base/dtypes.ts";
+import { DTypeError } from "../base/errors.ts";
+import { shapedArray } from "../jaxpr/ir.ts";
+import { Array, type ArrayLike } from "./array.ts";
+import { getBackend } from "./trace.ts";
+
+const weakInt = shapedArray([], "int32", true);
+const weakFloat = shapedArray([], "float32", true);
+const strongBool = shapedArray([], "bool", false);
+
+/** A JavaScript number has no int or float of its own: an integral one is a Python int, any other a Python float. */
+export function scalarAval(x: number | boolean): typeof weakInt {
+  if (typeof x === "boolean") return strongBool;
+  return Number.isInteger(x) && !Object.is(x, -0) ? weakInt : weakFloat;
+}
+
+/** Numbers and booleans as weakly typed scalars (a bool is strong). @throws DTypeError for anything else that is no array */
+export function asArray(op: string, x: ArrayLike): Array {
+  if (x instanceof Array) return x;
+  if (typeof x === "boolean") return getBackend().scalar(+x, strongBool);
+  if (typeof x === "number") return getBackend().scalar(x, scalarAval(x));
+  throw new DTypeError(
+    `${op}: operands must be arrays, numbers or booleans; got ${x === null ? "null" : typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x}`,
+  );
+}
+
+/** A strongly typed scalar of the dtype, known on the host. */
+export const scalarOf = (value: number, dtype: DType, weakType = false): Array =>
+  getBackend().scalar(value, shapedArray([], dtype, weakType));
