@@ -1,0 +1,263 @@
+/**
+ * Pytrees: nested containers of leaves. Arrays are lists, plain objects are dicts (keys in code-point order), Maps keep
+ * their own order, null and undefined hold no leaves, registered classes say what their children are; all else is a leaf.
+ * @see https://docs.jax.dev/en/latest/pytrees.html
+ */
+import {
+  customDef,
+  dictDef,
+  formatTreedef,
+  isPlainObject,
+  leafDef,
+  listDef,
+  mapDef,
+  noneDef,
+  type PytreeNode,
+  sameNode,
+  type TreeClass,
+  type TreeDef,
+} from "./treedef.ts";
+
+export { formatTreedef, type PytreeNode, sameStatic, sameTreedef, type TreeDef } from "./treedef.ts";
+
+const registered = new WeakMap<TreeClass, PytreeNode<unknown, unknown>>();
+
+/** Makes objects of a class, and of its subclasses, nodes of pytrees. @throws TypeError if it is registered already */
+export function registerPytreeNode<T, Aux>(
+  type: abstract new (...args: never) => T,
+  node: PytreeNode<T, Aux>,
+): void {
+  if (registered.has(type)) throw new TypeError(`registerPytreeNode: a class is registered once; got ${type.name} again`);
+  registered.set(type, node as PytreeNode<unknown, unknown>);
+}
+
+function registeredNode(value: object): PytreeNode<unknown, unknown> | undefined {
+  for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
+    const node = typeof at.constructor === "function" ? registered.get(at.constructor) : undefined;
+    if (node) return node;
+  }
+  return undefined;
+}
+
+// ---- one level ------------------------------------------------------------
+
+export type KeyEntry =
+  | { readonly kind: "index"; readonly index: number }
+  | { readonly kind: "key"; readonly key: unknown }
+  | { readonly kind: "attribute"; readonly name: string };
+export type KeyPath = readonly KeyEntry[];
+
+/** A node taken apart: its children, the step to each, and how to make its treedef of theirs. */
+interface Opened {
+  readonly children: readonly unknown[];
+  readonly step: (i: number) => KeyEntry;
+  readonly define: (children: readonly TreeDef[]) => TreeDef;
+}
+
+const byIndex = (index: number): KeyEntry => ({ kind: "index", index });
+
+/** Undefined for a leaf. */
+function open(tree: unknown): Opened | undefined {
+  if (tree === null || tree === undefined) return { children: [], step: byIndex, define: () => noneDef(tree) };
+  if (typeof tree !== "object") return undefined;
+  if (Array.isArray(tree)) return { children: tree, step: byIndex, define: listDef };
+  if (isPlainObject(tree)) {
+    const keys = Object.keys(tree).sort(byCodePoint);
+    return {
+      children: keys.map((key) => tree[key]),
+      step: (i) => ({ kind: "key", key: keys[i] }),
+      define: (children) => dictDef(keys, children),
+    };
+  }
+  if (tree instanceof Map) {
+    const keys = [...tree.keys()];
+    return {
+      children: [...tree.values()],
+      step: (i) => ({ kind: "key", key: keys[i] }),
+      define: (children) => mapDef(keys, children),
+    };
+  }
+  const node = registeredNode(tree);
+  if (!node) return undefined;
+  const [children, aux] = node.flatten(tree);
+  const names = node.names?.(tree);
+  const type = tree.constructor as TreeClass;
+  return {
+    children,
+    step: (i) => (names ? { kind: "attribute", name: names[i] } : byIndex(i)),
+    define: (defs) => customDef(type, node, aux, defs),
+  };
+}
+
+// The default sort compares UTF-16 units, which puts astral characters before U+E000.
+function byCodePoint(a: string, b: string): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    if (a[i] !== b[i]) return (a.codePointAt(i) as number) - (b.codePointAt(i) as number);
+  }
+  return a.length - b.length;
+}
+
+// ---- whole trees ------------------------------------------------------------
+
+export interface FlattenOptions {
+  /** Stops at nodes for which it holds, null included, and takes them as leaves. */
+  readonly isLeaf?: (tree: unknown) => boolean;
+}
+
+/** Leaves from left to right, and what is left of the tree without them. */
+export function flatten<Leaf = unknown>(
+  tree: unknown,
+  { isLeaf }: FlattenOptions = {},
+): { leaves: Leaf[]; treedef: TreeDef } {
+  const leaves: unknown[] = [];
+  const walk = (at: unknown): TreeDef => {
+    const node = isLeaf?.(at) ? undefined : open(at);
+    if (node) return node.define(node.children.map(walk));
+    leaves.push(at);
+    return leafDef;
+  };
+  const treedef = walk(tree);
+  return { leaves: leaves as Leaf[], treedef };
+}
+
+/** Leaves with the path to each. */
+export function flattenWithPath<Leaf = unknown>(
+  tree: unknown,
+  { isLeaf }: FlattenOptions = {},
+): { leaves: { readonly path: KeyPath; readonly leaf: Leaf }[]; treedef: TreeDef } {
+  const leaves: { path: KeyPath; leaf: Leaf }[] = [];
+  const walk = (at: unknown, path: KeyPath): TreeDef => {
+    const node = isLeaf?.(at) ? undefined : open(at);
+    if (node) return node.define(node.children.map((child, i) => walk(child, [...path, node.step(i)])));
+    leaves.push({ path, leaf: at as Leaf });
+    return leafDef;
+  };
+  const treedef = walk(tree, []);
+  return { leaves, treedef };
+}
+
+/** The tree of that structure with those leaves. @throws TypeError if their number differs */
+export function unflatten<Tree = unknown>(treedef: TreeDef, leaves: readonly unknown[]): Tree {
+  if (leaves.length !== treedef.numLeaves)
+    throw new TypeError(
+      `unflatten: ${formatTreedef(treedef)} takes ${count(treedef.numLeaves, "leaf")}; got ${leaves.length}`,
+    );
+  let next = 0;
+  const build = (def: TreeDef): unknown => {
+    if (def.kind === "leaf") return leaves[next++];
+    if (def.kind === "none") return def.value;
+    const children = def.children.map(build);
+    switch (def.kind) {
+      case "list":
+        return children;
+      case "dict":
+        return Object.fromEntries(children.map((child, i) => [def.keys[i], child]));
+      case "map":
+        return new Map(children.map((child, i) => [def.keys[i], child]));
+      case "custom":
+        return def.node.unflatten(def.aux, children, def.type);
+    }
+  };
+  return build(treedef) as Tree;
+}
+
+export const treeLeaves = <Leaf = unknown>(tree: unknown, options?: FlattenOptions): Leaf[] =>
+  flatten<Leaf>(tree, options).leaves;
+
+export const treeStructure = (tree: unknown, options?: FlattenOptions): TreeDef => flatten(tree, options).treedef;
+
+/**
+ * Applies `f` to the leaves of `tree` and to what stands at the same places in the others, which may be subtrees.
+ * @throws TypeError naming the path at which a structure differs
+ */
+export function treeMap<Tree = unknown, Leaf = unknown>(
+  f: (leaf: Leaf, ...others: Leaf[]) => unknown,
+  tree: unknown,
+  ...rest: readonly unknown[]
+): Tree {
+  const { leaves, treedef } = flatten<Leaf>(tree);
+  const others = rest.map((other, i) => flattenUpTo<Leaf>(treedef, other, `treeMap: tree ${i + 2}`));
+  return unflatten(
+    treedef,
+    leaves.map((leaf, i) => f(leaf, ...others.map((list) => list[i]))),
+  );
+}
+
+/**
+ * The subtrees that stand where `prefix` has its leaves.
+ * @param who names the tree in errors, for example `vmap: inAxes`
+ * @throws TypeError naming the path at which the structure differs
+ */
+export function flattenUpTo<Subtree = unknown>(prefix: TreeDef, tree: unknown, who: string): Subtree[] {
+  const found: unknown[] = [];
+  const walk = (def: TreeDef, at: unknown, path: KeyPath): void => {
+    if (def.kind === "leaf") {
+      found.push(at);
+      return;
+    }
+    const node = open(at);
+    const here = node?.define(node.children.map(() => leafDef));
+    if (!node || !here || !sameNode(def, here))
+      throw new TypeError(
+        `${who} has another structure at ${formatKeyPath(path) || "its root"}: must be ${describe(def)}; got ${here ? describe(here) : "a leaf"}`,
+      );
+    def.children.forEach((child, i) => walk(child, node.children[i], [...path, node.step(i)]));
+  };
+  walk(prefix, tree, []);
+  return found as Subtree[];
+}
+
+/** One copy of each leaf of the prefix tree for every leaf below it, as `inAxes` and shardings are given. */
+export function broadcastPrefix<Leaf = unknown>(
+  prefix: unknown,
+  tree: unknown,
+  who: string,
+  options?: FlattenOptions,
+): Leaf[] {
+  const { leaves, treedef } = flatten<Leaf>(prefix, options);
+  const subtrees = flattenUpTo(treedef, tree, who);
+  return leaves.flatMap((leaf, i) => treeLeaves(subtrees[i]).map(() => leaf));
+}
+
+function describe(def: TreeDef): string {
+  switch (def.kind) {
+    case "leaf":
+      return "a leaf";
+    case "none":
+      return "null";
+    case "list":
+      return `an array of length ${def.children.length}`;
+    case "dict":
+      return `an object with keys (${def.keys.join(", ")})`;
+    case "map":
+      return `a Map with keys (${def.keys.map(String).join(", ")})`;
+    case "custom":
+      return `a ${def.type.name} with ${count(def.children.length, "child")} and its static data`;
+  }
+}
+
+const plurals = { leaf: "leaves", child: "children" };
+const count = (n: number, noun: keyof typeof plurals): string => `${n} ${n === 1 ? noun : plurals[noun]}`;
+
+// ---- key paths --------------------------------------------------------------
+
+/** `['layers'][0].kernel`, as JAX's keystr; the root is empty. */
+export function formatKeyPath(path: KeyPath): string {
+  return path
+    .map((entry) => {
+      if (entry.kind === "attribute") return `.${entry.name}`;
+      if (entry.kind === "index") return `[${entry.index}]`;
+      return typeof entry.key === "string" ? `['${entry.key}']` : `[${String(entry.key)}]`;
+    })
+    .join("");
+}
+
+/** `layers.0.kernel` */
+export function formatSimpleKeyPath(path: KeyPath, separator = "."): string {
+  return path
+    .map((entry) => {
+      if (entry.kind === "attribute") return entry.name;
+      return String(entry.kind === "index" ? entry.index : entry.key);
+    })
+    .join(separator);
+}
