@@ -92,7 +92,10 @@ export interface Primitive<P extends Params = Params> {
   /** The op on the CPU, naively. Results need not be rounded: the interpreter rounds them to the aval's dtype. */
   readonly reference: (inputs: readonly HostTensor[], params: P) => readonly HostTensor[];
   /** Parameters as JAX prints them: JAX's names, in any order; absent when JAX leaves the default out. */
-  readonly printParams: (params: P) => Readonly<Record<string, string | ClosedJaxpr>>;
+  readonly printParams: (
+    params: P,
+    inputs: readonly ShapedArray[],
+  ) => Readonly<Record<string, string | ClosedJaxpr>>;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */
   readonly subJaxprs: (params: P) => readonly ClosedJaxpr[];
 }

@@ -1,6 +1,7 @@
 /** All that is known of an op, in one object. Passes read these fields; none asks for an op by name. */
 import type { DType } from "../base/dtypes.ts";
 import { invariant } from "../base/errors.ts";
+import type { Shape } from "../base/shapes.ts";
 import type { Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Index } from "../kernel/index-space.ts";
@@ -79,18 +80,50 @@ export interface ContractionLowering<P> {
 export interface UpdateLowering<P> {
   readonly kind: "update";
   /** The op as a formula over the whole result: what operand 0's element at `index` becomes. For updates that touch most of it, packed words, or deterministic duplicates. */
-  readonly element: (
-    k: KernelBuilder,
-    index: Index,
-    read: Read,
-    context: LoweringContext<P>,
-  ) => Value;
+  readonly element: (k: KernelBuilder, index: Index, read: Read, context: LoweringContext<P>) => Value;
   /** A box of the result outside which nothing changes: start (device values, already clamped so the box fits) and static sizes. Absent when the touched places are scattered. */
   readonly window?: (
     k: KernelBuilder,
     read: Read,
     context: LoweringContext<P>,
-  ) => { readonly start: readonly Value[]; readonly sizes: readonly number[] };
+  ) => {
+    readonly start: readonly Value[];
+    readonly sizes: readonly number[];
+    /** What the element at `local`, an index of the box, becomes; never reads operand 0. */
+    readonly element: (local: Index) => Value;
+  };
+  /** The op from its updates' side, for when result × updates is too much work. Absent when there is a window. */
+  readonly steps?: UpdateSteps<P>;
+}
+
+/**
+ * An update as a loop over what is written: for every item in parallel, for every step of it in order,
+ * `if (valid) store(index, combine(load(index), update))` on the copy of operand 0 that becomes the result.
+ */
+export interface UpdateSteps<P> {
+  readonly plan: (context: LoweringContext<P>) => {
+    /** Two items never touch the same element, at whatever steps. */
+    readonly items: Shape;
+    /** Steps of each item. A later one sees what an earlier one wrote. */
+    readonly count: number;
+    /** No two steps of an item touch the same element (evident, or promised by `uniqueIndices`), so they may run at once. */
+    readonly independent: boolean;
+    /**
+     * Items come in runs of this many: those of a run write, at every step, consecutive elements of the result, the first at a multiple of
+     * `run`, and they share `valid`. So where `run` is a multiple of a packed word's elements, the items of a word are one work item's.
+     */
+    readonly run: number;
+  };
+  /** `index` and what `update` reads are in bounds, also where `valid` is false. */
+  readonly at: (
+    k: KernelBuilder,
+    item: Index,
+    step: Value,
+    read: Read,
+    context: LoweringContext<P>,
+  ) => { readonly valid: Value; readonly index: Index; readonly update: () => Value };
+  /** Absent: the update replaces the old value, which need not be loaded. */
+  readonly combine?: (k: KernelBuilder, old: Value, update: Value) => Value;
 }
 
 /** Equation that calls a jaxpr; gone after inlining. */
