@@ -1,0 +1,109 @@
+/** Runs one kernel on raw WebGPU, for tests. */
+import { create, globals } from "webgpu";
+import type { Kernel } from "../../packages/jaxscale/src/kernel/ir.ts";
+import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
+
+Object.assign(globalThis, globals);
+// Collected while a device lives, it takes the process down.
+const holder = globalThis as unknown as { gpuForTests?: GPU };
+let opened: Promise<GPUDevice> | undefined;
+
+async function open(): Promise<GPUDevice> {
+  holder.gpuForTests ??= create([]);
+  const adapter = await holder.gpuForTests.requestAdapter();
+  if (!adapter) throw new Error("no WebGPU adapter");
+  return adapter.requestDevice({
+    requiredFeatures: (["subgroups", "shader-f16"] as const).filter((f) => adapter.features.has(f)),
+    requiredLimits: { maxImmediateSize: 64 } as Record<string, number>,
+  });
+}
+
+export const testDevice = (): Promise<GPUDevice> => {
+  opened ??= open();
+  return opened;
+};
+
+export type Words = Float32Array | Int32Array | Uint32Array;
+
+/** Destroys the device, so that the process can end. */
+export async function closeTestDevice(): Promise<void> {
+  if (opened) (await opened).destroy();
+}
+
+export interface RunOptions {
+  readonly workgroups?: readonly [number, number, number];
+  /** 32-bit words, in the order of `kernel.immediates`. */
+  readonly immediates?: Words;
+  readonly print?: "immediate" | "uniform";
+}
+
+/** Contents of every binding after the run, in order, typed as given. @throws Error with Dawn's message and the WGSL */
+export async function runKernel(kernel: Kernel, data: readonly Words[], options: RunOptions = {}): Promise<Words[]> {
+  const device = await testDevice();
+  const code = printWgsl(kernel, { immediates: options.print });
+  device.pushErrorScope("validation");
+  const uniform = options.immediates && options.print === "uniform";
+  const module = device.createShaderModule({ code });
+  const layout = device.createBindGroupLayout({
+    entries: [...kernel.buffers.map((b) => b.access), ...(uniform ? (["uniform"] as const) : [])].map((access, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: access === "uniform" ? access : access === "read" ? "read-only-storage" : "storage" },
+    })),
+  });
+  const immediateSize = options.immediates && !uniform ? options.immediates.byteLength : 0;
+  const pipeline = device.createComputePipeline({
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout], immediateSize } as GPUPipelineLayoutDescriptor),
+    compute: { module, entryPoint: "main" },
+  });
+  const all = [...data, ...(uniform && options.immediates ? [options.immediates] : [])];
+  const buffers = all.map((words, i) => {
+    const usage = i < data.length ? GPUBufferUsage.STORAGE : GPUBufferUsage.UNIFORM;
+    const buffer = device.createBuffer({
+      size: Math.max(16, words.byteLength),
+      usage: usage | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    device.queue.writeBuffer(buffer, 0, words as Float32Array<ArrayBuffer>);
+    return buffer;
+  });
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+  pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+  if (options.immediates && !uniform)
+    (pass as unknown as { setImmediates(offset: number, data: Words): void }).setImmediates(0, options.immediates);
+  pass.dispatchWorkgroups(...(options.workgroups ?? [1, 1, 1]));
+  pass.end();
+  const staging = data.map((words, i) => {
+    const to = device.createBuffer({ size: words.byteLength, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    encoder.copyBufferToBuffer(buffers[i], 0, to, 0, words.byteLength);
+    return to;
+  });
+  const error = await popAfterSubmit(device, encoder);
+  if (error) throw new Error(`${error}\n${code}`);
+  return Promise.all(
+    staging.map(async (buffer, i) => {
+      await buffer.mapAsync(GPUMapMode.READ);
+      const copy = buffer.getMappedRange().slice(0);
+      buffer.destroy();
+      buffers[i].destroy();
+      const of = data[i];
+      return of instanceof Float32Array
+        ? new Float32Array(copy)
+        : of instanceof Int32Array
+          ? new Int32Array(copy)
+          : new Uint32Array(copy);
+    }),
+  );
+}
+
+async function popAfterSubmit(device: GPUDevice, encoder: GPUCommandEncoder): Promise<string | undefined> {
+  try {
+    device.queue.submit([encoder.finish()]);
+  } finally {
+    const error = await device.popErrorScope();
+    if (error) return error.message;
+  }
+  return undefined;
+}
