@@ -177,6 +177,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly lowering: Lowering<P>;
   /** Must be cheap: called by partitioning and by tests on every equation. */
   readonly sharding: (context: LoweringContext<P>) => ShardingRule;
+  /** Parameters of the op on one part of its operands, where they hold sizes: `sizes` are the part's of each factor. Absent: unchanged. */
+  readonly localParams?: (context: LoweringContext<P>, sizes: Readonly<Record<string, number>>) => P;
   /** Work per evaluation of the whole op. */
   readonly cost: (context: LoweringContext<P>) => Cost;
   /** Results are exact copies or selections of operands, so a packed result needs no rounding. */

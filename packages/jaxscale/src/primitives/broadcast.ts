@@ -1,0 +1,51 @@
+/** broadcast_in_dim: an operand's axes placed among those of a larger shape. */
+import { ShapeError } from "../base/errors.ts";
+import { formatShape, type Shape } from "../base/shapes.ts";
+import { formatAval } from "../jaxpr/ir.ts";
+import { localShape, newFactors } from "./factors.ts";
+import { along, axisMovement, origin } from "./movement.ts";
+import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { tuple } from "./python-text.ts";
+
+export type BroadcastInDimParams = {
+  readonly shape: Shape;
+  /** Axis `i` of the operand becomes axis `broadcastDimensions[i]` of the result; ascending. */
+  readonly broadcastDimensions: readonly number[];
+};
+
+function broadcastRule({ inputs: [x], params }: LoweringContext<BroadcastInDimParams>): ShardingRule {
+  const f = newFactors();
+  const result = params.shape.map(f.parallel);
+  const operand = x.shape.map((size, axis) => (size === 1 ? [] : result[params.broadcastDimensions[axis]]));
+  return f.rule([operand], [result]);
+}
+
+/** Repeats the operand along new axes and along its axes of size 1. */
+export const broadcastInDim = definePrimitive<BroadcastInDimParams>("broadcast_in_dim", {
+  ...axisMovement<BroadcastInDimParams>({
+    shapes: (x, { shape, broadcastDimensions: dims }) => {
+      const ascends = dims.every((d, i) => Number.isInteger(d) && d > (dims[i - 1] ?? -1) && d < shape.length);
+      if (dims.length !== x.shape.length || !ascends)
+        throw new ShapeError(
+          `broadcast_in_dim: broadcast_dimensions must name an axis of ${formatShape(shape)} for each of the operand's, ascending; got ${tuple(dims)} for ${formatAval(x)}`,
+        );
+      x.shape.forEach((size, axis) => {
+        if (size !== 1 && size !== shape[dims[axis]])
+          throw new ShapeError(
+            `broadcast_in_dim: sizes must be 1 or agree; got ${formatAval(x)} axis ${axis} = ${size}, ${formatShape(shape)} axis ${dims[axis]} = ${shape[dims[axis]]}`,
+          );
+      });
+      return [shape];
+    },
+    sources: (operand, { broadcastDimensions }) =>
+      operand.map((size, axis) => (size === 1 ? origin : along(broadcastDimensions[axis]))),
+  }),
+  sharding: broadcastRule,
+  localParams: (context, sizes) => ({
+    ...context.params,
+    shape: localShape(broadcastRule(context).results[0], sizes),
+  }),
+  // JAX leaves out the shape (it is the result's) and, for scalars, the empty tuple.
+  printParams: ({ broadcastDimensions }): Record<string, string> =>
+    broadcastDimensions.length > 0 ? { broadcast_dimensions: tuple(broadcastDimensions) } : {},
+});

@@ -1,0 +1,82 @@
+/** Writing sharding rules: an op's dimensions as products of named factors. */
+import type { Shape } from "../base/shapes.ts";
+import type { Factor, ShardingRule } from "./primitive.ts";
+
+/** A dimension as the factors it is the product of, major first; none for size 1. */
+export type Dimension = readonly string[];
+
+export interface FactorList {
+  /** Slices of the operands along it give the slice of the result. */
+  readonly parallel: (size: number) => Dimension;
+  /** Every device needs the whole dimension. */
+  readonly replicated: (size: number) => Dimension;
+  /** Partial results over it combine. */
+  readonly reduction: (size: number, combine: Factor["combine"]) => Dimension;
+  readonly rule: (operands: readonly (readonly Dimension[])[], results: readonly (readonly Dimension[])[]) => ShardingRule;
+}
+
+/** An empty list of factors: each call of a kind names a new one. */
+export function newFactors(): FactorList {
+  const factors: Record<string, Factor> = {};
+  const add = (factor: Factor): Dimension => {
+    if (factor.size === 1) return [];
+    const n = Object.keys(factors).length;
+    const name = n < 18 ? String.fromCharCode("i".charCodeAt(0) + n) : `z${n - 17}`;
+    factors[name] = factor;
+    return [name];
+  };
+  return {
+    parallel: (size) => add({ size, kind: "parallel" }),
+    replicated: (size) => add({ size, kind: "replicated" }),
+    reduction: (size, combine) => add({ size, kind: "reduction", combine }),
+    rule: (operands, results) => ({ operands, results, factors }),
+  };
+}
+
+/** Sizes of dimensions out of the sizes of their factors. */
+export const localShape = (dimensions: readonly Dimension[], sizes: Readonly<Record<string, number>>): Shape =>
+  dimensions.map((factors) => factors.reduce((size, name) => size * sizes[name], 1));
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+/**
+ * Names for a reshape: dimensions that line up share factors (`[32] -> [2,16]` is `(i j) -> i, j`); where the
+ * shapes do not nest, only the major part that both divide by is shared and the rest is replicated.
+ */
+export function reshapeFactors(from: Shape, to: Shape): ShardingRule {
+  const f = newFactors();
+  if (from.includes(0) || to.includes(0)) return f.rule([from.map(f.replicated)], [to.map(f.replicated)]);
+  const operand: string[][] = from.map(() => []);
+  const result: string[][] = to.map(() => []);
+  let [i, j] = [0, 0];
+  // Sizes still to be named of the current dimensions.
+  let [a, b] = [from[0], to[0]];
+  const share = (size: number): void => {
+    const factor = f.parallel(size);
+    operand[i].push(...factor);
+    result[j].push(...factor);
+    a /= size;
+    b /= size;
+  };
+  while (i < from.length && j < to.length) {
+    share(gcd(a, b));
+    // Neither is used up: go on until both sides have passed the same number of elements.
+    if (a > 1 && b > 1) {
+      operand[i].push(...f.replicated(a));
+      result[j].push(...f.replicated(b));
+      while (a !== b) {
+        if (a < b) {
+          a *= from[++i];
+          operand[i].push(...f.replicated(from[i]));
+        } else {
+          b *= to[++j];
+          result[j].push(...f.replicated(to[j]));
+        }
+      }
+      [a, b] = [1, 1];
+    }
+    if (a === 1) a = from[++i];
+    if (b === 1) b = to[++j];
+  }
+  return f.rule([operand], [result]);
+}

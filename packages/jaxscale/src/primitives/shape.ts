@@ -1,0 +1,120 @@
+/** Ops that rename, reorder or cut axes: reshape, transpose, squeeze, slice, rev, split, copy. */
+import { ShapeError } from "../base/errors.ts";
+import { formatShape, type Shape, sizeOf } from "../base/shapes.ts";
+import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { localShape, newFactors, reshapeFactors } from "./factors.ts";
+import { along, axisMovement, moves, origin } from "./movement.ts";
+import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { tuple } from "./python-text.ts";
+
+const isSize = (n: number): boolean => Number.isInteger(n) && n >= 0;
+
+/** @throws ShapeError unless every axis is in `[0, rank)` and none is named twice */
+export function checkAxes(op: string, what: string, axes: readonly number[], x: ShapedArray): void {
+  const rank = x.shape.length;
+  if (axes.some((a) => !Number.isInteger(a) || a < 0 || a >= rank) || new Set(axes).size !== axes.length)
+    throw new ShapeError(`${op}: ${what} must be distinct axes in [0, ${rank}); got ${tuple(axes)} for ${formatAval(x)}`);
+}
+
+export type ReshapeParams = { readonly newSizes: Shape };
+
+const reshapeRule = ({ inputs: [x], params }: LoweringContext<ReshapeParams>): ShardingRule =>
+  reshapeFactors(x.shape, params.newSizes);
+
+/** The same elements, in row-major order, under another shape. */
+export const reshape = definePrimitive<ReshapeParams>("reshape", {
+  abstractEval: ([x], { newSizes }) => {
+    if (!newSizes.every(isSize) || sizeOf(newSizes) !== sizeOf(x.shape))
+      throw new ShapeError(
+        `reshape: new sizes must multiply to ${sizeOf(x.shape)} elements; got ${formatShape(newSizes)} for ${formatAval(x)}`,
+      );
+    return [shapedArray(newSizes, x.dtype, x.weakType)];
+  },
+  reference: ([x], { newSizes }) => [{ ...x, shape: newSizes }],
+  lowering: moves((_, index, { inputs: [x] }) => index.reshaped(x.shape)),
+  sharding: reshapeRule,
+  localParams: (context, sizes) => ({ newSizes: localShape(reshapeRule(context).results[0], sizes) }),
+  exact: true,
+  printParams: ({ newSizes }) => ({ dimensions: "None", new_sizes: tuple(newSizes), sharding: "None" }),
+});
+
+export type TransposeParams = { readonly permutation: readonly number[] };
+
+/** Axis `i` of the result is axis `permutation[i]` of the operand. */
+export const transpose = definePrimitive<TransposeParams>("transpose", {
+  ...axisMovement<TransposeParams>({
+    shapes: (x, { permutation }) => {
+      if (permutation.length !== x.shape.length || !x.shape.every((_, axis) => permutation.includes(axis)))
+        throw new ShapeError(
+          `transpose: permutation must name each of the ${x.shape.length} axes once; got ${tuple(permutation)} for ${formatAval(x)}`,
+        );
+      return [permutation.map((axis) => x.shape[axis])];
+    },
+    sources: (shape, { permutation }) => shape.map((_, axis) => along(permutation.indexOf(axis))),
+  }),
+  sharding: ({ inputs: [x], params }) => {
+    const f = newFactors();
+    const dims = x.shape.map(f.parallel);
+    return f.rule([dims], [params.permutation.map((axis) => dims[axis])]);
+  },
+  printParams: ({ permutation }) => ({ permutation: tuple(permutation) }),
+});
+
+export type DimensionsParams = { readonly dimensions: readonly number[] };
+
+const keptAxes = (shape: Shape, dropped: readonly number[]): number[] =>
+  shape.map((_, axis) => axis).filter((axis) => !dropped.includes(axis));
+
+/** Drops axes of size 1. */
+export const squeeze = definePrimitive<DimensionsParams>("squeeze", {
+  ...axisMovement<DimensionsParams>({
+    shapes: (x, { dimensions }) => {
+      checkAxes("squeeze", "dimensions", dimensions, x);
+      const wide = dimensions.find((axis) => x.shape[axis] !== 1);
+      if (wide !== undefined)
+        throw new ShapeError(`squeeze: dropped axes must have size 1; got ${formatAval(x)} axis ${wide} = ${x.shape[wide]}`);
+      return [keptAxes(x.shape, dimensions).map((axis) => x.shape[axis])];
+    },
+    sources: (shape, { dimensions }) => {
+      const kept = keptAxes(shape, dimensions);
+      return shape.map((_, axis) => (dimensions.includes(axis) ? origin : along(kept.indexOf(axis))));
+    },
+  }),
+  sharding: ({ inputs: [x], params }) => {
+    const f = newFactors();
+    const dims = x.shape.map(f.parallel);
+    return f.rule([dims], [keptAxes(x.shape, params.dimensions).map((axis) => dims[axis])]);
+  },
+  printParams: ({ dimensions }) => ({ dimensions: tuple(dimensions) }),
+});
+
+/** Reverses the order along some axes. */
+export const rev = definePrimitive<DimensionsParams>("rev", {
+  ...axisMovement<DimensionsParams>({
+    shapes: (x, { dimensions }) => {
+      checkAxes("rev", "dimensions", dimensions, x);
+      return [x.shape];
+    },
+    sources: (shape, { dimensions }) =>
+      shape.map((size, axis) => (dimensions.includes(axis) ? along(axis, -1, size - 1) : along(axis))),
+  }),
+  sharding: ({ inputs: [x], params }) => {
+    const f = newFactors();
+    const dims = x.shape.map((size, axis) => (params.dimensions.includes(axis) ? f.replicated(size) : f.parallel(size)));
+    return f.rule([dims], [dims]);
+  },
+  printParams: ({ dimensions }) => ({ dimensions: tuple(dimensions) }),
+});
+
+/** A copy under a name of its own. */
+export const copy = definePrimitive("copy", {
+  abstractEval: ([x]) => [x],
+  reference: ([x]) => [x],
+  lowering: moves((_, index) => index),
+  sharding: ({ inputs: [x] }) => {
+    const f = newFactors();
+    const dims = x.shape.map(f.parallel);
+    return f.rule([dims], [dims]);
+  },
+  exact: true,
+});

@@ -1,0 +1,92 @@
+/** Cutting arrays at static places: slice, split. */
+import { ShapeError } from "../base/errors.ts";
+import { formatAval } from "../jaxpr/ir.ts";
+import { localShape, newFactors } from "./factors.ts";
+import { along, axisMovement } from "./movement.ts";
+import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { tuple } from "./python-text.ts";
+
+export type SliceParams = {
+  readonly startIndices: readonly number[];
+  readonly limitIndices: readonly number[];
+  /** null: 1 along every axis. */
+  readonly strides: readonly number[] | null;
+};
+
+const isWhole = ({ inputs: [x], params }: LoweringContext<SliceParams>, axis: number): boolean =>
+  params.startIndices[axis] === 0 && params.limitIndices[axis] === x.shape[axis] && (params.strides?.[axis] ?? 1) === 1;
+
+function sliceRule(context: LoweringContext<SliceParams>): ShardingRule {
+  const f = newFactors();
+  const [{ shape }] = context.inputs;
+  const operand = shape.map((size, axis) => (isWhole(context, axis) ? f.parallel(size) : f.replicated(size)));
+  const result = context.outputs[0].shape.map((size, axis) => (isWhole(context, axis) ? operand[axis] : f.replicated(size)));
+  return f.rule([operand], [result]);
+}
+
+/** Elements `start, start + stride, … < limit` along every axis. */
+export const slice = definePrimitive<SliceParams>("slice", {
+  ...axisMovement<SliceParams>({
+    shapes: (x, { startIndices, limitIndices, strides }) => {
+      const rank = x.shape.length;
+      if (startIndices.length !== rank || limitIndices.length !== rank || (strides && strides.length !== rank))
+        throw new ShapeError(
+          `slice: starts, limits and strides must have one entry an axis; got ${tuple(startIndices)}, ${tuple(limitIndices)}, ${strides ? tuple(strides) : "None"} for ${formatAval(x)}`,
+        );
+      return [
+        x.shape.map((size, axis) => {
+          const [start, limit, stride] = [startIndices[axis], limitIndices[axis], strides?.[axis] ?? 1];
+          if (![start, limit, stride].every(Number.isInteger) || start < 0 || limit < start || limit > size || stride < 1)
+            throw new ShapeError(
+              `slice: 0 <= start <= limit <= size and stride >= 1; got ${start}:${limit}:${stride} for ${formatAval(x)} axis ${axis} = ${size}`,
+            );
+          return Math.ceil((limit - start) / stride);
+        }),
+      ];
+    },
+    sources: (shape, { startIndices, strides }) =>
+      shape.map((_, axis) => along(axis, strides?.[axis] ?? 1, startIndices[axis])),
+  }),
+  sharding: sliceRule,
+  localParams: (context, sizes) => {
+    const local = localShape(sliceRule(context).results[0], sizes);
+    const { limitIndices } = context.params;
+    return { ...context.params, limitIndices: limitIndices.map((limit, axis) => (isWhole(context, axis) ? local[axis] : limit)) };
+  },
+  printParams: ({ startIndices, limitIndices, strides }) => ({
+    limit_indices: tuple(limitIndices),
+    start_indices: tuple(startIndices),
+    strides: strides ? tuple(strides) : "None",
+  }),
+});
+
+export type SplitParams = { readonly axis: number; readonly sizes: readonly number[] };
+
+/** Consecutive pieces along an axis, one result each. */
+export const split = definePrimitive<SplitParams>("split", {
+  ...axisMovement<SplitParams>({
+    shapes: (x, { axis, sizes }) => {
+      if (!Number.isInteger(axis) || axis < 0 || axis >= x.shape.length)
+        throw new ShapeError(`split: axis must be in [0, ${x.shape.length}); got ${axis} for ${formatAval(x)}`);
+      const total = sizes.reduce((a, b) => a + b, 0);
+      if (sizes.some((n) => !Number.isInteger(n) || n < 0) || total !== x.shape[axis])
+        throw new ShapeError(
+          `split: sizes must add up to the axis; got ${tuple(sizes)} for ${formatAval(x)} axis ${axis} = ${x.shape[axis]}`,
+        );
+      return sizes.map((size) => x.shape.with(axis, size));
+    },
+    sources: (shape, { axis: at, sizes }, output) => {
+      const start = sizes.slice(0, output).reduce((a, b) => a + b, 0);
+      return shape.map((_, axis) => along(axis, 1, axis === at ? start : 0));
+    },
+  }),
+  sharding: ({ inputs: [x], params: { axis: at, sizes } }) => {
+    const f = newFactors();
+    const dims = x.shape.map((size, axis) => (axis === at ? f.replicated(size) : f.parallel(size)));
+    return f.rule(
+      [dims],
+      sizes.map((size) => dims.with(at, f.replicated(size))),
+    );
+  },
+  printParams: ({ axis, sizes }) => ({ axis: String(axis), sizes: tuple(sizes) }),
+});
