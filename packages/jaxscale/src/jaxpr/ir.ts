@@ -83,6 +83,9 @@ export interface ClosedJaxpr {
   readonly consts: readonly unknown[];
 }
 
+/** Text, or jaxprs that are printed in place. */
+export type PrintedParam = string | ClosedJaxpr | readonly ClosedJaxpr[];
+
 /** What IR no. 1 itself needs to know of an op; `primitives/primitive.ts` adds the rules of the later stages. */
 export interface Primitive<P extends Params = Params> {
   /** JAX's spelling, as printed: `dot_general`. */
@@ -95,7 +98,9 @@ export interface Primitive<P extends Params = Params> {
   readonly printParams: (
     params: P,
     inputs: readonly ShapedArray[],
-  ) => Readonly<Record<string, string | ClosedJaxpr>>;
+  ) => Readonly<Record<string, PrintedParam>>;
+  /** The body's arguments and results are printed under the names that they are bound to, as JAX does for `jit`. */
+  readonly sharesNames?: boolean;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */
   readonly subJaxprs: (params: P) => readonly ClosedJaxpr[];
 }
