@@ -1,0 +1,84 @@
+/** dynamic_slice: a box of static size, at a start that the device computes. */
+import { ShapeError } from "../base/errors.ts";
+import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
+import { allocateValues, hostTensor } from "../base/tensor-data.ts";
+import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import type { KernelBuilder } from "../kernel/builder.ts";
+import { Index } from "../kernel/index-space.ts";
+import type { Value } from "../kernel/ir.ts";
+import { checkIndexDType } from "./dimension-numbers.ts";
+import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
+import { definePrimitive, type LoweringContext, type Read, type ShardingRule } from "./primitive.ts";
+import { tuple } from "./python-text.ts";
+import { clampStart, toSigned } from "./window-start.ts";
+
+export type DynamicSliceParams = { readonly sliceSizes: readonly number[] };
+
+/** Checks the start operands of dynamic_slice and dynamic_update_slice: an integer scalar an axis. */
+export function checkStarts(op: string, operand: ShapedArray, starts: readonly ShapedArray[]): void {
+  if (starts.length !== operand.shape.length || starts.some((start) => start.shape.length > 0))
+    throw new ShapeError(
+      `${op}: starts must be one scalar for each axis of the operand; got ${formatAval(operand)} and (${starts.map(formatAval).join(", ")})`,
+    );
+  if (starts.length > 0) checkIndexDType(op, starts[0].dtype, ...starts.map((start) => start.dtype));
+}
+
+/** Start of the box along each axis, moved so that the box fits. @param first operand number of the first start */
+export const readStarts = (k: KernelBuilder, read: Read, first: number, shape: Shape, sizes: Shape): Value[] =>
+  shape.map((size, axis) =>
+    size === sizes[axis]
+      ? k.i32(0)
+      : clampStart(k, toSigned(k, read(first + axis, Index.fromCoords(k, [], []))), size, sizes[axis]),
+  );
+
+/** The same on the host. */
+export const clampStarts = (starts: readonly number[], shape: Shape, sizes: Shape): number[] =>
+  shape.map((size, axis) => Math.min(Math.max(starts[axis], 0), size - sizes[axis]));
+
+/** Dimensions of an array and of a box of it: an axis that the box covers is parallel, any other replicated. */
+export function boxDimensions(f: FactorList, shape: Shape, sizes: Shape): { whole: Dimension[]; box: Dimension[] } {
+  const covers = (axis: number) => shape[axis] === sizes[axis];
+  const whole = shape.map((size, axis) => (covers(axis) ? f.parallel(size) : f.replicated(size)));
+  return { whole, box: sizes.map((size, axis) => (covers(axis) ? whole[axis] : f.replicated(size))) };
+}
+
+function sliceRule({ inputs: [operand, ...starts], params }: LoweringContext<DynamicSliceParams>): ShardingRule {
+  const f = newFactors();
+  const { whole, box } = boxDimensions(f, operand.shape, params.sliceSizes);
+  return f.rule([whole, ...starts.map(() => [])], [box]);
+}
+
+/** Operands: x, then an integer scalar for each axis, clamped so that the slice keeps its size (negative starts are wrapped by the caller). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_slice.html */
+export const dynamicSlice = definePrimitive<DynamicSliceParams>("dynamic_slice", {
+  abstractEval([operand, ...starts], { sliceSizes }) {
+    const fits = (size: number, axis: number) => Number.isInteger(size) && size >= 0 && size <= operand.shape[axis];
+    if (sliceSizes.length !== operand.shape.length || !sliceSizes.every(fits))
+      throw new ShapeError(
+        `dynamic_slice: slice sizes must be one for each axis, none larger than the operand's; got ${formatAval(operand)} and slice sizes ${tuple(sliceSizes)}`,
+      );
+    checkStarts("dynamic_slice", operand, starts);
+    return [shapedArray(sliceSizes, operand.dtype, operand.weakType)];
+  },
+  reference([operand, ...starts], { sliceSizes }) {
+    const start = clampStarts(starts.map((s) => s.values[0]), operand.shape, sliceSizes);
+    const strides = stridesOf(operand.shape);
+    const values = allocateValues(operand.dtype, sizeOf(sliceSizes));
+    forEachIndex(sliceSizes, (index, linear) => {
+      values[linear] = operand.values[index.reduce((sum, c, axis) => sum + (c + start[axis]) * strides[axis], 0)];
+    });
+    return [hostTensor(sliceSizes, operand.dtype, values)];
+  },
+  lowering: {
+    kind: "map",
+    movement: true,
+    element(k, index, read, { params, inputs: [operand] }) {
+      const start = readStarts(k, read, 1, operand.shape, params.sliceSizes);
+      const coords = index.coords.map((c, axis) => k.add(c, start[axis]));
+      return read(0, Index.fromCoords(k, operand.shape, coords));
+    },
+  },
+  sharding: sliceRule,
+  localParams: (context, sizes) => ({ sliceSizes: localShape(sliceRule(context).results[0], sizes) }),
+  exact: true,
+  printParams: ({ sliceSizes }) => ({ slice_sizes: tuple(sliceSizes) }),
+});

@@ -1,0 +1,148 @@
+/** gather: slices of static size, each from a start in an array of indices. */
+import { computeType, type DType, kindOf, rangeOf } from "../base/dtypes.ts";
+import { ShapeError } from "../base/errors.ts";
+import { roundTo } from "../base/rounding.ts";
+import { forEachIndex, type Shape, sizeOf } from "../base/shapes.ts";
+import { allocateValues, hostTensor } from "../base/tensor-data.ts";
+import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { Index } from "../kernel/index-space.ts";
+import { checkAxes, checkOperandDimensions, type OperandDimensions } from "./dimension-numbers.ts";
+import { localShape, newFactors } from "./factors.ts";
+import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { bool, tuple } from "./python-text.ts";
+import { type GatherScatterMode, type WindowMap, windowDimensions, windowMap } from "./window-map.ts";
+import { hostPlaces, readStart, startOf } from "./window-start.ts";
+
+/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.GatherDimensionNumbers.html */
+export interface GatherDimensionNumbers {
+  /** Axes of the result that run within a slice; the others run over the index vectors. */
+  readonly offsetDims: readonly number[];
+  /** Axes of the operand, of slice size 1, that the result lacks. */
+  readonly collapsedSliceDims: readonly number[];
+  /** Axis of the operand for each entry of an index vector. */
+  readonly startIndexMap: readonly number[];
+  /** Axes of the operand that are paired with axes of the indices. */
+  readonly operandBatchingDims: readonly number[];
+  readonly startIndicesBatchingDims: readonly number[];
+}
+
+export type GatherParams = {
+  readonly dimensionNumbers: GatherDimensionNumbers;
+  readonly sliceSizes: readonly number[];
+  readonly mode: GatherScatterMode;
+  /** What an out-of-bounds slice holds in mode FILL_OR_DROP; null: NaN, the least signed or greatest unsigned integer, true. */
+  readonly fillValue: number | boolean | null;
+  readonly indicesAreSorted: boolean;
+  readonly uniqueIndices: boolean;
+};
+
+const operandDimensions = (numbers: GatherDimensionNumbers): OperandDimensions => ({
+  dropped: numbers.collapsedSliceDims,
+  batching: numbers.operandBatchingDims,
+  indicesBatching: numbers.startIndicesBatchingDims,
+  startAxes: numbers.startIndexMap,
+});
+
+const mapOf = (operand: Shape, indices: Shape, result: Shape, { dimensionNumbers, sliceSizes }: GatherParams): WindowMap =>
+  windowMap(operand, indices, result, dimensionNumbers.offsetDims, sliceSizes, operandDimensions(dimensionNumbers));
+
+function resultShape(inputs: readonly ShapedArray[], { dimensionNumbers, sliceSizes }: GatherParams): number[] {
+  const [operand, indices] = inputs;
+  const { offsetDims, collapsedSliceDims, operandBatchingDims } = dimensionNumbers;
+  const names = ["collapsedSliceDims", "operandBatchingDims", "startIndicesBatchingDims", "startIndexMap"] as const;
+  checkOperandDimensions("gather", inputs, operandDimensions(dimensionNumbers), names);
+  const fits = (size: number, axis: number) => Number.isInteger(size) && size >= 0 && size <= operand.shape[axis];
+  if (sliceSizes.length !== operand.shape.length || !sliceSizes.every(fits))
+    throw new ShapeError(
+      `gather: slice sizes must be one for each axis of the operand, none larger than the operand's; got ${formatAval(operand)} and slice sizes ${tuple(sliceSizes)}`,
+    );
+  const gone = [...collapsedSliceDims, ...operandBatchingDims];
+  if (gone.some((axis) => sliceSizes[axis] !== 1))
+    throw new ShapeError(
+      `gather: collapsed and batching axes must have slice size 1; got axes ${tuple(gone)} and slice sizes ${tuple(sliceSizes)}`,
+    );
+  const within = sliceSizes.filter((_, axis) => !gone.includes(axis));
+  if (within.length !== offsetDims.length)
+    throw new ShapeError(
+      `gather: offsetDims must have one axis for each axis of a slice that is neither collapsed nor batching; got offsetDims ${tuple(offsetDims)} and slices ${tuple(within)}`,
+    );
+  const rank = offsetDims.length + indices.shape.length - 1;
+  checkAxes("gather", "offsetDims", offsetDims, rank, true);
+  const batch = [...indices.shape.slice(0, -1)];
+  const offset = [...within];
+  return Array.from({ length: rank }, (_, axis) => (offsetDims.includes(axis) ? offset : batch).shift() as number);
+}
+
+function gatherRule({ inputs: [operand, indices], outputs: [result], params }: LoweringContext<GatherParams>): ShardingRule {
+  const f = newFactors();
+  const map = mapOf(operand.shape, indices.shape, result.shape, params);
+  const dimensions = windowDimensions(map, f, f.parallel);
+  return f.rule([dimensions.operand, dimensions.indices], [dimensions.slices]);
+}
+
+function fillOf(dtype: DType, fill: number | boolean | null): number {
+  if (fill !== null) return roundTo(dtype, Number(fill));
+  const { min, max } = rangeOf(dtype);
+  const kind = kindOf(dtype);
+  return kind === "float" ? Number.NaN : kind === "signed" ? min : max;
+}
+
+function formatFill(fill: number | boolean | null): string {
+  if (typeof fill === "boolean") return bool(fill);
+  return fill === null ? "None" : String(fill).replace("Infinity", "inf").replace("NaN", "nan");
+}
+
+/** Operands: x, integer indices `[…, entries]`, whose last axis holds index vectors. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.gather.html */
+export const gather = definePrimitive<GatherParams>("gather", {
+  abstractEval(inputs, params) {
+    const [operand] = inputs;
+    return [shapedArray(resultShape(inputs, params), operand.dtype, operand.weakType)];
+  },
+  reference([operand, indices], params) {
+    const avals = [operand, indices].map((tensor) => shapedArray(tensor.shape, tensor.dtype));
+    const shape = resultShape(avals, params);
+    const map = mapOf(operand.shape, indices.shape, shape, params);
+    const { vectorOf, offsetOf } = hostPlaces(map);
+    const fill = fillOf(operand.dtype, params.fillValue);
+    const values = allocateValues(operand.dtype, sizeOf(shape));
+    forEachIndex(shape, (index, linear) => {
+      const { start, fits } = startOf(map, indices, vectorOf(index));
+      const filled = params.mode === "FILL_OR_DROP" && !fits;
+      values[linear] = filled ? fill : operand.values[offsetOf(index, start)];
+    });
+    return [hostTensor(shape, operand.dtype, values)];
+  },
+  lowering: {
+    kind: "map",
+    movement: true,
+    element(k, index, read, { params, inputs: [operand, indices], outputs: [result] }) {
+      const map = mapOf(operand.shape, indices.shape, result.shape, params);
+      const position = map.batchAxes.map((axis) => index.coords[axis]);
+      const { start, fits } = readStart(k, read, map, position);
+      const coords = map.axes.map((axis, d) => {
+        if (axis.indicesAxis >= 0) return position[axis.indicesAxis];
+        return axis.slicesAxis < 0 ? start[d] : k.add(start[d], index.coords[axis.slicesAxis]);
+      });
+      const value = read(0, Index.fromCoords(k, operand.shape, coords));
+      if (params.mode !== "FILL_OR_DROP") return value;
+      const fill = k.constant(computeType(operand.dtype), fillOf(operand.dtype, params.fillValue));
+      return k.select(fits, value, fill);
+    },
+  },
+  sharding: gatherRule,
+  localParams(context, sizes) {
+    const [operand] = context.inputs;
+    const local = localShape(gatherRule(context).operands[0], sizes);
+    const { sliceSizes } = context.params;
+    return { ...context.params, sliceSizes: sliceSizes.map((n, axis) => (n === operand.shape[axis] ? local[axis] : n)) };
+  },
+  exact: true,
+  printParams: ({ dimensionNumbers: numbers, ...params }) => ({
+    dimension_numbers: `GatherDimensionNumbers(offset_dims=${tuple(numbers.offsetDims)}, collapsed_slice_dims=${tuple(numbers.collapsedSliceDims)}, start_index_map=${tuple(numbers.startIndexMap)}, operand_batching_dims=${tuple(numbers.operandBatchingDims)}, start_indices_batching_dims=${tuple(numbers.startIndicesBatchingDims)})`,
+    fill_value: formatFill(params.fillValue),
+    indices_are_sorted: bool(params.indicesAreSorted),
+    mode: `GatherScatterMode.${params.mode}`,
+    slice_sizes: tuple(params.sliceSizes),
+    unique_indices: bool(params.uniqueIndices),
+  }),
+});
