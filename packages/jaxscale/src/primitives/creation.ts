@@ -1,7 +1,6 @@
 /** Arrays out of nothing: iota. */
-import { type DType, isBool } from "../base/dtypes.ts";
+import { computeType, type DType, isBool } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
-import { computeType } from "../base/dtypes.ts";
 import { forEachIndex, formatShape, type Shape } from "../base/shapes.ts";
 import { hostTensor } from "../base/tensor-data.ts";
 import { shapedArray } from "../jaxpr/ir.ts";

@@ -1,20 +1,14 @@
 /** Ops that rename, reorder or cut axes: reshape, transpose, squeeze, slice, rev, split, copy. */
 import { ShapeError } from "../base/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shapes.ts";
-import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { formatAval, shapedArray } from "../jaxpr/ir.ts";
+import { checkAxes } from "./axes.ts";
 import { localShape, newFactors, reshapeFactors } from "./factors.ts";
 import { along, axisMovement, moves, origin } from "./movement.ts";
 import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
 
 const isSize = (n: number): boolean => Number.isInteger(n) && n >= 0;
-
-/** @throws ShapeError unless every axis is in `[0, rank)` and none is named twice */
-export function checkAxes(op: string, what: string, axes: readonly number[], x: ShapedArray): void {
-  const rank = x.shape.length;
-  if (axes.some((a) => !Number.isInteger(a) || a < 0 || a >= rank) || new Set(axes).size !== axes.length)
-    throw new ShapeError(`${op}: ${what} must be distinct axes in [0, ${rank}); got ${tuple(axes)} for ${formatAval(x)}`);
-}
 
 export type ReshapeParams = { readonly newSizes: Shape };
 

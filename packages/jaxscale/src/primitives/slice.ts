@@ -1,6 +1,7 @@
 /** Cutting arrays at static places: slice, split. */
 import { ShapeError } from "../base/errors.ts";
 import { formatAval } from "../jaxpr/ir.ts";
+import { checkAxis } from "./axes.ts";
 import { localShape, newFactors } from "./factors.ts";
 import { along, axisMovement } from "./movement.ts";
 import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
@@ -66,8 +67,7 @@ export type SplitParams = { readonly axis: number; readonly sizes: readonly numb
 export const split = definePrimitive<SplitParams>("split", {
   ...axisMovement<SplitParams>({
     shapes: (x, { axis, sizes }) => {
-      if (!Number.isInteger(axis) || axis < 0 || axis >= x.shape.length)
-        throw new ShapeError(`split: axis must be in [0, ${x.shape.length}); got ${axis} for ${formatAval(x)}`);
+      checkAxis("split", "axis", axis, x);
       const total = sizes.reduce((a, b) => a + b, 0);
       if (sizes.some((n) => !Number.isInteger(n) || n < 0) || total !== x.shape[axis])
         throw new ShapeError(
