@@ -1,0 +1,65 @@
+/** Puts the bodies of called jaxprs in the place of the calls. */
+import { invariant } from "../base/errors.ts";
+import { type Atom, type ClosedJaxpr, type Jaxpr, type JaxprEqn, newVar, type Var } from "../jaxpr/ir.ts";
+import { rulesOf } from "../primitives/primitive.ts";
+
+/** No equation of the result calls a jaxpr, at any depth. Constants of the bodies become constants of the whole. */
+export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
+  if (!closed.jaxpr.eqns.some(isCall)) return closed;
+  const { jaxpr } = closed;
+  const eqns: JaxprEqn[] = [];
+  const constants = new Map<unknown, Var>(closed.consts.map((value, i) => [value, jaxpr.constvars[i]]));
+  const constvars = [...jaxpr.constvars];
+  const consts = [...closed.consts];
+
+  const constant = (value: unknown, bodyVar: Var): Var => {
+    let variable = constants.get(value);
+    if (!variable) {
+      variable = newVar(bodyVar.aval);
+      constants.set(value, variable);
+      constvars.push(variable);
+      consts.push(value);
+    }
+    return variable;
+  };
+
+  /** Emits a body's equations with its variables renamed: a body may be called more than once. */
+  const emit = (body: Jaxpr, names: Map<Var, Atom>, scope: string, rename: boolean): void => {
+    const nameOf = (atom: Atom): Atom => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom);
+    for (const eqn of body.eqns) {
+      const inputs = eqn.inputs.map(nameOf);
+      const source = { ...eqn.source, scope: joinScopes(scope, eqn.source.scope) };
+      if (isCall(eqn)) {
+        const results = call(eqn, inputs, source.scope);
+        eqn.outputs.forEach((output, i) => names.set(output, results[i]));
+        continue;
+      }
+      const outputs = rename ? eqn.outputs.map((output) => newVar(output.aval)) : eqn.outputs;
+      if (rename) eqn.outputs.forEach((output, i) => names.set(output, outputs[i]));
+      eqns.push({ ...eqn, inputs, outputs, source });
+    }
+  };
+
+  const call = (eqn: JaxprEqn, inputs: readonly Atom[], scope: string): Atom[] => {
+    const [body, ...others] = eqn.primitive.subJaxprs(eqn.params);
+    invariant(body && others.length === 0, `${eqn.primitive.name} calls one jaxpr`);
+    const names = new Map<Var, Atom>();
+    body.jaxpr.invars.forEach((variable, i) => names.set(variable, inputs[i]));
+    body.jaxpr.constvars.forEach((variable, i) => names.set(variable, constant(body.consts[i], variable)));
+    emit(body.jaxpr, names, scope, true);
+    return body.jaxpr.outvars.map((atom) => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom));
+  };
+
+  const names = new Map<Var, Atom>();
+  emit(jaxpr, names, "", false);
+  const outvars = jaxpr.outvars.map((atom) => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom));
+  return { jaxpr: { ...jaxpr, constvars, eqns, outvars }, consts };
+}
+
+const isCall = (eqn: JaxprEqn): boolean => rulesOf(eqn.primitive).lowering.kind === "call";
+
+/** A body is traced once, in the scope of its first call or in none; the scope of this call comes before it. */
+const joinScopes = (outer: string, inner: string): string => {
+  if (outer === "" || inner === outer || inner.startsWith(`${outer}/`)) return inner;
+  return inner === "" ? outer : `${outer}/${inner}`;
+};

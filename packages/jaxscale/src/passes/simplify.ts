@@ -1,0 +1,9 @@
+/** The passes that make a jaxpr smaller without changing what it computes. */
+import type { ClosedJaxpr } from "../jaxpr/ir.ts";
+import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
+import { eliminateDeadCode } from "./eliminate-dead-code.ts";
+import { foldConstants } from "./fold-constants.ts";
+
+/** Folding first: it makes equal what was written differently, and leaves dead what it replaces. */
+export const simplify = (closed: ClosedJaxpr): ClosedJaxpr =>
+  eliminateDeadCode(eliminateCommonSubexpressions(foldConstants(closed)));
