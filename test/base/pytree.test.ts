@@ -73,9 +73,9 @@ interface Golden {
   simple_paths: string[];
   none_as_leaf: { leaves: (number | null)[] };
 }
-const golden = JSON.parse(
-  readFileSync(new URL("../fixtures/jax/pytrees.json", import.meta.url), "utf8"),
-) as { trees: Golden[] };
+const golden = JSON.parse(readFileSync(new URL("../fixtures/jax/pytrees.json", import.meta.url), "utf8")) as {
+  trees: Golden[];
+};
 
 for (const { tree, leaves, treedef, num_leaves, num_nodes, paths, simple_paths, none_as_leaf } of golden.trees) {
   test(`${treedef} flattens as in JAX`, () => {
@@ -108,7 +108,10 @@ test("a structure that differs is named by its path", () => {
     pair({ a: [1, 2] }, { a: [1] }),
     /tree 2 has another structure at \['a'\]: must be an array of length 2; got an array of length 1/,
   );
-  assert.throws(pair({ a: 1 }, { b: 1 }), /at its root: must be an object with keys \(a\); got an object with keys \(b\)/);
+  assert.throws(
+    pair({ a: 1 }, { b: 1 }),
+    /at its root: must be an object with keys \(a\); got an object with keys \(b\)/,
+  );
   assert.throws(pair([null], [1]), /at \[0\]: must be null; got a leaf/);
   assert.throws(pair([[1]], [{ a: 1 }]), /at \[0\]: must be an array of length 1; got an object/);
   assert.throws(() => unflatten(treeStructure([1, 2]), [1]), /takes 2 leaves; got 1/);
@@ -175,7 +178,10 @@ test("a prefix gives its leaf to every leaf below it", () => {
 });
 
 test("a class is registered once", () => {
-  assert.throws(() => registerPytreeNode(Base, { flatten: () => [[], 0], unflatten: () => new Base([], 0) }), /Base again/);
+  assert.throws(
+    () => registerPytreeNode(Base, { flatten: () => [[], 0], unflatten: () => new Base([], 0) }),
+    /Base again/,
+  );
 });
 
 test.run();

@@ -4,9 +4,9 @@ import * as assert from "uvu/assert";
 import { formatFloat, printJaxpr } from "../../packages/jaxscale/src/jaxpr/print.ts";
 import { parseJaxpr } from "./parse.ts";
 
-const { jaxprs } = JSON.parse(
-  readFileSync(new URL("../fixtures/jax/jaxprs.json", import.meta.url), "utf8"),
-) as { jaxprs: { name: string; jaxpr: string }[] };
+const { jaxprs } = JSON.parse(readFileSync(new URL("../fixtures/jax/jaxprs.json", import.meta.url), "utf8")) as {
+  jaxprs: { name: string; jaxpr: string }[];
+};
 
 // Types that have no counterpart here: values varying over a mesh axis, typed random keys.
 const foreign = (text: string): boolean => text.includes("{V:") || text.includes("key<");
@@ -27,8 +27,7 @@ test("only jaxprs with types of meshes and random keys are left out", () => {
 
 // What jax.make_jaxpr of JAX 0.10.2 printed.
 const printedByJax = {
-  "two short equations stay on one line":
-    "{ lambda ; a:f32[]. let b:f32[] = sin a; c:f32[] = cos b in (c,) }",
+  "two short equations stay on one line": "{ lambda ; a:f32[]. let b:f32[] = sin a; c:f32[] = cos b in (c,) }",
   "a jaxpr without equations": "{ lambda ; a:f32[3]. let  in (0.0:f32[],) }",
   "a function that is called twice comes first": `let lambda = { lambda ; a:f32[3]. let
     b:f32[3] = sin a

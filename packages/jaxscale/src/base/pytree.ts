@@ -23,11 +23,9 @@ export { formatTreedef, type PytreeNode, sameStatic, sameTreedef, type TreeDef }
 const registered = new WeakMap<TreeClass, PytreeNode<unknown, unknown>>();
 
 /** Makes objects of a class, and of its subclasses, nodes of pytrees. @throws TypeError if it is registered already */
-export function registerPytreeNode<T, Aux>(
-  type: abstract new (...args: never) => T,
-  node: PytreeNode<T, Aux>,
-): void {
-  if (registered.has(type)) throw new TypeError(`registerPytreeNode: a class is registered once; got ${type.name} again`);
+export function registerPytreeNode<T, Aux>(type: abstract new (...args: never) => T, node: PytreeNode<T, Aux>): void {
+  if (registered.has(type))
+    throw new TypeError(`registerPytreeNode: a class is registered once; got ${type.name} again`);
   registered.set(type, node as PytreeNode<unknown, unknown>);
 }
 

@@ -1,7 +1,7 @@
 /** Says whether a jaxpr is well-formed. It has no rule of its own: the types are those of each op's abstract evaluation. */
 import { invariant } from "../base/errors.ts";
 import { sameShape } from "../base/shapes.ts";
-import { type Atom, type ClosedJaxpr, formatAval, type JaxprEqn, sameAval, type ShapedArray, type Var } from "./ir.ts";
+import { type Atom, type ClosedJaxpr, formatAval, type JaxprEqn, type ShapedArray, sameAval, type Var } from "./ir.ts";
 
 /**
  * Every variable is bound once, before its uses; every equation's results have the types that its op derives from its
@@ -42,7 +42,10 @@ function checkTypes({ primitive, inputs, outputs, params }: JaxprEqn, where: str
     inputs.map((atom) => atom.aval),
     params,
   );
-  invariant(derived.length === outputs.length, `${where} has ${outputs.length} results; its op gives ${derived.length}`);
+  invariant(
+    derived.length === outputs.length,
+    `${where} has ${outputs.length} results; its op gives ${derived.length}`,
+  );
   derived.forEach((aval, i) => {
     const written = outputs[i].aval;
     invariant(

@@ -15,7 +15,10 @@ export function interpret(closed: ClosedJaxpr, args: readonly HostTensor[]): Hos
   const { jaxpr, consts } = closed;
   const values = new Map<Var, HostTensor>();
   const bind = (variables: readonly Var[], tensors: readonly HostTensor[], where: string): void => {
-    invariant(variables.length === tensors.length, `${where}: ${variables.length} variables, ${tensors.length} tensors`);
+    invariant(
+      variables.length === tensors.length,
+      `${where}: ${variables.length} variables, ${tensors.length} tensors`,
+    );
     variables.forEach((variable, i) => values.set(variable, expectType(tensors[i], variable.aval, where)));
   };
   const read = (atom: Atom): HostTensor => {

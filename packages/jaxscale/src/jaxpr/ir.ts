@@ -1,8 +1,8 @@
 /** IR no. 1: typed, first-order, functional programs over arrays, as in JAX. */
 import type { DType } from "../base/dtypes.ts";
 import { shortName } from "../base/dtypes.ts";
-import type { HostTensor } from "../base/tensor-data.ts";
 import type { Shape } from "../base/shapes.ts";
+import type { HostTensor } from "../base/tensor-data.ts";
 
 /** Shape and dtype of an array; a weak type is that of a Python-like scalar, which never widens its partner. */
 export interface ShapedArray {
@@ -20,8 +20,7 @@ export const shapedArray = (shape: Shape, dtype: DType, weakType = false): Shape
 /** `float32[2,3]`, the form used in error messages. */
 export const formatAval = (aval: ShapedArray): string => `${aval.dtype}[${aval.shape.join(",")}]`;
 /** `f32[2,3]`, the form used in printed jaxprs. */
-export const formatAvalShort = (aval: ShapedArray): string =>
-  `${shortName(aval.dtype)}[${aval.shape.join(",")}]`;
+export const formatAvalShort = (aval: ShapedArray): string => `${shortName(aval.dtype)}[${aval.shape.join(",")}]`;
 
 export const sameAval = (a: ShapedArray, b: ShapedArray): boolean =>
   a.dtype === b.dtype &&
@@ -95,10 +94,7 @@ export interface Primitive<P extends Params = Params> {
   /** The op on the CPU, naively. Results need not be rounded: the interpreter rounds them to the aval's dtype. */
   readonly reference: (inputs: readonly HostTensor[], params: P) => readonly HostTensor[];
   /** Parameters as JAX prints them: JAX's names, in any order; absent when JAX leaves the default out. */
-  readonly printParams: (
-    params: P,
-    inputs: readonly ShapedArray[],
-  ) => Readonly<Record<string, PrintedParam>>;
+  readonly printParams: (params: P, inputs: readonly ShapedArray[]) => Readonly<Record<string, PrintedParam>>;
   /** The body's arguments and results are printed under the names that they are bound to, as JAX does for `jit`. */
   readonly sharesNames?: boolean;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */

@@ -16,12 +16,9 @@ import {
 export function printJaxpr(closed: ClosedJaxpr): string {
   const context: Context = { names: new Map(), shared: nameShared(closed.jaxpr) };
   markUnused(closed.jaxpr, context);
-  const shared = [...context.shared].map(([jaxpr, name]): Doc => [
-    `let ${name} = `,
-    jaxprDoc(jaxpr, context),
-    " in",
-    line(),
-  ]);
+  const shared = [...context.shared].map(
+    ([jaxpr, name]): Doc => [`let ${name} = `, jaxprDoc(jaxpr, context), " in", line()],
+  );
   return format([...shared, jaxprDoc(closed.jaxpr, context)]);
 }
 
@@ -165,7 +162,8 @@ const bindersDoc = (variables: readonly Var[], context: Context): Doc =>
   filled(variables.map((v) => `${nameOf(v, context)}:${formatAvalShort(v.aval)}`));
 
 /** As many on each line as fit. */
-const filled = (items: readonly string[], separator = ""): Doc => nest(2, group(join([separator, group(line())], items)));
+const filled = (items: readonly string[], separator = ""): Doc =>
+  nest(2, group(join([separator, group(line())], items)));
 
 const atomText = (atom: Atom, context: Context): string =>
   atom.kind === "var" ? nameOf(atom, context) : `${literalText(atom)}:${formatAvalShort(atom.aval)}`;

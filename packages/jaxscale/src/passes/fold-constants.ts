@@ -1,7 +1,7 @@
 /** Evaluates what is known while compiling, and drops ops that change nothing. */
 import { roundTo } from "../base/rounding.ts";
-import { type Atom, type ClosedJaxpr, type JaxprEqn, type Literal, newLiteral, sameAval } from "../jaxpr/ir.ts";
 import { scalarTensor } from "../jaxpr/interpret.ts";
+import { type Atom, type ClosedJaxpr, type JaxprEqn, type Literal, newLiteral, sameAval } from "../jaxpr/ir.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 import { rewriteEqns } from "./rewrite.ts";
 
