@@ -75,7 +75,28 @@ function run({ op, inputs: keys, params }: GoldenCase): HostTensor | undefined {
       startIndicesBatchingDims: [],
     };
     const fillValue = (params.fill_value ?? null) as number | null;
-    return gather.reference([x, rows], { dimensionNumbers, sliceSizes: [1, ...x.shape.slice(1)], mode, fillValue, ...flags })[0];
+    return gather.reference([x, rows], {
+      dimensionNumbers,
+      sliceSizes: [1, ...x.shape.slice(1)],
+      mode,
+      fillValue,
+      ...flags,
+    })[0];
+  }
+  if (op === "jnp.take_along_axis" && typeof params.axis === "number") {
+    const axis = params.axis < 0 ? params.axis + x.shape.length : params.axis;
+    const others = x.shape.map((_, d) => d).filter((d) => d !== axis);
+    const ids = wrapped(inputs[1], () => x.shape[axis]);
+    const vectors = hostTensor([...ids.shape, 1], ids.dtype, ids.values);
+    const dimensionNumbers = {
+      offsetDims: [],
+      collapsedSliceDims: [axis],
+      startIndexMap: [axis],
+      operandBatchingDims: others,
+      startIndicesBatchingDims: others,
+    };
+    const sliceSizes = x.shape.map(() => 1);
+    return gather.reference([x, vectors], { dimensionNumbers, sliceSizes, mode, fillValue: null, ...flags })[0];
   }
   const scatter = scatterOf[op];
   if (!scatter) return undefined;

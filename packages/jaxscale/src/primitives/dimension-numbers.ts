@@ -49,7 +49,9 @@ export function checkOperandDimensions(
   checkAxes(op, names[3], startAxes, rank, false);
   const twice = batching.find((axis) => dropped.includes(axis) || startAxes.includes(axis));
   if (twice !== undefined)
-    throw new ShapeError(`${op}: an axis of ${names[1]} must not be in ${names[0]} or ${names[3]}; got ${twice} in both`);
+    throw new ShapeError(
+      `${op}: an axis of ${names[1]} must not be in ${names[0]} or ${names[3]}; got ${twice} in both`,
+    );
   if (indices.shape[batchRank] !== startAxes.length)
     throw new ShapeError(
       `${op}: ${names[3]} must have one axis for each entry of an index vector; got ${tuple(startAxes)} and indices ${formatAval(indices)}`,

@@ -60,7 +60,11 @@ export const dynamicSlice = definePrimitive<DynamicSliceParams>("dynamic_slice",
     return [shapedArray(sliceSizes, operand.dtype, operand.weakType)];
   },
   reference([operand, ...starts], { sliceSizes }) {
-    const start = clampStarts(starts.map((s) => s.values[0]), operand.shape, sliceSizes);
+    const start = clampStarts(
+      starts.map((s) => s.values[0]),
+      operand.shape,
+      sliceSizes,
+    );
     const strides = stridesOf(operand.shape);
     const values = allocateValues(operand.dtype, sizeOf(sliceSizes));
     forEachIndex(sliceSizes, (index, linear) => {

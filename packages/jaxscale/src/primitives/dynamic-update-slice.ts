@@ -26,7 +26,11 @@ export const dynamicUpdateSlice = definePrimitive("dynamic_update_slice", {
     return [shapedArray(operand.shape, operand.dtype, weakType)];
   },
   reference([operand, update, ...starts]) {
-    const start = clampStarts(starts.map((s) => s.values[0]), operand.shape, update.shape);
+    const start = clampStarts(
+      starts.map((s) => s.values[0]),
+      operand.shape,
+      update.shape,
+    );
     const strides = stridesOf(operand.shape);
     const values = operand.values.slice();
     forEachIndex(update.shape, (index, linear) => {

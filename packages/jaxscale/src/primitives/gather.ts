@@ -43,7 +43,12 @@ const operandDimensions = (numbers: GatherDimensionNumbers): OperandDimensions =
   startAxes: numbers.startIndexMap,
 });
 
-const mapOf = (operand: Shape, indices: Shape, result: Shape, { dimensionNumbers, sliceSizes }: GatherParams): WindowMap =>
+const mapOf = (
+  operand: Shape,
+  indices: Shape,
+  result: Shape,
+  { dimensionNumbers, sliceSizes }: GatherParams,
+): WindowMap =>
   windowMap(operand, indices, result, dimensionNumbers.offsetDims, sliceSizes, operandDimensions(dimensionNumbers));
 
 function resultShape(inputs: readonly ShapedArray[], { dimensionNumbers, sliceSizes }: GatherParams): number[] {
@@ -73,7 +78,11 @@ function resultShape(inputs: readonly ShapedArray[], { dimensionNumbers, sliceSi
   return Array.from({ length: rank }, (_, axis) => (offsetDims.includes(axis) ? offset : batch).shift() as number);
 }
 
-function gatherRule({ inputs: [operand, indices], outputs: [result], params }: LoweringContext<GatherParams>): ShardingRule {
+function gatherRule({
+  inputs: [operand, indices],
+  outputs: [result],
+  params,
+}: LoweringContext<GatherParams>): ShardingRule {
   const f = newFactors();
   const map = mapOf(operand.shape, indices.shape, result.shape, params);
   const dimensions = windowDimensions(map, f, f.parallel);
@@ -134,7 +143,10 @@ export const gather = definePrimitive<GatherParams>("gather", {
     const [operand] = context.inputs;
     const local = localShape(gatherRule(context).operands[0], sizes);
     const { sliceSizes } = context.params;
-    return { ...context.params, sliceSizes: sliceSizes.map((n, axis) => (n === operand.shape[axis] ? local[axis] : n)) };
+    return {
+      ...context.params,
+      sliceSizes: sliceSizes.map((n, axis) => (n === operand.shape[axis] ? local[axis] : n)),
+    };
   },
   exact: true,
   printParams: ({ dimensionNumbers: numbers, ...params }) => ({

@@ -41,7 +41,12 @@ function windowSizes(rank: number, updates: Shape, numbers: ScatterDimensionNumb
   return Array.from({ length: rank }, (_, axis) => (gone.includes(axis) ? 1 : (window.shift() as number)));
 }
 
-export const scatterMap = (operand: Shape, indices: Shape, updates: Shape, { dimensionNumbers }: ScatterParams): WindowMap =>
+export const scatterMap = (
+  operand: Shape,
+  indices: Shape,
+  updates: Shape,
+  { dimensionNumbers }: ScatterParams,
+): WindowMap =>
   windowMap(
     operand,
     indices,
@@ -52,7 +57,11 @@ export const scatterMap = (operand: Shape, indices: Shape, updates: Shape, { dim
   );
 
 /** @throws ShapeError, DTypeError unless the operand, indices and updates fit the dimension numbers */
-export function checkScatter(op: string, inputs: readonly ShapedArray[], { dimensionNumbers: numbers }: ScatterParams): void {
+export function checkScatter(
+  op: string,
+  inputs: readonly ShapedArray[],
+  { dimensionNumbers: numbers }: ScatterParams,
+): void {
   const [operand, indices, updates] = inputs;
   const names = [
     "insertedWindowDims",

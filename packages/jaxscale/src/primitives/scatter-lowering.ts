@@ -32,7 +32,12 @@ function positionOf(map: WindowMap, paired: (operandAxis: number) => Value, free
 }
 
 /** Index of an update from its position in the indices and its offsets within the window, by operand axis. */
-function updateIndex(k: KernelBuilder, map: WindowMap, position: readonly Value[], offset: (operandAxis: number) => Value): Index {
+function updateIndex(
+  k: KernelBuilder,
+  map: WindowMap,
+  position: readonly Value[],
+  offset: (operandAxis: number) => Value,
+): Index {
   const coords = map.slices.map((_, slicesAxis) => {
     const batch = map.batchAxes.indexOf(slicesAxis);
     return batch >= 0 ? position[batch] : offset(map.axes.findIndex((axis) => axis.slicesAxis === slicesAxis));
@@ -60,7 +65,10 @@ export const scatterLowering = (combine?: Combine): UpdateLowering<ScatterParams
         return k.assume(offset, { min: 0, max: axis.windowSize - 1 });
       });
       k.if(hit, () => {
-        const update = read(2, updateIndex(k, map, position, (d) => offsets[d]));
+        const update = read(
+          2,
+          updateIndex(k, map, position, (d) => offsets[d]),
+        );
         k.set(result, combine ? combine(k, k.get(result), update) : update);
       });
     });
