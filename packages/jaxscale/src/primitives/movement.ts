@@ -25,12 +25,16 @@ export interface AxisMovement<P> {
   readonly sources: (operand: Shape, params: P, output: number) => readonly AxisSource[];
 }
 
-type Movement<P extends Params> = Pick<PrimitiveDefinition<P>, "abstractEval" | "reference" | "lowering" | "exact">;
+type Movement<P extends Params> = Pick<PrimitiveDefinition<P>, "abstractEval" | "reference" | "lowering" | "exact" | "identity">;
 
 /** Rules of an op with one operand whose elements move by `sources`. */
 export function axisMovement<P extends Params>({ shapes, sources }: AxisMovement<P>): Movement<P> {
   return {
     exact: true,
+    identity: ({ inputs: [x], params }) =>
+      sources(x.shape, params, 0).every(
+        (s, axis) => x.shape[axis] === 1 || (s.axis === axis && s.scale === 1 && s.offset === 0),
+      ),
     abstractEval: ([x], params) => shapes(x, params).map((shape) => shapedArray(shape, x.dtype, x.weakType)),
     reference: ([x], params) =>
       shapes(shapedArray(x.shape, x.dtype), params).map((shape, output) => {

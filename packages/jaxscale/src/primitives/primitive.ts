@@ -185,7 +185,7 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly exact: boolean;
   /** Side-effect-free and depending on operands only: may be deduplicated, folded, dropped. True unless said otherwise. */
   readonly pure: boolean;
-  /** Gives operand 0 back unchanged, with these parameters and types: the equation may be dropped. */
+  /** Asked when the one result has operand 0's type: is it operand 0, unchanged? Then the equation may be dropped. */
   readonly identity?: (context: LoweringContext<P>) => boolean;
   /** Tangents out of primals and tangents (null: a symbolic zero). Absent: no derivative. */
   readonly jvp?: <T>(

@@ -29,6 +29,7 @@ export const reshape = definePrimitive<ReshapeParams>("reshape", {
   sharding: reshapeRule,
   localParams: (context, sizes) => ({ newSizes: localShape(reshapeRule(context).results[0], sizes) }),
   exact: true,
+  identity: () => true,
   printParams: ({ newSizes }) => ({ dimensions: "None", new_sizes: tuple(newSizes), sharding: "None" }),
 });
 
