@@ -1,6 +1,7 @@
 /** Runs one kernel on raw WebGPU, for tests. */
 import { create, globals } from "webgpu";
-import type { Kernel } from "../../packages/jaxscale/src/kernel/ir.ts";
+import { KernelBuilder } from "../../packages/jaxscale/src/kernel/builder.ts";
+import type { Kernel, Value } from "../../packages/jaxscale/src/kernel/ir.ts";
 import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
 
 Object.assign(globalThis, globals);
@@ -106,4 +107,31 @@ async function popAfterSubmit(device: GPUDevice, encoder: GPUCommandEncoder): Pr
     if (error) return error.message;
   }
   return undefined;
+}
+
+const elementOf = (words: Words): "f32" | "i32" | "u32" =>
+  words instanceof Float32Array ? "f32" : words instanceof Int32Array ? "i32" : "u32";
+
+/** `results[j][i] = formula(operands[0][i], …)[j]`, each result an f32, i32, u32 or (as u32) bool. */
+export async function mapOnDevice(
+  operands: readonly Words[],
+  formula: (k: KernelBuilder, ...values: Value[]) => Value | readonly Value[],
+): Promise<Words[]> {
+  const k = new KernelBuilder();
+  const size = operands[0].length;
+  const inputs = operands.map((words, i) => k.buffer(`x${i}`, elementOf(words), "read", size));
+  const at = k.add(k.mul(k.workgroup(0), k.i32(32)), k.local(0, 32));
+  const blank: Words[] = [];
+  k.if(k.lt(at, k.i32(size)), () => {
+    const made = formula(k, ...inputs.map((x) => k.load(x, at)));
+    for (const raw of Array.isArray(made) ? (made as readonly Value[]) : [made as Value]) {
+      const v = raw.type === "bool" ? k.cast("u32", raw) : raw;
+      const element = v.type as "f32" | "i32" | "u32";
+      k.store(k.buffer(`y${blank.length}`, element, "read_write", size), at, v);
+      blank.push(element === "f32" ? new Float32Array(size) : element === "i32" ? new Int32Array(size) : new Uint32Array(size));
+    }
+  });
+  const workgroups = [Math.ceil(size / 32), 1, 1] as const;
+  const out = await runKernel(k.finish("map", [32, 1, 1]), [...operands, ...blank], { workgroups });
+  return out.slice(operands.length);
 }

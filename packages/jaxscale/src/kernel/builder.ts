@@ -1,6 +1,7 @@
 /** Writes kernels: pure values are hash-consed and float free until `place` puts them; effects keep their order. */
 import { invariant } from "../base/errors.ts";
-import { foldInteger } from "./fold.ts";
+import { hideCancellation } from "./cancel.ts";
+import { convertConstant, foldInteger, foldSelect, reinterpretConstant } from "./fold.ts";
 import { type OpName, resultType } from "./grammar.ts";
 import type {
   Block,
@@ -28,6 +29,7 @@ export class KernelBuilder {
   readonly #shared: SharedDecl[] = [];
   readonly #immediates: { name: string; type: "i32" | "u32" | "f32" }[] = [];
   #block: Statement[] = [];
+  readonly #enclosing: Statement[][] = [];
   #usesSubgroups = false;
   #usesF16 = false;
 
@@ -101,7 +103,7 @@ export class KernelBuilder {
   cast(type: ScalarType, x: Value): Value {
     if (scalarOf(x.type) === type) return x;
     if (type === "f16") this.#usesF16 = true;
-    if (x.op === "const" && type !== "f16") return this.constant(type, x.attr as number);
+    if (x.op === "const" && type !== "f16") return this.constant(type, convertConstant(scalarOf(x.type), type, x.attr as number));
     const keepsValue = (type === "i32" || type === "u32") && x.range && (type === "i32" || x.range.min >= 0);
     return this.#intern("cast", vectorOf(type, laneCount(x.type)), [x], undefined, keepsValue ? x.range : undefined);
   }
@@ -109,6 +111,8 @@ export class KernelBuilder {
   bitcast(type: ScalarType, x: Value): Value {
     if (scalarOf(x.type) === type) return x;
     if (x.op === "bitcast" && scalarOf(x.args[0].type) === type) return x.args[0];
+    if (x.op === "const" && type !== "f16" && x.type !== "f16")
+      return this.constant(type, reinterpretConstant(scalarOf(x.type), type, x.attr as number));
     return this.#intern("bitcast", vectorOf(type, laneCount(x.type)), [x]);
   }
 
@@ -145,6 +149,15 @@ export class KernelBuilder {
   immediate(name: string, type: "i32" | "u32" | "f32", range?: Range): Value {
     if (!this.#immediates.some((i) => i.name === name)) this.#immediates.push({ name, type });
     return this.#intern("immediate", type, [], name, range);
+  }
+
+  /** Stands for an unknown value; for analysis, never printed. */
+  opaque(type: ValueType, name: string, range?: Range): Value {
+    return this.#intern("opaque", type, [], name, range);
+  }
+  /** `value`, of which the caller has proven tighter bounds (by a guard around it). */
+  assume(value: Value, range: Range): Value {
+    return value.op === "const" ? value : this.#intern("assume", value.type, [value], `${range.min}..${range.max}`, range);
   }
 
   // ---- memory ---------------------------------------------------------------------
@@ -253,7 +266,8 @@ export class KernelBuilder {
     thenBlock.push({ kind: "assign", variable, value: a });
     const b = this.#into(otherwiseBlock, otherwise);
     otherwiseBlock.push({ kind: "assign", variable, value: b });
-    this.#push({ kind: "declare", variable, initial: this.constant(scalarOf(a.type), 0) });
+    const zero = scalarOf(a.type) === "f16" ? this.cast("f16", this.f32(0)) : this.constant(scalarOf(a.type), 0);
+    this.#push({ kind: "declare", variable, initial: this.splat(zero, laneCount(a.type)) });
     this.#push({
       kind: "if",
       condition,
@@ -268,20 +282,32 @@ export class KernelBuilder {
     return { statements };
   }
   #into<T>(statements: Statement[], write: () => T): T {
-    const outer = this.#block;
+    this.#enclosing.push(this.#block);
     this.#block = statements;
     try {
       return write();
     } finally {
-      this.#block = outer;
+      this.#block = this.#enclosing.pop() as Statement[];
     }
+  }
+
+  /** Identifies the block being written, for `isVisible`. */
+  get block(): readonly Statement[] {
+    return this.#block;
+  }
+  /** Whether values made while `block` was being written may be used here. */
+  isVisible(block: readonly Statement[]): boolean {
+    return block === this.#block || this.#enclosing.some((b) => b === block);
   }
 
   // ---- the workings ------------------------------------------------------------------
 
   /** Any op of the grammar whose result type follows from its operands. */
-  op(name: OpName, ...args: Value[]): Value {
-    const type = resultType(name, args);
+  op(name: OpName, ...operands: Value[]): Value {
+    const type = resultType(name, operands);
+    const chosen = foldSelect(name, operands);
+    if (chosen) return chosen;
+    const args = hideCancellation(this, name, operands);
     const integer = type === "i32" || type === "u32" || type === "bool";
     if (integer) {
       const simple = foldInteger(this, name, type, args) ?? simplifyInteger(this, name, args);

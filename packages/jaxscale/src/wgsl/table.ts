@@ -42,7 +42,7 @@ const prefix =
   (symbol: string): Row =>
   ([a]) => ({ text: `${symbol}${a.text.startsWith("-") ? `(${a.text})` : wrap(a, binding.atom)}`, binding: binding.product });
 
-export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane", Row> = {
+export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane" | "assume", Row> = {
   add: ([a, b], value) =>
     /^-[\d.]/.test(b.text) && b.binding === binding.product
       ? sum("-")([a, atom(b.text.slice(1))], value)
@@ -84,7 +84,11 @@ export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane", Row> = 
   gt: comparison(">"),
   ge: comparison(">="),
   eq: comparison("=="),
-  ne: comparison("!="),
+  // Tint's != is false for NaN.
+  ne: (operands, value) =>
+    scalarOf(value.args[0].type) === "f32"
+      ? atom(`!(${comparison("==")(operands, value).text})`)
+      : comparison("!=")(operands, value),
   select: ([condition, yes, no]) => atom(`select(${list([no, yes, condition])})`),
   // WGSL's dot takes vectors only.
   dot: (operands, value) =>
@@ -94,6 +98,7 @@ export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane", Row> = 
   subgroupMin: call("subgroupMin"),
   subgroupShuffleXor: call("subgroupShuffleXor"),
   subgroupBroadcastFirst: call("subgroupBroadcastFirst"),
+  assume: ([a]) => a,
   cast: ([a], value) => atom(`${value.type}(${a.text})`),
   bitcast: ([a], value) => atom(`bitcast<${value.type}>(${a.text})`),
   vec: (operands, value) => atom(`${value.type}(${list(operands)})`),
