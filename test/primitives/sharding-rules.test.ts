@@ -10,10 +10,9 @@ import {
   allPrimitives,
   type Factor,
   type PrimitiveRules,
-  primitiveNamed,
   type ShardingRule,
 } from "../../packages/jaxscale/src/primitives/primitive.ts";
-import { contextOf, describe, evaluate, loadSamples, type Sample } from "./sample.ts";
+import { contextOf, describe, evaluate, loadSamples, rulesOf, type Sample } from "./samples/sample.ts";
 
 const samples = await loadSamples();
 
@@ -85,7 +84,7 @@ function checkDimensions(what: string, tensors: readonly { shape: readonly numbe
 }
 
 function checkSample(sample: Sample): void {
-  const rules = primitiveNamed(sample.primitive);
+  const rules = rulesOf(sample);
   const context = contextOf(rules, sample.inputs, sample.params);
   const rule = rules.sharding(context);
   const whole = evaluate(rules, sample.inputs, sample.params);
@@ -109,13 +108,13 @@ function checkSample(sample: Sample): void {
   }
 }
 
-for (const name of new Set(samples.map((s) => s.primitive)))
+for (const name of new Set(samples.map((s) => s.primitive.name)))
   test(`${name} of parts of its operands gives the parts of its results`, () => {
-    for (const sample of samples.filter((s) => s.primitive === name)) checkSample(sample);
+    for (const sample of samples.filter((s) => s.primitive.name === name)) checkSample(sample);
   });
 
 test("every primitive has a sample call, but those that call a jaxpr", () => {
-  const sampled = new Set(samples.map((s) => s.primitive));
+  const sampled = new Set(samples.map((s) => s.primitive.name));
   const missing = allPrimitives().filter((p) => p.lowering.kind !== "call" && !sampled.has(p.name));
   assert.equal(missing.map((p) => p.name), []);
 });

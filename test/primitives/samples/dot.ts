@@ -1,5 +1,6 @@
 import type { DType } from "../../../packages/jaxscale/src/base/dtypes.ts";
-import { type Sample, scattered } from "../sample.ts";
+import { dotGeneral } from "../../../packages/jaxscale/src/primitives/dot-general.ts";
+import { type Sample, scattered } from "./sample.ts";
 
 type Axes = number[];
 const dot = (
@@ -8,7 +9,7 @@ const dot = (
   dimensionNumbers: [[Axes, Axes], [Axes, Axes]],
   [left, right, preferredElementType]: [DType, DType, DType | null] = ["float32", "float32", null],
 ): Sample => ({
-  primitive: "dot_general",
+  primitive: dotGeneral,
   inputs: [scattered(left, lhs), scattered(right, rhs, 2)],
   params: { dimensionNumbers, preferredElementType },
 });

@@ -1,4 +1,4 @@
-/** Ops that rename, reorder or cut axes: reshape, transpose, squeeze, slice, rev, split, copy. */
+/** Ops that rename or reorder axes: reshape, transpose, squeeze, rev. */
 import { ShapeError } from "../base/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shapes.ts";
 import { formatAval, shapedArray } from "../jaxpr/ir.ts";
@@ -99,17 +99,4 @@ export const rev = definePrimitive<DimensionsParams>("rev", {
     return f.rule([dims], [dims]);
   },
   printParams: ({ dimensions }) => ({ dimensions: tuple(dimensions) }),
-});
-
-/** A copy under a name of its own. */
-export const copy = definePrimitive("copy", {
-  abstractEval: ([x]) => [x],
-  reference: ([x]) => [x],
-  lowering: moves((_, index) => index),
-  sharding: ({ inputs: [x] }) => {
-    const f = newFactors();
-    const dims = x.shape.map(f.parallel);
-    return f.rule([dims], [dims]);
-  },
-  exact: true,
 });

@@ -1,28 +1,27 @@
-/** Sample calls of primitives, for tests that hold of all of them. Each file in `samples/` exports `samples`. */
+/** Sample calls of primitives, for tests that hold of all of them. Every other file here exports `samples`. */
 import { readdirSync } from "node:fs";
-import { type DType, isBool, isFloat, kindOf } from "../../packages/jaxscale/src/base/dtypes.ts";
-import { roundTo } from "../../packages/jaxscale/src/base/rounding.ts";
-import { type Shape, sizeOf } from "../../packages/jaxscale/src/base/shapes.ts";
-import { type HostTensor, hostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
-import { type Params, type ShapedArray, shapedArray } from "../../packages/jaxscale/src/jaxpr/ir.ts";
-import type { LoweringContext, PrimitiveRules } from "../../packages/jaxscale/src/primitives/primitive.ts";
+import { type DType, isBool, isFloat, kindOf } from "../../../packages/jaxscale/src/base/dtypes.ts";
+import { roundTo } from "../../../packages/jaxscale/src/base/rounding.ts";
+import { type Shape, sizeOf } from "../../../packages/jaxscale/src/base/shapes.ts";
+import { type HostTensor, hostTensor } from "../../../packages/jaxscale/src/base/tensor-data.ts";
+import { type Params, type ShapedArray, shapedArray } from "../../../packages/jaxscale/src/jaxpr/ir.ts";
+import { type LoweringContext, type PrimitiveRules, primitiveNamed } from "../../../packages/jaxscale/src/primitives/primitive.ts";
 
 export interface Sample {
-  /** JAX's spelling. */
-  readonly primitive: string;
+  readonly primitive: { readonly name: string };
   readonly inputs: readonly HostTensor[];
   readonly params: Params;
 }
 
 /** Loads every primitive there is and every sample. */
 export async function loadSamples(): Promise<readonly Sample[]> {
-  await importAll(new URL("../../packages/jaxscale/src/primitives/", import.meta.url));
-  const files = await importAll(new URL("samples/", import.meta.url));
+  await importAll(new URL("../../../packages/jaxscale/src/primitives/", import.meta.url));
+  const files = await importAll(new URL("./", import.meta.url));
   return files.flatMap((file) => (file as { samples: readonly Sample[] }).samples);
 }
 
 function importAll(folder: URL): Promise<unknown[]> {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".ts"));
+  const files = readdirSync(folder).filter((name) => name.endsWith(".ts") && name !== "sample.ts");
   return Promise.all(files.map((name) => import(new URL(name, folder).href)));
 }
 
@@ -44,6 +43,8 @@ export const tensor = (dtype: DType, shape: Shape, values: readonly number[]): H
   out.values.set(values);
   return out;
 };
+
+export const rulesOf = (sample: Sample): PrimitiveRules => primitiveNamed(sample.primitive.name);
 
 const avalOf = ({ shape, dtype }: HostTensor): ShapedArray => shapedArray(shape, dtype);
 
@@ -67,4 +68,4 @@ export function evaluate(rules: PrimitiveRules, inputs: readonly HostTensor[], p
 
 /** `name`, dtypes and params, for test names. */
 export const describe = ({ primitive, inputs, params }: Sample): string =>
-  `${primitive} ${inputs.map((x) => `${x.dtype}[${x.shape}]`).join(", ")} ${JSON.stringify(params)}`;
+  `${primitive.name} ${inputs.map((x) => `${x.dtype}[${x.shape}]`).join(", ")} ${JSON.stringify(params)}`;
