@@ -7,10 +7,10 @@ import { shapedArray } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import { KernelBuilder } from "../../packages/jaxscale/src/kernel/builder.ts";
 import { Index } from "../../packages/jaxscale/src/kernel/index-space.ts";
 import type { BufferDecl, Value } from "../../packages/jaxscale/src/kernel/ir.ts";
-import type { LoweringContext, PrimitiveRules, Read } from "../../packages/jaxscale/src/primitives/primitive.ts";
+import type { LoweringContext, Read } from "../../packages/jaxscale/src/primitives/primitive.ts";
 import { closeTestDevice, runKernel, type Words } from "../kernel/run-kernel.ts";
 import { samples } from "./samples/indexing.ts";
-import type { Sample } from "./samples/sample.ts";
+import { rulesOf, type Sample } from "./samples/sample.ts";
 
 interface Scene {
   readonly k: KernelBuilder;
@@ -20,19 +20,15 @@ interface Scene {
 }
 
 /** Runs `work` once for every index of `shape` and returns the result's words. @param initial what they are before */
-async function onDevice(
-  { primitive, inputs, params }: Sample,
-  shape: Shape,
-  initial: Words,
-  work: (scene: Scene, index: Index) => void,
-) {
+async function onDevice(sample: Sample, shape: Shape, initial: Words, work: (scene: Scene, index: Index) => void) {
+  const { inputs, params } = sample;
   const k = new KernelBuilder();
   const element = { float32: "f32", int32: "i32", uint32: "u32" } as const;
   const declare = (name: string, { dtype, values }: HostTensor, access: "read" | "read_write") =>
     k.buffer(name, element[dtype as keyof typeof element], access, values.length);
   const buffers = inputs.map((input, i) => declare(`x${i}`, input, "read"));
   const avals = inputs.map((input) => shapedArray(input.shape, input.dtype));
-  const outputs = primitive.abstractEval(avals, params);
+  const outputs = rulesOf(sample).abstractEval(avals, params);
   const result = declare("y", { ...outputs[0], values: initial }, "read_write");
   const read: Read = (i, index) => k.load(buffers[i], index.linear);
   const position = k.add(k.mul(k.workgroup(0), k.i32(32)), k.local(0, 32));
@@ -47,12 +43,10 @@ async function onDevice(
   return [...words[inputs.length]];
 }
 
-const expected = ({ primitive, inputs, params }: Sample): { shape: Shape; values: number[]; blank: Words } => {
-  const [{ shape, dtype, values }] = primitive.reference(inputs, params);
+const expected = (sample: Sample): { shape: Shape; values: number[]; blank: Words } => {
+  const [{ shape, dtype, values }] = rulesOf(sample).reference(sample.inputs, sample.params);
   return { shape, values: [...values], blank: allocateValues(dtype, values.length) };
 };
-
-const rulesOf = (sample: Sample): PrimitiveRules => sample.primitive as unknown as PrimitiveRules;
 
 samples.forEach((sample, i) => {
   const { lowering, name } = rulesOf(sample);
