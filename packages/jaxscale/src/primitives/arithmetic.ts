@@ -1,9 +1,7 @@
 /** Sums, products, powers, extremes, signs. Integers wrap. */
 import { isFloat, isNumber, isSigned } from "../base/dtypes.ts";
 import { DTypeError } from "../base/errors.ts";
-import type { KernelBuilder } from "../kernel/builder.ts";
 import * as float from "../kernel/float.ts";
-import type { Value } from "../kernel/ir.ts";
 import { constantLike, defineBinary, defineNary, defineUnary, formatAvals, uniformType } from "./define-elementwise.ts";
 
 const isAny = (): boolean => true;
@@ -61,20 +59,6 @@ export const mul = defineBinary("mul", {
   reference: (x, y, { dtype }) => product(x, y, isFloat(dtype)),
   kernel: (k, x, y) => k.mul(x, y),
 });
-
-/** Integers truncate toward zero; `x / 0` is -1 (all ones), `INT_MIN / -1` is INT_MIN. */
-export const div = defineBinary("div", {
-  accepts: isNumber,
-  reference: (x, y, { dtype }) => (isFloat(dtype) ? x / y : y === 0 ? -1 : Math.trunc(x / y)),
-  kernel: (k, x, y) =>
-    x.type === "f32" ? k.div(x, y) : unlessZero(k, y, (divisor) => k.div(x, divisor), constantLike(k, x, -1)),
-});
-
-/** `of(y)`, or `otherwise` where the integer y is 0. */
-export function unlessZero(k: KernelBuilder, y: Value, of: (divisor: Value) => Value, otherwise: Value): Value {
-  const isZero = k.eq(y, constantLike(k, y, 0));
-  return k.select(isZero, otherwise, of(k.select(isZero, constantLike(k, y, 1), y)));
-}
 
 /** The larger; NaN if either is. Of bools: or. */
 export const max = defineBinary("max", {

@@ -1,0 +1,19 @@
+/** Quotients and remainders. Of integers they follow JAX where the mathematics is silent. */
+import { isFloat, isNumber } from "../base/dtypes.ts";
+import type { KernelBuilder } from "../kernel/builder.ts";
+import type { Value } from "../kernel/ir.ts";
+import { constantLike, defineBinary } from "./define-elementwise.ts";
+
+/** Integers truncate toward zero; `x / 0` is -1 (all ones), `INT_MIN / -1` is INT_MIN. */
+export const div = defineBinary("div", {
+  accepts: isNumber,
+  reference: (x, y, { dtype }) => (isFloat(dtype) ? x / y : y === 0 ? -1 : Math.trunc(x / y)),
+  kernel: (k, x, y) =>
+    x.type === "f32" ? k.div(x, y) : unlessZero(k, y, (divisor) => k.div(x, divisor), constantLike(k, x, -1)),
+});
+
+/** `of(y)`, or `otherwise` where the integer y is 0. */
+export function unlessZero(k: KernelBuilder, y: Value, of: (divisor: Value) => Value, otherwise: Value): Value {
+  const isZero = k.eq(y, constantLike(k, y, 0));
+  return k.select(isZero, otherwise, of(k.select(isZero, constantLike(k, y, 1), y)));
+}
