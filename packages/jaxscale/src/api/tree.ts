@@ -1,0 +1,106 @@
+/** Functions on pytrees, as users import them: `tree.map(f, params)`. @see https://docs.jax.dev/en/latest/jax.tree.html */
+import {
+  type FlattenOptions,
+  flatten as flattenTree,
+  flattenWithPath as flattenTreeWithPath,
+  formatKeyPath,
+  formatSimpleKeyPath,
+  type KeyPath,
+  type TreeDef,
+  treeLeaves,
+  treeMap,
+  treeStructure,
+  unflatten as unflattenTree,
+} from "../base/pytree.ts";
+
+export type { FlattenOptions, KeyEntry, KeyPath, TreeDef } from "../base/pytree.ts";
+export { registerPytreeNode } from "../base/pytree.ts";
+
+/** Leaves from left to right (keys of objects in code-point order), and the structure around them. */
+export function flatten<Leaf = unknown>(tree: unknown, options?: FlattenOptions): [leaves: Leaf[], treedef: TreeDef] {
+  const { leaves, treedef } = flattenTree<Leaf>(tree, options);
+  return [leaves, treedef];
+}
+
+/** The tree of that structure with those leaves. @throws TypeError if their number differs */
+export const unflatten = <Tree = unknown>(treedef: TreeDef, leaves: readonly unknown[]): Tree =>
+  unflattenTree<Tree>(treedef, leaves);
+
+/** Leaves from left to right; null and undefined hold none. */
+export const leaves = <Leaf = unknown>(tree: unknown, options?: FlattenOptions): Leaf[] =>
+  treeLeaves<Leaf>(tree, options);
+
+/** The tree's structure: compare two with `sameStructure`, print one with `formatTreedef`. */
+export const structure = (tree: unknown, options?: FlattenOptions): TreeDef => treeStructure(tree, options);
+
+/**
+ * The tree of `f(leaf, ...leaves at the same place in rest)`.
+ * @throws TypeError naming the path at which a structure differs
+ */
+export const map = <Tree = unknown, Leaf = unknown>(
+  f: (leaf: Leaf, ...others: Leaf[]) => unknown,
+  tree: unknown,
+  ...rest: readonly unknown[]
+): Tree => treeMap<Tree, Leaf>(f, tree, ...rest);
+
+/** Folds `f(accumulated, leaf)` over the leaves; without `initial`, from the first leaf. @throws TypeError for no leaves and no initial value */
+export function reduce<T, Leaf = unknown>(f: (accumulated: T, leaf: Leaf) => T, tree: unknown, ...initial: [T?]): T {
+  const found = treeLeaves<Leaf>(tree);
+  if (initial.length > 0) return found.reduce<T>((sum, leaf) => f(sum, leaf), initial[0] as T);
+  if (found.length === 0) throw new TypeError("tree.reduce: a tree without leaves needs an initial value; got none");
+  return found.slice(1).reduce<T>((sum, leaf) => f(sum, leaf), found[0] as unknown as T);
+}
+
+/** Whether every leaf is truthy: plain values only, for a traced array has no truth value. */
+export const all = (tree: unknown, options?: FlattenOptions): boolean => treeLeaves(tree, options).every(Boolean);
+
+/** Leaves with the path to each. */
+export function flattenWithPath<Leaf = unknown>(
+  tree: unknown,
+  options?: FlattenOptions,
+): [leaves: { readonly path: KeyPath; readonly leaf: Leaf }[], treedef: TreeDef] {
+  const { leaves: found, treedef } = flattenTreeWithPath<Leaf>(tree, options);
+  return [found, treedef];
+}
+
+/** Leaves with the path to each. */
+export const leavesWithPath = <Leaf = unknown>(
+  tree: unknown,
+  options?: FlattenOptions,
+): { readonly path: KeyPath; readonly leaf: Leaf }[] => flattenTreeWithPath<Leaf>(tree, options).leaves;
+
+/** As `map`, with the path to the leaf as `f`'s first argument. */
+export function mapWithPath<Tree = unknown, Leaf = unknown>(
+  f: (path: KeyPath, leaf: Leaf, ...others: Leaf[]) => unknown,
+  tree: unknown,
+  ...rest: readonly unknown[]
+): Tree {
+  const paths = flattenTreeWithPath<Leaf>(tree).leaves.map(({ path }) => path);
+  let next = 0;
+  return treeMap<Tree, Leaf>((leaf, ...others) => f(paths[next++], leaf, ...others), tree, ...rest);
+}
+
+/**
+ * A tree of trees turned inside out: `transpose(structure([0, 0]), structure({a: 0}), [{a: 1}, {a: 2}])` is `{a: [1, 2]}`.
+ * @throws TypeError if the tree is not of the outer structure with the inner one at each leaf
+ */
+export function transpose<Tree = unknown>(outer: TreeDef, inner: TreeDef, tree: unknown): Tree {
+  const found = treeLeaves(tree);
+  if (found.length !== outer.numLeaves * inner.numLeaves)
+    throw new TypeError(
+      `tree.transpose: the tree must have ${outer.numLeaves} × ${inner.numLeaves} leaves; got ${found.length}`,
+    );
+  const columns = Array.from({ length: inner.numLeaves }, (_, i) =>
+    unflattenTree(
+      outer,
+      Array.from({ length: outer.numLeaves }, (_, j) => found[j * inner.numLeaves + i]),
+    ),
+  );
+  return unflattenTree<Tree>(inner, columns);
+}
+
+/** `['layers'][0].kernel`; `simple` gives `layers.0.kernel`. */
+export const keystr = (path: KeyPath, { simple = false, separator = "." } = {}): string =>
+  simple ? formatSimpleKeyPath(path, separator) : formatKeyPath(path);
+
+export { formatTreedef, sameTreedef as sameStructure } from "../base/pytree.ts";
