@@ -19,6 +19,7 @@ export const convertElementType = defineNary<ConvertElementTypeParams>("convert_
     weak_type: weakType ? "True" : "False",
   }),
   flops: () => 0,
+  identity: () => true,
   reference: ([x], { dtype, result }) => {
     if (isBool(result)) return x !== 0 ? 1 : 0;
     if (!isFloat(dtype) || isFloat(result)) return x;

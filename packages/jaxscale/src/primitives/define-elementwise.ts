@@ -18,7 +18,7 @@ export interface FormulaContext<P> {
 }
 
 export interface ElementwiseOptions<P extends Params>
-  extends Partial<Pick<PrimitiveRules<P>, "exact" | "printParams" | "jvp" | "transpose">> {
+  extends Partial<Pick<PrimitiveRules<P>, "exact" | "identity" | "printParams" | "jvp" | "transpose">> {
   /** Counted as a transcendental an element instead of a flop. */
   readonly transcendental?: boolean;
   /** Floating-point or integer operations an element; 1 unless said otherwise. */

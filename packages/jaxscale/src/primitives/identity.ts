@@ -6,6 +6,7 @@ export const stopGradient = defineUnary("stop_gradient", {
   accepts: () => true,
   exact: true,
   movement: true,
+  identity: () => true,
   reference: (x) => x,
   kernel: (_, x) => x,
 });
