@@ -1,0 +1,107 @@
+/** Choosing an adapter: hardware, else a software driver of the system, else the embedded one. */
+
+import { DeviceError } from "../base/errors.ts";
+import type { Target } from "../base/target.ts";
+import type { GpuSource, Platform } from "./platform.ts";
+
+export interface FoundAdapter {
+  readonly adapter: GPUAdapter;
+  readonly kind: Target["kind"];
+  /** The source that offers it: `system`, `embedded` or `browser`. */
+  readonly source: string;
+  /** As people know it, for example `llvmpipe (LLVM 15.0.6)`. */
+  readonly name: string;
+}
+
+const kindOf = ({ vendor, architecture, device, description, isFallbackAdapter }: GPUAdapterInfo): Target["kind"] => {
+  const text = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();
+  if (text.includes("swiftshader")) return "swiftshader";
+  return text.includes("llvmpipe") || text.includes("lavapipe") || isFallbackAdapter ? "lavapipe" : "hardware";
+};
+
+const nameOf = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
+  description || [vendor, architecture, device].filter(Boolean).join(" ") || "unnamed adapter";
+
+// What every WebGPU core adapter has; the schedules rely on it.
+const needed = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxStorageBufferBindingSize: 2 ** 27,
+} as const;
+
+function checkLimits({ adapter, name }: FoundAdapter, platform: Platform): void {
+  for (const [limit, least] of Object.entries(needed)) {
+    const got = adapter.limits[limit as keyof typeof needed];
+    if (got < least)
+      throw new DeviceError(`adapter: ${limit} must be at least ${least}; got ${got} on ${name}; ${platform.advice}`);
+  }
+}
+
+async function askSource(
+  source: GpuSource,
+  options: GPURequestAdapterOptions,
+  reasons: string[],
+  adapterName?: string,
+): Promise<FoundAdapter | undefined> {
+  const gpu = await source.open(adapterName);
+  if ("missing" in gpu) {
+    reasons.push(gpu.missing);
+    return undefined;
+  }
+  const adapter = await gpu.requestAdapter(options);
+  if (!adapter) {
+    reasons.push(`${source.name}: no adapter`);
+    return undefined;
+  }
+  return { adapter, kind: kindOf(adapter.info), source: source.name, name: nameOf(adapter.info) };
+}
+
+/** Finds the adapter whose name contains `part`, in any case. */
+async function findByName(platform: Platform, part: string): Promise<FoundAdapter> {
+  const seen: string[] = [];
+  for (const source of platform.sources) {
+    const names = await source.adapterNames();
+    seen.push(...names);
+    const name = names.find((candidate) => candidate.toLowerCase().includes(part.toLowerCase()));
+    const found = name && (await askSource(source, {}, [], name));
+    if (found) return found;
+  }
+  throw new DeviceError(
+    `JAXSCALE_ADAPTER: must be hardware, software, embedded or part of an adapter's name; got ${part}, adapters here: ${seen.join(", ") || "none"}`,
+  );
+}
+
+/**
+ * The adapter that `JAXSCALE_ADAPTER` asks for, or the best one.
+ * @throws DeviceError if there is none, or it lacks a needed limit
+ */
+export async function findAdapter(platform: Platform): Promise<FoundAdapter> {
+  const request = platform.readVariable("JAXSCALE_ADAPTER") || "any";
+  const found =
+    request === "any" || request === "hardware" || request === "software" || request === "embedded"
+      ? await findByKind(platform, request)
+      : await findByName(platform, request);
+  checkLimits(found, platform);
+  return found;
+}
+
+async function findByKind(
+  platform: Platform,
+  request: "any" | "hardware" | "software" | "embedded",
+): Promise<FoundAdapter> {
+  const reasons: string[] = [];
+  const options: GPURequestAdapterOptions =
+    request === "software" ? { forceFallbackAdapter: true } : { powerPreference: "high-performance" };
+  for (const source of platform.sources) {
+    if (request === "embedded" && source.name === "system") continue;
+    if (request === "hardware" && source.name === "embedded") continue;
+    const found = await askSource(source, options, reasons);
+    if (!found) continue;
+    if (request === "hardware" && found.kind !== "hardware") reasons.push(`${found.name} is software`);
+    else if (request === "software" && found.kind === "hardware") reasons.push(`${found.name} is hardware`);
+    else return found;
+  }
+  const asked = request === "any" ? "a WebGPU adapter is needed" : `JAXSCALE_ADAPTER=${request}: there must be one`;
+  throw new DeviceError(`adapter: ${asked}; got none (${reasons.join("; ")}); ${platform.advice}`);
+}

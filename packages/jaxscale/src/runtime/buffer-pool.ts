@@ -1,0 +1,219 @@
+/** Buffers of a device: reused by size class, within a budget. */
+import { DeviceError } from "../base/errors.ts";
+import { Doubt } from "./doubt.ts";
+import type { Statistics } from "./statistics.ts";
+
+export interface PooledBuffer {
+  /** Never reused, unlike the buffer. */
+  readonly id: number;
+  readonly gpu: GPUBuffer;
+  readonly sizeBytes: number;
+  readonly shelf: Shelf;
+  /** The block of this buffer alone, made once. */
+  readonly alone: Block;
+  /** What holds it, for the message about a full budget; undefined while it waits for reuse. */
+  holder: string | undefined;
+  failed: boolean;
+}
+
+/** Memory of one array: buffers of `chunkBytes` each but the last. Returned to the pool when nothing refers to it. */
+export interface Block {
+  readonly buffers: readonly PooledBuffer[];
+  references: number;
+}
+
+export type Shelf = "storage" | "staging";
+
+// From here on a launch waits until the device says that it has the memory.
+const largeBytes = 4 * 2 ** 20;
+
+/** Rounded up so that sizes that differ little share buffers; at most 1/16 is wasted above 4 KiB, 1/4 below. */
+export function sizeClass(sizeBytes: number): number {
+  if (sizeBytes <= 256) return 256;
+  const power = 2 ** Math.floor(Math.log2(sizeBytes));
+  const step = Math.max(sizeBytes <= 4096 ? 256 : power / 16, 256);
+  return Math.ceil(sizeBytes / step) * step;
+}
+
+export interface PoolOptions {
+  readonly budgetBytes: number;
+  /** Arrays above this size are several buffers. */
+  readonly chunkBytes: number;
+  readonly onCreate: (sizeBytes: number) => void;
+}
+
+export class BufferPool {
+  readonly chunkBytes: number;
+  readonly budgetBytes: number;
+  /** Of fresh buffers whose creation the device has not confirmed. */
+  doubt: Doubt | undefined;
+  /** Of fresh large buffers; no launch that uses them may be submitted before. */
+  readonly checks: Promise<void>[] = [];
+  /** What the device last said about memory that it did not have. */
+  refusal: DeviceError | undefined;
+  readonly #device: GPUDevice;
+  readonly #statistics: Statistics;
+  readonly #free = { storage: new Map<number, PooledBuffer[]>(), staging: new Map<number, PooledBuffer[]>() };
+  readonly #all = new Set<PooledBuffer>();
+  readonly #onCreate: PoolOptions["onCreate"];
+  #disposed = false;
+  #nextId = 1;
+
+  constructor(device: GPUDevice, statistics: Statistics, options: PoolOptions) {
+    this.#device = device;
+    this.#statistics = statistics;
+    this.budgetBytes = options.budgetBytes;
+    this.chunkBytes = options.chunkBytes;
+    this.#onCreate = options.onCreate;
+  }
+
+  get bufferCount(): number {
+    return this.#all.size;
+  }
+
+  /**
+   * Memory for `sizeBytes`, its contents undefined. Undefined when that would exceed the budget, even with all idle buffers destroyed.
+   * Look at `checks` and `doubt` afterwards.
+   */
+  allocate(sizeBytes: number, holder: string, shelf: Shelf = "storage"): Block | undefined {
+    if (sizeBytes <= this.chunkBytes) return this.#take(sizeClass(sizeBytes), holder, shelf)?.alone;
+    const buffers: PooledBuffer[] = [];
+    for (let at = 0; at < sizeBytes; at += this.chunkBytes) {
+      const buffer = this.#take(sizeClass(Math.min(this.chunkBytes, sizeBytes - at)), holder, shelf);
+      if (buffer === undefined) {
+        for (const taken of buffers) this.#put(taken);
+        return undefined;
+      }
+      buffers.push(buffer);
+    }
+    return { buffers, references: 1 };
+  }
+
+  /** Drops one reference. Work submitted earlier still sees the memory: the device's queue is ordered. */
+  release(block: Block): void {
+    if (--block.references > 0 || this.#disposed) return;
+    for (let i = 0; i < block.buffers.length; i++) this.#put(block.buffers[i]);
+  }
+
+  /** Destroys buffers that wait for reuse, until `sizeBytes` are given back. */
+  trim(sizeBytes = Number.POSITIVE_INFINITY): void {
+    let given = 0;
+    for (const shelf of Object.values(this.#free))
+      for (const stack of shelf.values())
+        while (stack.length > 0 && given < sizeBytes) {
+          const buffer = stack.pop() as PooledBuffer;
+          given += buffer.sizeBytes;
+          this.#destroy(buffer);
+        }
+    // Dawn gives memory back only at the next submit.
+    if (given > 0) this.#device.queue.submit([]);
+  }
+
+  /** The error for a budget that stays full: it names what holds most. */
+  overBudget(sizeBytes: number, holder: string, said?: string): DeviceError {
+    const held = new Map<string, { count: number; sizeBytes: number }>();
+    for (const { holder: by, sizeBytes: bytes } of this.#all) {
+      if (by === undefined) continue;
+      const entry = held.get(by) ?? { count: 0, sizeBytes: 0 };
+      held.set(by, { count: entry.count + 1, sizeBytes: entry.sizeBytes + bytes });
+    }
+    const largest = [...held].sort(([, a], [, b]) => b.sizeBytes - a.sizeBytes).slice(0, 5);
+    const list = largest.map(([by, { count, sizeBytes: bytes }]) => `${count} × ${by}: ${megabytes(bytes)}`);
+    const rule = said ? "the device's memory" : `the budget of ${megabytes(this.budgetBytes)} (JAXSCALE_MEMORY_BUDGET)`;
+    return new DeviceError(
+      `memory: arrays must fit ${rule}; got ${megabytes(sizeBytes)} more for ${holder} while ${megabytes(this.#statistics.bytesInUse)} are held, most by ${list.join(", ") || "nothing"}${said ? `; ${said}` : ""}`,
+    );
+  }
+
+  /** Forgets all buffers, those in use too: their device is lost. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const buffer of this.#all) {
+      if (buffer.holder !== undefined) this.#put(buffer);
+      this.#destroy(buffer);
+    }
+  }
+
+  #take(classBytes: number, holder: string, shelf: Shelf): PooledBuffer | undefined {
+    let stack = this.#free[shelf].get(classBytes);
+    if (stack === undefined) this.#free[shelf].set(classBytes, (stack = []));
+    const buffer = stack.pop() ?? this.#create(classBytes, shelf);
+    if (buffer === undefined) return undefined;
+    buffer.holder = holder;
+    buffer.alone.references = 1;
+    const statistics = this.#statistics;
+    statistics.buffersInUse++;
+    statistics.bytesInUse += classBytes;
+    if (statistics.bytesInUse > statistics.peakBytes) statistics.peakBytes = statistics.bytesInUse;
+    return buffer;
+  }
+
+  #put(buffer: PooledBuffer): void {
+    buffer.holder = undefined;
+    this.#statistics.buffersInUse--;
+    this.#statistics.bytesInUse -= buffer.sizeBytes;
+    if (buffer.failed) this.#destroy(buffer);
+    else this.#free[buffer.shelf].get(buffer.sizeBytes)?.push(buffer);
+  }
+
+  #create(sizeBytes: number, shelf: Shelf): PooledBuffer | undefined {
+    const statistics = this.#statistics;
+    // Staging buffers are short-lived and must not fail: a read is how memory comes to be given back.
+    if (shelf === "storage") {
+      const excess = statistics.bytesAllocated + sizeBytes - this.budgetBytes;
+      if (excess > 0) this.trim(excess);
+      if (statistics.bytesAllocated + sizeBytes > this.budgetBytes) return undefined;
+    }
+    const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+    this.#device.pushErrorScope("out-of-memory");
+    const id = this.#nextId++;
+    const gpu = this.#device.createBuffer({
+      size: sizeBytes,
+      usage: shelf === "storage" ? STORAGE | COPY_SRC | COPY_DST : MAP_READ | COPY_DST,
+      label: `${shelf} ${id}`,
+    });
+    const alone: Block = { buffers: [], references: 0 };
+    const buffer: PooledBuffer = { id, gpu, sizeBytes, shelf, alone, holder: undefined, failed: false };
+    (alone.buffers as PooledBuffer[]).push(buffer);
+    this.#watch(buffer, this.#device.popErrorScope());
+    this.#all.add(buffer);
+    statistics.buffersCreated++;
+    statistics.bytesAllocated += sizeBytes;
+    this.#onCreate(sizeBytes);
+    return buffer;
+  }
+
+  #watch(buffer: PooledBuffer, popped: Promise<GPUError | null>): void {
+    const verdict = popped.then(
+      (error) => {
+        if (!error) return undefined;
+        buffer.failed = true;
+        this.refusal = this.overBudget(
+          buffer.sizeBytes,
+          buffer.holder ?? "a buffer",
+          `the device said: ${error.message}`,
+        );
+        return this.refusal;
+      },
+      () => undefined,
+    );
+    if (buffer.sizeBytes >= largeBytes) {
+      const check: Promise<void> = verdict.then(() => void this.checks.splice(this.checks.indexOf(check), 1));
+      this.checks.push(check);
+    }
+    if (this.doubt === undefined || this.doubt.settled) this.doubt = new Doubt(verdict);
+    else {
+      const before = this.doubt;
+      this.doubt = new Doubt(before.promise.then(async () => before.error ?? (await verdict)));
+    }
+  }
+
+  #destroy(buffer: PooledBuffer): void {
+    if (!this.#all.delete(buffer)) return;
+    this.#statistics.bytesAllocated -= buffer.sizeBytes;
+    buffer.gpu.destroy();
+  }
+}
+
+const megabytes = (sizeBytes: number): string =>
+  sizeBytes < 2 ** 20 ? `${sizeBytes} bytes` : `${(sizeBytes / 2 ** 20).toFixed(1)} MiB`;

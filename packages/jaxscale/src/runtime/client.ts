@@ -1,0 +1,312 @@
+/** The device as the API uses it: arrays up, programs over them, arrays down; in order, and without waiting. */
+import { platform as currentPlatform } from "#platform";
+
+import type { Target } from "../base/target.ts";
+import { printWgsl } from "../wgsl/print.ts";
+import type { Block } from "./buffer-pool.ts";
+import { type Device, openDevice } from "./device.ts";
+import { popScopes, pushScopes } from "./doubt.ts";
+import type { Executable } from "./executable.ts";
+import { keepAlive } from "./keep-alive.ts";
+import { argumentError, borrowArguments, runInto, takeOutputs } from "./launch.ts";
+import { LaunchQueue } from "./launch-queue.ts";
+import type { LazyProgram } from "./lazy-program.ts";
+import { MemoryPressure } from "./memory-pressure.ts";
+import type { PrintKernel } from "./pipeline-cache.ts";
+import type { Platform } from "./platform.ts";
+import { type KernelTiming, ProfileRecorder } from "./profile.ts";
+import { newStatistics } from "./statistics.ts";
+import { type Home, Memory, Storage } from "./storage.ts";
+import { readWords, writeWords } from "./transfer.ts";
+import { UnreadErrors } from "./unread-errors.ts";
+import { warmPipelines } from "./warm-pipelines.ts";
+
+export interface ClientOptions {
+  readonly platform?: Platform;
+  /** Kernel to WGSL; for tests of the runtime alone. */
+  readonly printKernel?: PrintKernel;
+  /** Where an error goes that nobody read. */
+  readonly warn?: (message: string) => void;
+}
+
+/** A program whose pipelines are compiled. */
+export interface LoadedProgram {
+  readonly program: Executable["program"];
+  readonly target: Target;
+  readonly compileMs: number;
+}
+
+const none: readonly number[] = [];
+
+export class Client {
+  readonly statistics = newStatistics();
+  readonly platform: Platform;
+  readonly #printKernel: PrintKernel;
+  readonly #queue: LaunchQueue;
+  readonly #pressure: MemoryPressure;
+  readonly #errors: UnreadErrors;
+  #device: Device | undefined;
+  #opening: Promise<Device> | undefined;
+  #recorder: ProfileRecorder | undefined;
+
+  constructor({ platform = currentPlatform, printKernel = printWgsl, warn }: ClientOptions = {}) {
+    this.platform = platform;
+    this.#printKernel = printKernel;
+    this.#errors = new UnreadErrors(warn);
+    this.#pressure = new MemoryPressure(platform, this.statistics);
+    this.#queue = new LaunchQueue(() => this.#acquire());
+  }
+
+  /** What programs are compiled for, once the device is known; undefined before and after a loss. */
+  get target(): Target | undefined {
+    return this.#device?.target;
+  }
+
+  /** Opens the device if need be. @throws DeviceError if there is none */
+  async ready(): Promise<Target> {
+    return (await this.#acquire()).target;
+  }
+
+  /** The open device, for measurements and reports. */
+  device(): Promise<Device> {
+    return this.#acquire();
+  }
+
+  /**
+   * Words as an array on the device. Returns at once; the words are copied.
+   * @param label for messages, such as `float32[4,8]`
+   */
+  upload(words: Uint32Array, sizeBytes = words.byteLength, label = `${sizeBytes} bytes`): Storage {
+    const memory = new Memory(sizeBytes, label, this.#errors);
+    const device = this.#device;
+    if (device === undefined || !this.#uploadNow(device, memory, words)) {
+      const copy = words.slice();
+      // The storage may be dropped while this waits.
+      memory.retain();
+      this.#queue.push(
+        {
+          prepare: () => {},
+          perform: async (opened) => {
+            await this.#pressure.reclaimUntil(
+              opened,
+              () => this.#uploadNow(opened, memory, copy) || undefined,
+              () => opened.pool.overBudget(sizeBytes, label),
+            );
+            memory.release();
+          },
+          fail: (error) => this.#fail([memory], [memory], error),
+        },
+        device,
+      );
+    }
+    return new Storage(memory);
+  }
+
+  /** The words of a storage. @throws DeviceError, or the error of the work that should have filled it */
+  async read(storage: Storage): Promise<Uint32Array> {
+    const memory = storage.borrow();
+    memory.retain();
+    // In the turn that settles it, so that a later donation cannot overtake the copy.
+    return new Promise((resolve, reject) => memory.whenSettled(() => void this.#readNow(memory).then(resolve, reject)));
+  }
+
+  /**
+   * Calls a program. Returns at once; errors of the call are stored in its results.
+   * @throws DeviceError if an argument is deleted, or donated and passed twice
+   */
+  launch(lazy: LazyProgram, args: readonly Storage[]): Storage[] {
+    const donated = lazy.donated ?? none;
+    const memories = borrowArguments(lazy.name, args, donated);
+    const results = new Array<Memory>(lazy.resultCount);
+    for (let i = 0; i < results.length; i++)
+      results[i] = new Memory(lazy.resultBytes[i], lazy.resultLabels?.[i] ?? lazy.name, this.#errors);
+    const device = this.#device;
+    if (device === undefined || !this.#launchNow(device, lazy, memories, results)) {
+      for (const i of donated) args[i].consume();
+      this.#launchLater(device, lazy, memories, results, donated);
+    } else for (let i = 0; i < donated.length; i++) args[donated[i]].consume().release();
+    const storages = new Array<Storage>(results.length);
+    for (let i = 0; i < results.length; i++) storages[i] = new Storage(results[i]);
+    return storages;
+  }
+
+  /** Compiles a program's pipelines, in parallel. @throws DeviceError naming the kernel that does not compile */
+  async load(lazy: LazyProgram): Promise<LoadedProgram> {
+    const started = performance.now();
+    const device = await this.#acquire();
+    const { program } = await device.programs.compile(device, lazy);
+    await warmPipelines(device);
+    return { program, target: device.target, compileMs: performance.now() - started };
+  }
+
+  /** Settles when everything launched so far is done on the device. */
+  async idle(): Promise<void> {
+    await this.#queue.drained();
+    await keepAlive(this.#device?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve()).catch(() => {});
+  }
+
+  /**
+   * Times every dispatch that `run` launches, each in a pass of its own.
+   * @throws DeviceError if the device has no timestamps
+   */
+  async profile(run: () => unknown): Promise<KernelTiming[]> {
+    await this.idle();
+    const recorder = new ProfileRecorder(await this.#acquire());
+    this.#recorder = recorder;
+    try {
+      await run();
+      await this.#queue.drained();
+    } finally {
+      this.#recorder = undefined;
+    }
+    return recorder.finish();
+  }
+
+  #acquire(): Promise<Device> {
+    if (this.#device) return Promise.resolve(this.#device);
+    this.#opening ??= keepAlive(
+      openDevice({
+        platform: this.platform,
+        statistics: this.statistics,
+        printKernel: this.#printKernel,
+        onLost: (device) => {
+          if (this.#device === device) this.#device = undefined;
+        },
+        onBufferCreated: (sizeBytes) => this.#pressure.created(sizeBytes),
+      }),
+    ).then(
+      (device) => {
+        this.#opening = undefined;
+        this.#device = device;
+        return device;
+      },
+      (error) => {
+        // A driver may be installed meanwhile; the next call asks again.
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    return this.#opening;
+  }
+
+  #uploadNow(device: Device, memory: Memory, words: Uint32Array): boolean {
+    const block = device.pool.allocate(memory.sizeBytes, memory.label);
+    if (block === undefined) return false;
+    const { doubt } = device.pool;
+    if (doubt === undefined || doubt.settled) {
+      writeWords(device, block, words);
+      memory.place(device, block, undefined);
+      return true;
+    }
+    // Writing to a buffer that could not be made is one more error, of which the doubt tells.
+    pushScopes(device.gpu);
+    writeWords(device, block, words);
+    void popScopes(device.gpu, (error) => new Error(error.message));
+    memory.place(device, block, doubt);
+    return true;
+  }
+
+  /** Lets go of the memory as soon as its copy is submitted. */
+  async #readNow(memory: Memory): Promise<Uint32Array> {
+    const { home, block, sizeBytes } = memory;
+    let copied: Promise<Uint32Array> | undefined;
+    try {
+      this.#check(memory);
+      copied = readWords(home as Home, block as Block, sizeBytes);
+    } finally {
+      memory.release();
+    }
+    const words = await copied;
+    if (memory.doubt) await memory.doubt.promise;
+    this.#check(memory);
+    const uncaptured = home?.uncaptured;
+    if (uncaptured === undefined) return words;
+    (home as Home).uncaptured = undefined;
+    throw uncaptured;
+  }
+
+  #check(memory: Memory): void {
+    const { error } = memory;
+    if (error === undefined) return;
+    this.#errors.read(error);
+    throw error;
+  }
+
+  /** The steady state. False if anything must be waited for; then nothing has happened. */
+  #launchNow(device: Device, lazy: LazyProgram, args: readonly Memory[], results: readonly Memory[]): boolean {
+    if (!this.#queue.empty) return false;
+    const executable = device.programs.ready(lazy);
+    if (executable === undefined) return false;
+    for (let i = 0; i < args.length; i++) if (!args[i].settled) return false;
+    if (argumentError(device, args) !== undefined) return false;
+    const blocks = takeOutputs(device, executable, args);
+    if (blocks === undefined) return false;
+    if (device.pool.checks.length > 0) {
+      for (const block of blocks) device.pool.release(block);
+      return false;
+    }
+    runInto(device, executable, args, blocks, results, this.#recorder);
+    return true;
+  }
+
+  #launchLater(
+    known: Device | undefined,
+    lazy: LazyProgram,
+    args: readonly Memory[],
+    results: readonly Memory[],
+    donated: readonly number[],
+  ): void {
+    const kept = [...args.filter((_, i) => !donated.includes(i)), ...results];
+    for (const memory of kept) memory.retain();
+    const held = [...kept, ...donated.map((i) => args[i])];
+    this.#queue.push(
+      {
+        prepare: (device) => void device.programs.compile(device, lazy).catch(() => {}),
+        perform: async (device) => {
+          const executable = await device.programs.compile(device, lazy);
+          const error = argumentError(device, args);
+          if (error) return this.#fail(results, held, error);
+          const blocks = await this.#obtainOutputs(device, executable, args);
+          runInto(device, executable, args, blocks, results, this.#recorder);
+          for (const memory of held) memory.release();
+        },
+        fail: (error) => this.#fail(results, held, error),
+      },
+      known,
+    );
+  }
+
+  async #obtainOutputs(device: Device, executable: Executable, args: readonly Memory[]): Promise<Block[]> {
+    const { pool } = device;
+    return this.#pressure.reclaimUntil(
+      device,
+      async () => {
+        if (!executable.acquire()) return undefined;
+        const blocks = takeOutputs(device, executable, args);
+        if (blocks === undefined) return undefined;
+        while (pool.checks.length > 0) await Promise.all(pool.checks);
+        if (!executable.failed && !blocks.some(isFailed)) return blocks;
+        for (const block of blocks) pool.release(block);
+        executable.release();
+        return undefined;
+      },
+      () => pool.refusal ?? pool.overBudget(executable.neededBytes, executable.program.name),
+    );
+  }
+
+  #fail(results: readonly Memory[], held: readonly Memory[], error: Error): void {
+    this.#errors.stored(error, this.platform);
+    for (const memory of results) memory.fail(error);
+    for (const memory of held) memory.release();
+  }
+}
+
+const isFailed = (block: Block): boolean => block.buffers.some((buffer) => buffer.failed);
+
+let defaultClient: Client | undefined;
+
+/** The client of the default device, made at first use. */
+export function getClient(): Client {
+  defaultClient ??= new Client();
+  return defaultClient;
+}

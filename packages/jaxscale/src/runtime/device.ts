@@ -1,0 +1,118 @@
+/** One open GPUDevice with all that belongs to it; lost together. */
+import { DeviceError } from "../base/errors.ts";
+import type { Target } from "../base/target.ts";
+import { type FoundAdapter, findAdapter } from "./adapter.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { PipelineCache, type PrintKernel } from "./pipeline-cache.ts";
+import type { Platform } from "./platform.ts";
+import { ProgramTable } from "./program-table.ts";
+import type { Statistics } from "./statistics.ts";
+import type { Home } from "./storage.ts";
+import { describeTarget } from "./target.ts";
+
+export interface Device extends Home {
+  readonly target: Target;
+  readonly found: FoundAdapter;
+  readonly pipelines: PipelineCache;
+  readonly programs: ProgramTable;
+}
+
+export interface DeviceOptions {
+  readonly platform: Platform;
+  readonly statistics: Statistics;
+  readonly printKernel: PrintKernel;
+  /** Called when the device is lost, before anything that waits for it fails. */
+  readonly onLost: (device: Device) => void;
+  readonly onBufferCreated: (sizeBytes: number) => void;
+}
+
+const wantedFeatures: readonly GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
+const wantedLimits = [
+  "maxStorageBuffersPerShaderStage",
+  "maxStorageBufferBindingSize",
+  "maxBufferSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeWorkgroupsPerDimension",
+  "minStorageBufferOffsetAlignment",
+  "maxImmediateSize",
+] as const;
+
+/** @throws DeviceError if there is no adapter or it gives no device */
+export async function openDevice({
+  platform,
+  statistics,
+  printKernel,
+  onLost,
+  onBufferCreated,
+}: DeviceOptions): Promise<Device> {
+  const found = await findAdapter(platform);
+  const { adapter, name } = found;
+  const requiredLimits: Record<string, number> = {};
+  for (const limit of wantedLimits) {
+    const value = adapter.limits[limit];
+    // A browser that does not know a limit refuses its name.
+    if (value !== undefined) requiredLimits[limit] = value;
+  }
+  let gpu: GPUDevice;
+  try {
+    const requiredFeatures = wantedFeatures.filter((feature) => adapter.features.has(feature));
+    gpu = await adapter.requestDevice({ requiredFeatures, requiredLimits });
+  } catch (error) {
+    throw new DeviceError(`adapter: ${name} must give a device; got ${String(error)}; ${platform.advice}`);
+  }
+  const target = describeTarget(found, gpu, platform);
+  const pool = new BufferPool(gpu, statistics, {
+    budgetBytes: budgetOf(platform),
+    chunkBytes: chunkBytesOf(target),
+    onCreate: onBufferCreated,
+  });
+  const pipelines = new PipelineCache(gpu, statistics, printKernel, target.limits.maxImmediateSize);
+  const device: Device = {
+    gpu,
+    target,
+    found,
+    pool,
+    pipelines,
+    programs: new ProgramTable(),
+    statistics,
+    lost: undefined,
+    uncaptured: undefined,
+  };
+  gpu.addEventListener("uncapturederror", (event) => {
+    event.preventDefault();
+    device.uncaptured ??= new DeviceError(`device: work must be valid; got: ${event.error.message}`);
+  });
+  void gpu.lost.then(({ reason, message }) => {
+    device.lost = new DeviceError(`device: ${name} was lost (${reason}); got: ${message || "no message"}`);
+    onLost(device);
+    pool.dispose();
+  });
+  return device;
+}
+
+/**
+ * Bytes of the largest window that never crosses a buffer of a storage, when aligned to itself.
+ * A storage above the device's buffer size is cut at multiples of it.
+ */
+export const windowBytes = ({ limits }: Target): number =>
+  2 ** Math.floor(Math.log2(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)));
+
+export function chunkBytesOf(target: Target): number {
+  const window = windowBytes(target);
+  return Math.floor(target.limits.maxBufferSize / window) * window;
+}
+
+function budgetOf(platform: Platform): number {
+  const text = platform.readVariable("JAXSCALE_MEMORY_BUDGET");
+  if (text) {
+    const bytes = Number(text);
+    if (!(bytes > 0)) throw new DeviceError(`JAXSCALE_MEMORY_BUDGET: must be a number of bytes; got ${text}`);
+    return bytes;
+  }
+  // A software adapter's memory is the machine's; hardware that has less says so itself.
+  return platform.memoryBytes === undefined ? 4 * 2 ** 30 : Math.floor(platform.memoryBytes * 0.7);
+}

@@ -1,0 +1,54 @@
+/** Work that waits, in order, for the device, for pipelines or for memory. Empty in the steady state. */
+import type { Device } from "./device.ts";
+import { keepAlive } from "./keep-alive.ts";
+
+export interface Task {
+  /** Starts what can go on while it waits; must not throw. */
+  prepare(device: Device): void;
+  perform(device: Device): Promise<void> | void;
+  fail(error: Error): void;
+}
+
+export class LaunchQueue {
+  readonly #acquire: () => Promise<Device>;
+  readonly #tasks: Task[] = [];
+  #idle: Promise<void> | undefined;
+
+  constructor(acquire: () => Promise<Device>) {
+    this.#acquire = acquire;
+  }
+
+  /** Whether a call may be submitted without overtaking another. */
+  get empty(): boolean {
+    return this.#tasks.length === 0;
+  }
+
+  /** Settles when all that is queued now has been performed or has failed. */
+  async drained(): Promise<void> {
+    while (this.#idle) await this.#idle;
+  }
+
+  push(task: Task, device: Device | undefined): void {
+    this.#tasks.push(task);
+    if (device) task.prepare(device);
+    this.#idle ??= keepAlive(this.#drain());
+  }
+
+  async #drain(): Promise<void> {
+    let prepared: Device | undefined;
+    for (;;) {
+      const task = this.#tasks[0];
+      if (task === undefined) break;
+      try {
+        const device = await this.#acquire();
+        if (device !== prepared) for (const waiting of this.#tasks) waiting.prepare(device);
+        prepared = device;
+        await task.perform(device);
+      } catch (error) {
+        task.fail(error instanceof Error ? error : new Error(String(error)));
+      }
+      this.#tasks.shift();
+    }
+    this.#idle = undefined;
+  }
+}

@@ -1,0 +1,119 @@
+/** One call of an executable: taking its memory, running it, giving its results. */
+import { DeviceError } from "../base/errors.ts";
+import type { Block } from "./buffer-pool.ts";
+import type { Device } from "./device.ts";
+import { Doubt, eitherDoubt, popScopes, pushScopes } from "./doubt.ts";
+import type { DispatchRecorder, Executable } from "./executable.ts";
+import type { Memory, Storage } from "./storage.ts";
+
+let lastMark = 0;
+
+/** @throws DeviceError if an argument is deleted, donated twice, or donated and passed again */
+export function borrowArguments(name: string, args: readonly Storage[], donated: readonly number[]): Memory[] {
+  const memories = new Array<Memory>(args.length);
+  for (let i = 0; i < args.length; i++) memories[i] = args[i].borrow();
+  if (donated.length === 0) return memories;
+  const mark = ++lastMark;
+  for (const i of donated) {
+    if (memories[i].mark === mark)
+      throw new DeviceError(`${name}: an array must be donated once; got ${memories[i].label} donated twice`);
+    memories[i].mark = mark;
+  }
+  let marked = 0;
+  for (let i = 0; i < memories.length; i++) if (memories[i].mark === mark) marked++;
+  if (marked > donated.length) {
+    const twice = donated.find((i) => memories.indexOf(memories[i]) !== memories.lastIndexOf(memories[i]));
+    throw new DeviceError(
+      `${name}: a donated array must not be passed again; got ${memories[twice ?? donated[0]].label} twice`,
+    );
+  }
+  return memories;
+}
+
+/** What keeps the call from running: an argument that failed, or lies on a device that was lost. */
+export function argumentError(device: Device, args: readonly Memory[]): Error | undefined {
+  for (let i = 0; i < args.length; i++) {
+    const memory = args[i];
+    if (memory.error !== undefined) return memory.error;
+    if (memory.home !== device && memory.home !== undefined)
+      return memory.home.lost ?? new DeviceError(`launch: arguments must lie on one device; got ${memory.label}`);
+  }
+  return undefined;
+}
+
+/** A donated buffer is taken over only if nothing else needs it. */
+const canTakeOver = (memory: Memory): boolean => memory.references === 1 && memory.block?.references === 1;
+
+/** Memory for the outputs, those of donors included; undefined if over the budget. */
+export function takeOutputs(device: Device, executable: Executable, args: readonly Memory[]): Block[] | undefined {
+  const { outputs } = executable.table;
+  const blocks = new Array<Block>(outputs.length);
+  for (let i = 0; i < outputs.length; i++) {
+    const { donor, sizeBytes, label } = outputs[i];
+    if (donor >= 0 && canTakeOver(args[donor])) {
+      const block = args[donor].block as Block;
+      // Until the argument lets go of it both hold it.
+      block.references++;
+      blocks[i] = block;
+      continue;
+    }
+    const block = device.pool.allocate(sizeBytes, label);
+    if (block === undefined) {
+      for (let taken = 0; taken < i; taken++) device.pool.release(blocks[taken]);
+      return undefined;
+    }
+    blocks[i] = block;
+  }
+  return blocks;
+}
+
+/** Runs, fills `results`, and lets go of the outputs' blocks. Arguments keep their references. */
+export function runInto(
+  device: Device,
+  executable: Executable,
+  args: readonly Memory[],
+  blocks: readonly Block[],
+  results: readonly Memory[],
+  recorder: DispatchRecorder | undefined,
+): void {
+  const { outputs } = executable.table;
+  let copied: number[] | undefined;
+  for (let i = 0; i < outputs.length; i++)
+    if (outputs[i].donor >= 0 && args[outputs[i].donor].block !== blocks[i]) (copied ??= []).push(i);
+  let doubt = unsettled(device.pool.doubt);
+  for (let i = 0; i < args.length; i++)
+    if (args[i].doubt !== undefined) doubt = eitherDoubt(doubt, unsettled(args[i].doubt));
+  if (executable.hasRun) {
+    executable.run(args, blocks, copied, recorder);
+    if (executable.doubt !== undefined) doubt = eitherDoubt(doubt, unsettled(executable.doubt));
+  } else {
+    executable.hasRun = true;
+    pushScopes(device.gpu);
+    try {
+      executable.run(args, blocks, copied, recorder);
+    } finally {
+      executable.doubt = new Doubt(
+        popScopes(
+          device.gpu,
+          (error) => new DeviceError(`${executable.program.name}: must run; got: ${error.message}`),
+        ),
+      );
+    }
+    doubt = eitherDoubt(eitherDoubt(doubt, executable.inheritedDoubt), executable.doubt);
+  }
+  for (let i = 0; i < results.length; i++) {
+    const { from, index } = executable.results[i];
+    const block =
+      from === "output"
+        ? blocks[index]
+        : from === "argument"
+          ? (args[index].block as Block)
+          : executable.constant(index);
+    block.references++;
+    results[i].place(device, block, doubt);
+  }
+  for (let i = 0; i < blocks.length; i++) device.pool.release(blocks[i]);
+}
+
+const unsettled = (doubt: Doubt | undefined): Doubt | undefined =>
+  doubt === undefined || (doubt.settled && doubt.error === undefined) ? undefined : doubt;

@@ -1,0 +1,80 @@
+/** SwiftShader from the optional package @sparticuz/chromium: a Vulkan driver for machines that have none. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join } from "node:path";
+import { brotliDecompressSync } from "node:zlib";
+import type { GpuSource } from "../platform.ts";
+import { cacheFolder, temporaryName } from "./cache-folder.ts";
+import { createGpu, listAdapters } from "./system-gpu.ts";
+
+const wanted = ["libvulkan.so.1", "libvk_swiftshader.so", "vk_swiftshader_icd.json"];
+
+/** Plain files of a tar archive. @see https://www.gnu.org/software/tar/manual/html_node/Standard.html */
+export function* filesInTar(tar: Buffer): Generator<{ readonly name: string; readonly content: Buffer }> {
+  const text = (start: number, length: number): string =>
+    tar.toString("latin1", start, start + length).replace(/\0.*$/s, "");
+  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0; ) {
+    const sizeBytes = Number.parseInt(text(at + 124, 12), 8);
+    const kind = text(at + 156, 1);
+    if (kind === "" || kind === "0")
+      yield { name: text(at, 100), content: tar.subarray(at + 512, at + 512 + sizeBytes) };
+    at += 512 + Math.ceil(sizeBytes / 512) * 512;
+  }
+}
+
+/** Unpacks the driver into the cache folder, unless it is there. Whole or not at all: processes may race. */
+export function unpackDriver(archive: string, version: string): string {
+  const folder = join(cacheFolder(), `swiftshader-${version}`);
+  if (existsSync(folder)) return folder;
+  const temporary = temporaryName(folder);
+  mkdirSync(temporary);
+  for (const { name, content } of filesInTar(brotliDecompressSync(readFileSync(archive))))
+    if (wanted.includes(basename(name))) writeFileSync(join(temporary, basename(name)), content, { mode: 0o755 });
+  try {
+    renameSync(temporary, folder);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return folder;
+}
+
+let loaded: Promise<{ readonly missing: string } | undefined> | undefined;
+
+async function loadDriver(): Promise<{ readonly missing: string } | undefined> {
+  if (process.platform !== "linux" || process.arch !== "x64")
+    return { missing: `the embedded driver is for linux-x64, this is ${process.platform}-${process.arch}` };
+  const require = createRequire(import.meta.url);
+  let entry: string;
+  try {
+    entry = require.resolve("@sparticuz/chromium");
+  } catch {
+    return { missing: "the optional package @sparticuz/chromium is not installed" };
+  }
+  const root = entry.slice(0, entry.lastIndexOf("chromium") + "chromium".length);
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  try {
+    const folder = unpackDriver(join(root, "bin", "swiftshader.tar.br"), version);
+    const driver = join(folder, "vk_swiftshader_icd.json");
+    process.env.VK_DRIVER_FILES = driver;
+    process.env.VK_ICD_FILENAMES = driver;
+    // Dawn opens libvulkan.so.1 by that name and so gets the one that is loaded already.
+    const { default: koffi } = await import("koffi");
+    koffi.load(join(folder, "libvulkan.so.1"));
+    return undefined;
+  } catch (error) {
+    return { missing: `the embedded driver cannot be loaded (${String(error)})` };
+  }
+}
+
+export const embeddedSource: GpuSource = {
+  name: "embedded",
+  async open(adapterName) {
+    loaded ??= loadDriver();
+    return (await loaded) ?? (await createGpu(adapterName));
+  },
+  async adapterNames() {
+    loaded ??= loadDriver();
+    return (await loaded) === undefined ? await listAdapters() : [];
+  },
+};

@@ -1,0 +1,98 @@
+/** Executables of a device, by the lazy program that they come from; a program's are freed with it. */
+import { DeviceError, invariant } from "../base/errors.ts";
+import type { Kernel } from "../kernel/ir.ts";
+import type { KernelOrigin, Program } from "../kernel/program.ts";
+import type { Device } from "./device.ts";
+import { Executable } from "./executable.ts";
+import { keepAlive } from "./keep-alive.ts";
+import type { LazyProgram } from "./lazy-program.ts";
+import type { Pipeline } from "./pipeline-cache.ts";
+
+interface Entry {
+  executable: Executable | undefined;
+  readonly compiled: Promise<Executable>;
+}
+
+export class ProgramTable {
+  readonly #entries = new WeakMap<LazyProgram, Entry>();
+  readonly #executables = new Set<Executable>();
+  readonly #dropped = new FinalizationRegistry<Promise<Executable>>((compiled) => {
+    compiled.then(
+      (executable) => {
+        this.#executables.delete(executable);
+        executable.dispose();
+      },
+      () => {},
+    );
+  });
+
+  /** The executable if it is compiled and has its memory. */
+  ready(lazy: LazyProgram): Executable | undefined {
+    const executable = this.#entries.get(lazy)?.executable;
+    return executable?.ready ? executable : undefined;
+  }
+
+  /** Builds the program and starts to compile its kernels, once. */
+  compile(device: Device, lazy: LazyProgram): Promise<Executable> {
+    const known = this.#entries.get(lazy);
+    if (known) return known.compiled;
+    const compiled = keepAlive(buildExecutable(device, lazy));
+    const entry: Entry = { executable: undefined, compiled };
+    this.#entries.set(lazy, entry);
+    this.#dropped.register(lazy, compiled);
+    compiled.then(
+      (executable) => {
+        entry.executable = executable;
+        this.#executables.add(executable);
+      },
+      // Whoever launches it learns of the error.
+      () => {},
+    );
+    return compiled;
+  }
+
+  /** Gives back what executables keep between calls. */
+  releaseTemporaries(): void {
+    for (const executable of this.#executables) executable.release();
+  }
+}
+
+async function buildExecutable(device: Device, lazy: LazyProgram): Promise<Executable> {
+  const constants = (lazy.constants ?? []).map((constant) => ("words" in constant ? constant : constant.borrow()));
+  const program = lazy.build(device.target);
+  invariant(
+    String(program.donated) === String(lazy.donated ?? []),
+    `${lazy.name} donates arguments [${program.donated}] but announced [${lazy.donated ?? []}]`,
+  );
+  const pipelines = await Promise.all(program.kernels.map((kernel, i) => compileKernel(device, program, kernel, i)));
+  for (const constant of constants) if (!("words" in constant)) constant.retain();
+  return new Executable(device, program, pipelines, constants, lazy.resultLabels ?? []);
+}
+
+async function compileKernel(device: Device, program: Program, kernel: Kernel, index: number): Promise<Pipeline> {
+  try {
+    return await device.pipelines.get(kernel);
+  } catch (error) {
+    if (device.lost) throw device.lost;
+    const origin = originOf(program, index);
+    const made = origin?.operations.length ? `made from ${origin.operations.join(", ")}` : "of no operation";
+    throw new DeviceError(
+      `${program.name}: kernel ${kernel.name}, ${made}${describeSite(origin)}, must compile on ${device.found.name}; got: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function originOf(program: Program, kernel: number): KernelOrigin | undefined {
+  for (const { steps } of program.segments)
+    for (const step of steps) if (step.kind === "dispatch" && step.kernel === kernel) return step.origin;
+  return undefined;
+}
+
+/** Where the user called the operation; reading the stack is what formats it. */
+function describeSite(origin: KernelOrigin | undefined): string {
+  const scope = origin?.scope ? ` in ${origin.scope}` : "";
+  const frames = (origin?.site?.stack ?? "").split("\n").filter((line) => /^\s*at |@/.test(line));
+  const own = import.meta.url.slice(0, import.meta.url.lastIndexOf("/runtime/") + 1);
+  const frame = frames.find((line) => !line.includes(own) && !line.includes(own.replace("file://", "")));
+  return frame ? `${scope} called ${frame.trim()}` : scope;
+}
