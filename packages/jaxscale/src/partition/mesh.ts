@@ -99,7 +99,9 @@ export class Mesh<D extends MeshDevice = MeshDevice> {
 
   /** The same devices at the same places under the same names and axis types. */
   equals(other: Mesh): boolean {
-    return this.toString() === other.toString() && this.devices.every((device, i) => device.id === other.devices[i].id);
+    const identity = (mesh: Mesh) =>
+      JSON.stringify([mesh.axisNames, mesh.axisSizes, mesh.axisTypes, mesh.devices.map((device) => device.id)]);
+    return identity(this) === identity(other);
   }
 
   /** `Mesh('x': 2, 'y': 4, axis_types=(Auto, Auto))`, as JAX prints it. */
