@@ -2,8 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isFloat } from "../../packages/jaxscale/src/base/dtypes.ts";
-import { forEachIndex, sizeOf, stridesOf } from "../../packages/jaxscale/src/base/shapes.ts";
 import { roundTo } from "../../packages/jaxscale/src/base/rounding.ts";
+import { forEachIndex, sizeOf, stridesOf } from "../../packages/jaxscale/src/base/shapes.ts";
 import { type HostTensor, hostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import type { Dimension } from "../../packages/jaxscale/src/primitives/factors.ts";
 import {
@@ -17,7 +17,14 @@ import { contextOf, describe, evaluate, loadSamples, rulesOf, type Sample } from
 const samples = await loadSamples();
 
 /** Part `part` of `parts` along every occurrence of a factor. */
-function partOf(x: HostTensor, dims: readonly Dimension[], rule: ShardingRule, name: string, part: number, parts: number): HostTensor {
+function partOf(
+  x: HostTensor,
+  dims: readonly Dimension[],
+  rule: ShardingRule,
+  name: string,
+  part: number,
+  parts: number,
+): HostTensor {
   const named = dims.flat();
   const whole = named.map((f) => rule.factors[f].size);
   const local = whole.map((size, i) => (named[i] === name ? size / parts : size));
@@ -37,15 +44,25 @@ const smallestDivisor = (n: number): number => {
 };
 
 /** Unrounded results on each part of the operands. */
-function onParts(sample: Sample, rules: PrimitiveRules, rule: ShardingRule, name: string, parts: number): (readonly HostTensor[])[] {
+function onParts(
+  sample: Sample,
+  rules: PrimitiveRules,
+  rule: ShardingRule,
+  name: string,
+  parts: number,
+): (readonly HostTensor[])[] {
   const context = contextOf(rules, sample.inputs, sample.params);
-  const sizes = Object.fromEntries(Object.entries(rule.factors).map(([f, { size }]) => [f, f === name ? size / parts : size]));
+  const sizes = Object.fromEntries(
+    Object.entries(rule.factors).map(([f, { size }]) => [f, f === name ? size / parts : size]),
+  );
   const params = rules.localParams?.(context, sizes) ?? sample.params;
   return Array.from({ length: parts }, (_, part) => {
     const inputs = sample.inputs.map((x, i) => partOf(x, rule.operands[i], rule, name, part, parts));
     const { outputs } = contextOf(rules, inputs, params);
     const results = rules.reference(inputs, params);
-    results.forEach((r, i) => assert.equal(r.shape, outputs[i].shape, "the reference's shape is that of the type rule"));
+    results.forEach((r, i) =>
+      assert.equal(r.shape, outputs[i].shape, "the reference's shape is that of the type rule"),
+    );
     return results;
   });
 }
@@ -54,7 +71,9 @@ function agree(got: HostTensor, want: HostTensor, tolerance: number, where: stri
   assert.equal(got.shape, want.shape, where);
   got.values.forEach((value, i) => {
     const w = want.values[i];
-    const same = Object.is(roundTo(want.dtype, value), w) || Math.abs(roundTo(want.dtype, value) - w) <= tolerance * (1 + Math.abs(w));
+    const same =
+      Object.is(roundTo(want.dtype, value), w) ||
+      Math.abs(roundTo(want.dtype, value) - w) <= tolerance * (1 + Math.abs(w));
     assert.ok(same, `${where}: element ${i} is ${value}, of the whole it is ${w}`);
   });
 }
@@ -75,7 +94,12 @@ function combined(partials: readonly HostTensor[], combine: Factor["combine"]): 
   return { ...first, values };
 }
 
-function checkDimensions(what: string, tensors: readonly { shape: readonly number[] }[], dims: ShardingRule["operands"], rule: ShardingRule): void {
+function checkDimensions(
+  what: string,
+  tensors: readonly { shape: readonly number[] }[],
+  dims: ShardingRule["operands"],
+  rule: ShardingRule,
+): void {
   assert.is(dims.length, tensors.length, `the rule has an entry for each of the ${what}`);
   tensors.forEach(({ shape }, i) => {
     const products = dims[i].map((d) => sizeOf(d.map((f) => rule.factors[f].size)));
@@ -98,11 +122,18 @@ function checkSample(sample: Sample): void {
       const where = `${describe(sample)}: ${factor.kind} factor ${name} of size ${factor.size}, result ${output}`;
       const dims = rule.results[output];
       if (factor.kind === "parallel")
-        results.forEach((got, part) => agree(got[output], partOf(want, dims, rule, name, part, parts), 0, `${where}, part ${part}`));
+        results.forEach((got, part) =>
+          agree(got[output], partOf(want, dims, rule, name, part, parts), 0, `${where}, part ${part}`),
+        );
       else {
         assert.not.ok(dims.flat().includes(name), `${where}: a reduced factor is gone`);
         const partials = results.map((got) => got[output]);
-        agree(combined(partials, factor.combine), want, !isFloat(want.dtype) ? 0 : want.dtype === "float32" ? 1e-6 : 0.01, where);
+        agree(
+          combined(partials, factor.combine),
+          want,
+          !isFloat(want.dtype) ? 0 : want.dtype === "float32" ? 1e-6 : 0.01,
+          where,
+        );
       }
     });
   }
@@ -116,7 +147,10 @@ for (const name of new Set(samples.map((s) => s.primitive.name)))
 test("every primitive has a sample call, but those that call a jaxpr", () => {
   const sampled = new Set(samples.map((s) => s.primitive.name));
   const missing = allPrimitives().filter((p) => p.lowering.kind !== "call" && !sampled.has(p.name));
-  assert.equal(missing.map((p) => p.name), []);
+  assert.equal(
+    missing.map((p) => p.name),
+    [],
+  );
 });
 
 test.run();

@@ -1,7 +1,15 @@
 import type { DType } from "../../../packages/jaxscale/src/base/dtypes.ts";
 import { argmax, argmin } from "../../../packages/jaxscale/src/primitives/arg-reduction.ts";
 import { cumlogsumexp, cummax, cummin, cumprod, cumsum } from "../../../packages/jaxscale/src/primitives/cumulative.ts";
-import { reduceAnd, reduceMax, reduceMin, reduceOr, reduceProd, reduceSum, reduceXor } from "../../../packages/jaxscale/src/primitives/reduction.ts";
+import {
+  reduceAnd,
+  reduceMax,
+  reduceMin,
+  reduceOr,
+  reduceProd,
+  reduceSum,
+  reduceXor,
+} from "../../../packages/jaxscale/src/primitives/reduction.ts";
 import { type Sample, scattered, tensor } from "./sample.ts";
 
 const NaN = Number.NaN;
@@ -14,12 +22,22 @@ const reduce = (primitive: Sample["primitive"], axes: number[], input = scattere
   inputs: [input],
   params: { axes },
 });
-const locate = (primitive: Sample["primitive"], axis: number, input = scattered("float32", [4, 6, 2]), indexDtype: DType = "int32"): Sample => ({
+const locate = (
+  primitive: Sample["primitive"],
+  axis: number,
+  input = scattered("float32", [4, 6, 2]),
+  indexDtype: DType = "int32",
+): Sample => ({
   primitive,
   inputs: [input],
   params: { axes: [axis], indexDtype },
 });
-const scan = (primitive: Sample["primitive"], axis: number, reverse: boolean, input = scattered("float32", [4, 6, 2])): Sample => ({
+const scan = (
+  primitive: Sample["primitive"],
+  axis: number,
+  reverse: boolean,
+  input = scattered("float32", [4, 6, 2]),
+): Sample => ({
   primitive,
   inputs: [input],
   params: { axis, reverse },

@@ -5,7 +5,11 @@ import { roundTo } from "../../../packages/jaxscale/src/base/rounding.ts";
 import { type Shape, sizeOf } from "../../../packages/jaxscale/src/base/shapes.ts";
 import { type HostTensor, hostTensor } from "../../../packages/jaxscale/src/base/tensor-data.ts";
 import { type Params, type ShapedArray, shapedArray } from "../../../packages/jaxscale/src/jaxpr/ir.ts";
-import { type LoweringContext, type PrimitiveRules, primitiveNamed } from "../../../packages/jaxscale/src/primitives/primitive.ts";
+import {
+  type LoweringContext,
+  type PrimitiveRules,
+  primitiveNamed,
+} from "../../../packages/jaxscale/src/primitives/primitive.ts";
 
 export interface Sample {
   readonly primitive: { readonly name: string };
@@ -44,11 +48,15 @@ export const tensor = (dtype: DType, shape: Shape, values: readonly number[]): H
   return out;
 };
 
-export const rulesOf = (sample: Sample): PrimitiveRules => primitiveNamed(sample.primitive.name);
+export const rulesOf = (sample: Pick<Sample, "primitive">): PrimitiveRules => primitiveNamed(sample.primitive.name);
 
 const avalOf = ({ shape, dtype }: HostTensor): ShapedArray => shapedArray(shape, dtype);
 
-export function contextOf(rules: PrimitiveRules, inputs: readonly HostTensor[], params: Params): LoweringContext<Params> {
+export function contextOf(
+  rules: PrimitiveRules,
+  inputs: readonly HostTensor[],
+  params: Params,
+): LoweringContext<Params> {
   const avals = inputs.map(avalOf);
   return { params, inputs: avals, outputs: rules.abstractEval(avals, params) };
 }

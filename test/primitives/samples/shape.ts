@@ -8,7 +8,11 @@ import { type Sample, scattered, tensor } from "./sample.ts";
 
 const x = scattered("float32", [4, 6, 2]);
 const bytes = scattered("int8", [4, 6]);
-const one = (primitive: Sample["primitive"], params: Sample["params"], input = x): Sample => ({ primitive, inputs: [input], params });
+const one = (primitive: Sample["primitive"], params: Sample["params"], input = x): Sample => ({
+  primitive,
+  inputs: [input],
+  params,
+});
 
 const reshapes = [
   { from: [32], to: [2, 16] },
@@ -23,7 +27,11 @@ const reshapes = [
 ];
 
 const zero = tensor("float32", [], [9]);
-const padding = (...paddingConfig: number[][]): Sample => ({ primitive: pad, inputs: [x, zero], params: { paddingConfig } });
+const padding = (...paddingConfig: number[][]): Sample => ({
+  primitive: pad,
+  inputs: [x, zero],
+  params: { paddingConfig },
+});
 
 export const samples: Sample[] = [
   ...reshapes.map(({ from, to }) => one(reshape, { newSizes: to }, scattered("float32", from))),
@@ -42,9 +50,26 @@ export const samples: Sample[] = [
   padding([0, 0, 0], [2, -1, 1], [0, 0, 0]),
   padding([-1, 2, 0], [0, 0, 0], [1, 1, 2]),
   padding([-3, 1, 2], [-4, -1, 1], [0, 0, 0]),
-  { primitive: pad, inputs: [scattered("bool", [0, 2]), tensor("bool", [], [1])], params: { paddingConfig: [[1, 2, 3], [0, 0, 0]] } },
-  { primitive: concatenate, inputs: [bytes, scattered("int8", [1, 6], 2), scattered("int8", [3, 6], 3)], params: { dimension: 0 } },
-  { primitive: concatenate, inputs: [x, scattered("float32", [4, 0, 2]), scattered("float32", [4, 1, 2], 5)], params: { dimension: 1 } },
+  {
+    primitive: pad,
+    inputs: [scattered("bool", [0, 2]), tensor("bool", [], [1])],
+    params: {
+      paddingConfig: [
+        [1, 2, 3],
+        [0, 0, 0],
+      ],
+    },
+  },
+  {
+    primitive: concatenate,
+    inputs: [bytes, scattered("int8", [1, 6], 2), scattered("int8", [3, 6], 3)],
+    params: { dimension: 0 },
+  },
+  {
+    primitive: concatenate,
+    inputs: [x, scattered("float32", [4, 0, 2]), scattered("float32", [4, 1, 2], 5)],
+    params: { dimension: 1 },
+  },
   { primitive: concatenate, inputs: [x], params: { dimension: 2 } },
   { primitive: iota, inputs: [], params: { dtype: "int32", shape: [4, 6], dimension: 1 } },
   { primitive: iota, inputs: [], params: { dtype: "uint32", shape: [8], dimension: 0 } },

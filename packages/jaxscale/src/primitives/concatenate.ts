@@ -24,7 +24,11 @@ function concatenatedAval(inputs: readonly ShapedArray[], dimension: number): Sh
   if (inputs.some((x) => x.shape.length !== first.shape.length || !sameShape(across(x), across(first))))
     throw new ShapeError(`concatenate: sizes must agree but along axis ${dimension}; got ${listed(inputs)}`);
   const total = inputs.reduce((sum, x) => sum + x.shape[dimension], 0);
-  return shapedArray(first.shape.with(dimension, total), first.dtype, inputs.every((x) => x.weakType));
+  return shapedArray(
+    first.shape.with(dimension, total),
+    first.dtype,
+    inputs.every((x) => x.weakType),
+  );
 }
 
 function layEndToEnd(inputs: readonly HostTensor[], dimension: number): HostTensor {
@@ -58,7 +62,13 @@ export const concatenate = definePrimitive<ConcatenateParams>("concatenate", {
         start = piece.end;
         return piece;
       });
-      return choose(k, index, read, params.dimension, pieces.filter((p) => p.end > p.start));
+      return choose(
+        k,
+        index,
+        read,
+        params.dimension,
+        pieces.filter((p) => p.end > p.start),
+      );
     },
   },
   sharding: ({ inputs, outputs: [out], params: { dimension } }) => {

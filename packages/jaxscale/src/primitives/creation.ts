@@ -25,7 +25,9 @@ export const iota = definePrimitive<IotaParams>("iota", {
     if (!shape.every((n) => Number.isInteger(n) && n >= 0))
       throw new ShapeError(`iota: sizes must be integers of at least 0; got ${formatShape(shape)}`);
     if (!Number.isInteger(dimension) || dimension < 0 || dimension >= shape.length)
-      throw new ShapeError(`iota: dimension must be in [0, ${shape.length}); got ${dimension} for ${formatShape(shape)}`);
+      throw new ShapeError(
+        `iota: dimension must be in [0, ${shape.length}); got ${dimension} for ${formatShape(shape)}`,
+      );
     return [shapedArray(shape, dtype)];
   },
   reference: (_, { dtype, shape, dimension }) => {

@@ -32,7 +32,11 @@ function scan(x: HostTensor, { axis, reverse }: CumulativeParams, monoid: Monoid
 }
 
 function defineCumulative(name: string, given: Monoid): PrimitiveRules<CumulativeParams> {
-  const monoid: Monoid = { ...given, accepts: (dtype) => dtype !== "bool" && given.accepts(dtype), acceptable: given === logAddExp ? "floats" : "numbers" };
+  const monoid: Monoid = {
+    ...given,
+    accepts: (dtype) => dtype !== "bool" && given.accepts(dtype),
+    acceptable: given === logAddExp ? "floats" : "numbers",
+  };
   return definePrimitive<CumulativeParams>(name, {
     abstractEval: ([x], { axis }) => {
       checkAccepts(name, monoid, x);

@@ -73,7 +73,13 @@ function offsetsAlong(shape: Shape, axes: Axes): number[] {
   return offsets;
 }
 
-function contractNaively(lhs: HostTensor, rhs: HostTensor, shape: Shape, dtype: DType, numbers: DotDimensionNumbers): HostTensor {
+function contractNaively(
+  lhs: HostTensor,
+  rhs: HostTensor,
+  shape: Shape,
+  dtype: DType,
+  numbers: DotDimensionNumbers,
+): HostTensor {
   const [[lc, rc], [lb, rb]] = numbers;
   const [left, right] = [lhs.values, rhs.values];
   const [leftSteps, rightSteps] = [offsetsAlong(lhs.shape, lc), offsetsAlong(rhs.shape, rc)];
@@ -93,7 +99,8 @@ function contractNaively(lhs: HostTensor, rhs: HostTensor, shape: Shape, dtype: 
       for (const column of columns) {
         const [l, r] = [batch + row, rightBatch[n] + column];
         let sum = 0;
-        for (let i = 0; i < leftSteps.length; i++) sum = accumulate(sum, left[l + leftSteps[i]], right[r + rightSteps[i]]);
+        for (let i = 0; i < leftSteps.length; i++)
+          sum = accumulate(sum, left[l + leftSteps[i]], right[r + rightSteps[i]]);
         values[at++] = sum;
       }
     }
@@ -141,8 +148,12 @@ export const dotGeneral = definePrimitive<DotGeneralParams>("dot_general", {
     const m = rows.map((axis) => f.parallel(lhs.shape[axis]));
     const n = columns.map((axis) => f.parallel(rhs.shape[axis]));
     const contracted = lc.map((axis) => f.reduction(lhs.shape[axis], isBool(out.dtype) ? "or" : "add"));
-    const left = lhs.shape.map((_, axis) => batch[lb.indexOf(axis)] ?? contracted[lc.indexOf(axis)] ?? m[rows.indexOf(axis)]);
-    const right = rhs.shape.map((_, axis) => batch[rb.indexOf(axis)] ?? contracted[rc.indexOf(axis)] ?? n[columns.indexOf(axis)]);
+    const left = lhs.shape.map(
+      (_, axis) => batch[lb.indexOf(axis)] ?? contracted[lc.indexOf(axis)] ?? m[rows.indexOf(axis)],
+    );
+    const right = rhs.shape.map(
+      (_, axis) => batch[rb.indexOf(axis)] ?? contracted[rc.indexOf(axis)] ?? n[columns.indexOf(axis)],
+    );
     return f.rule([left, right], [[...batch, ...m, ...n]]);
   },
   cost: ({ inputs: [lhs], outputs: [out], params }) => ({

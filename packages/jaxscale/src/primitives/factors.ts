@@ -12,7 +12,10 @@ export interface FactorList {
   readonly replicated: (size: number) => Dimension;
   /** Partial results over it combine. */
   readonly reduction: (size: number, combine: Factor["combine"]) => Dimension;
-  readonly rule: (operands: readonly (readonly Dimension[])[], results: readonly (readonly Dimension[])[]) => ShardingRule;
+  readonly rule: (
+    operands: readonly (readonly Dimension[])[],
+    results: readonly (readonly Dimension[])[],
+  ) => ShardingRule;
 }
 
 /** An empty list of factors: each call of a kind names a new one. */

@@ -25,7 +25,10 @@ export interface AxisMovement<P> {
   readonly sources: (operand: Shape, params: P, output: number) => readonly AxisSource[];
 }
 
-type Movement<P extends Params> = Pick<PrimitiveDefinition<P>, "abstractEval" | "reference" | "lowering" | "exact" | "identity">;
+type Movement<P extends Params> = Pick<
+  PrimitiveDefinition<P>,
+  "abstractEval" | "reference" | "lowering" | "exact" | "identity"
+>;
 
 /** Rules of an op with one operand whose elements move by `sources`. */
 export function axisMovement<P extends Params>({ shapes, sources }: AxisMovement<P>): Movement<P> {
@@ -39,7 +42,9 @@ export function axisMovement<P extends Params>({ shapes, sources }: AxisMovement
     reference: ([x], params) =>
       shapes(shapedArray(x.shape, x.dtype), params).map((shape, output) => {
         const axes = sources(x.shape, params, output);
-        return rearrange(x, shape, (index) => axes.map((s) => (s.scale === 0 ? 0 : s.scale * index[s.axis] + s.offset)));
+        return rearrange(x, shape, (index) =>
+          axes.map((s) => (s.scale === 0 ? 0 : s.scale * index[s.axis] + s.offset)),
+        );
       }),
     lowering: moves((k, index, { inputs: [x], params }, output) =>
       Index.fromCoords(
@@ -64,7 +69,11 @@ export const moves = <P>(
 });
 
 /** The tensor whose element at `index` is the operand's at `from(index)`. */
-export function rearrange(x: HostTensor, shape: Shape, from: (index: readonly number[]) => readonly number[]): HostTensor {
+export function rearrange(
+  x: HostTensor,
+  shape: Shape,
+  from: (index: readonly number[]) => readonly number[],
+): HostTensor {
   const values = allocateValues(x.dtype, sizeOf(shape));
   const strides = stridesOf(x.shape);
   forEachIndex(shape, (index, linear) => {

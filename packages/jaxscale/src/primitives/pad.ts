@@ -32,9 +32,12 @@ function paddedShape(x: ShapedArray, config: readonly Padding[]): number[] {
 /** Operands: x, and the padding value, a scalar of the same dtype. */
 export const pad = definePrimitive<PadParams>("pad", {
   abstractEval: ([x, value], { paddingConfig }) => {
-    if (value.shape.length > 0) throw new ShapeError(`pad: the padding value must be a scalar; got ${formatAval(value)}`);
+    if (value.shape.length > 0)
+      throw new ShapeError(`pad: the padding value must be a scalar; got ${formatAval(value)}`);
     if (value.dtype !== x.dtype)
-      throw new DTypeError(`pad: operand and padding value must have one dtype; got ${formatAval(x)} and ${formatAval(value)}`);
+      throw new DTypeError(
+        `pad: operand and padding value must have one dtype; got ${formatAval(x)} and ${formatAval(value)}`,
+      );
     return [shapedArray(paddedShape(x, paddingConfig), x.dtype, x.weakType && value.weakType)];
   },
   reference: ([x, value], { paddingConfig }) => {

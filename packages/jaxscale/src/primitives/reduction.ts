@@ -10,7 +10,8 @@ import { tuple } from "./python-text.ts";
 
 export type ReductionParams = { readonly axes: readonly number[] };
 
-const withoutAxes = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
+const withoutAxes = (shape: Shape, axes: readonly number[]): number[] =>
+  shape.filter((_, axis) => !axes.includes(axis));
 
 /** Visits every element with its linear position and that of the result it belongs to. */
 export function forEachReduced(

@@ -67,7 +67,9 @@ export const squeeze = definePrimitive<DimensionsParams>("squeeze", {
       checkAxes("squeeze", "dimensions", dimensions, x);
       const wide = dimensions.find((axis) => x.shape[axis] !== 1);
       if (wide !== undefined)
-        throw new ShapeError(`squeeze: dropped axes must have size 1; got ${formatAval(x)} axis ${wide} = ${x.shape[wide]}`);
+        throw new ShapeError(
+          `squeeze: dropped axes must have size 1; got ${formatAval(x)} axis ${wide} = ${x.shape[wide]}`,
+        );
       return [keptAxes(x.shape, dimensions).map((axis) => x.shape[axis])];
     },
     sources: (shape, { dimensions }) => {
@@ -95,7 +97,9 @@ export const rev = definePrimitive<DimensionsParams>("rev", {
   }),
   sharding: ({ inputs: [x], params }) => {
     const f = newFactors();
-    const dims = x.shape.map((size, axis) => (params.dimensions.includes(axis) ? f.replicated(size) : f.parallel(size)));
+    const dims = x.shape.map((size, axis) =>
+      params.dimensions.includes(axis) ? f.replicated(size) : f.parallel(size),
+    );
     return f.rule([dims], [dims]);
   },
   printParams: ({ dimensions }) => ({ dimensions: tuple(dimensions) }),

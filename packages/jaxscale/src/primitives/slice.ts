@@ -21,7 +21,9 @@ function sliceRule(context: LoweringContext<SliceParams>): ShardingRule {
   const f = newFactors();
   const [{ shape }] = context.inputs;
   const operand = shape.map((size, axis) => (isWhole(context, axis) ? f.parallel(size) : f.replicated(size)));
-  const result = context.outputs[0].shape.map((size, axis) => (isWhole(context, axis) ? operand[axis] : f.replicated(size)));
+  const result = context.outputs[0].shape.map((size, axis) =>
+    isWhole(context, axis) ? operand[axis] : f.replicated(size),
+  );
   return f.rule([operand], [result]);
 }
 
@@ -37,7 +39,13 @@ export const slice = definePrimitive<SliceParams>("slice", {
       return [
         x.shape.map((size, axis) => {
           const [start, limit, stride] = [startIndices[axis], limitIndices[axis], strides?.[axis] ?? 1];
-          if (![start, limit, stride].every(Number.isInteger) || start < 0 || limit < start || limit > size || stride < 1)
+          if (
+            ![start, limit, stride].every(Number.isInteger) ||
+            start < 0 ||
+            limit < start ||
+            limit > size ||
+            stride < 1
+          )
             throw new ShapeError(
               `slice: 0 <= start <= limit <= size and stride >= 1; got ${start}:${limit}:${stride} for ${formatAval(x)} axis ${axis} = ${size}`,
             );
@@ -52,7 +60,10 @@ export const slice = definePrimitive<SliceParams>("slice", {
   localParams: (context, sizes) => {
     const local = localShape(sliceRule(context).results[0], sizes);
     const { limitIndices } = context.params;
-    return { ...context.params, limitIndices: limitIndices.map((limit, axis) => (isWhole(context, axis) ? local[axis] : limit)) };
+    return {
+      ...context.params,
+      limitIndices: limitIndices.map((limit, axis) => (isWhole(context, axis) ? local[axis] : limit)),
+    };
   },
   printParams: ({ startIndices, limitIndices, strides }) => ({
     limit_indices: tuple(limitIndices),
