@@ -2,7 +2,7 @@
 import { type DType, dtypeNames, isFloat, type LatticeType } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, type Shape, sameShape, sizeOf, stridesOf } from "../base/shapes.ts";
-import { type HostArray, type HostTensor, hostTensor } from "../base/tensor-data.ts";
+import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type Params, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import { scalarOf, type Value } from "../kernel/ir.ts";
@@ -177,25 +177,24 @@ function mapElements(
   formula: (operands: readonly number[]) => number,
 ): HostTensor {
   const out = hostTensor(shape, dtype);
+  const places = inputs.map((input) => stretchedPlaces(input.shape, shape));
   const operands = new Array<number>(inputs.length);
-  const visit = (place: (input: number) => number, linear: number): void => {
-    inputs.forEach(({ values }, i) => {
-      operands[i] = values[place(i)];
-    });
-    (out.values as HostArray)[linear] = formula(operands);
-  };
-  if (inputs.every((input) => sameShape(input.shape, shape))) {
-    for (let linear = 0; linear < out.values.length; linear++) visit(() => linear, linear);
-    return out;
+  for (let at = 0; at < out.values.length; at++) {
+    for (let i = 0; i < inputs.length; i++) operands[i] = inputs[i].values[places[i]?.[at] ?? at];
+    out.values[at] = formula(operands);
   }
-  const strides = inputs.map((input) => {
-    const own = stridesOf(input.shape);
-    return shape.map((_, axis) => (input.shape.length === 0 || input.shape[axis] === 1 ? 0 : own[axis]));
-  });
-  forEachIndex(shape, (index, linear) => {
-    visit((i) => index.reduce((sum, at, axis) => sum + at * strides[i][axis], 0), linear);
-  });
   return out;
+}
+
+/** Where in an operand each element of the result finds its own; undefined if at the same place. */
+function stretchedPlaces(own: Shape, shape: Shape): Int32Array | undefined {
+  if (sameShape(own, shape)) return undefined;
+  const strides = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
+  const places = new Int32Array(sizeOf(shape));
+  forEachIndex(shape, (index, at) => {
+    places[at] = strides.reduce((sum, stride, axis) => sum + stride * index[axis], 0);
+  });
+  return places;
 }
 
 /** Each axis of the result a parallel factor; an axis of size 1 has none. */
