@@ -8,7 +8,9 @@ import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 export abstract class Array {
   abstract readonly aval: ShapedArray;
   /** The value, where it is a scalar known on the host: it is written into jaxprs as a literal. */
-  readonly literal?: number;
+  get literal(): number | undefined {
+    return undefined;
+  }
 
   get shape(): Shape {
     return this.aval.shape;

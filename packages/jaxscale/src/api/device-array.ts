@@ -1,0 +1,129 @@
+/** An array whose values lie on a device, or will once the work queued before is done. */
+import { DeviceError, TracerError } from "../base/errors.ts";
+import { type HostTensor, hostTensor, packWords, unpackWords } from "../base/tensor-data.ts";
+import { getClient, type Storage, storageBytes } from "../compile.ts";
+import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
+import { Array } from "../trace/array.ts";
+import { type NestedList, nestedList, type TypedArray, typedArrayOf } from "./host-values.ts";
+import { formatArray } from "./print-array.ts";
+
+export class DeviceArray extends Array {
+  readonly aval: ShapedArray;
+  readonly #literal: number | undefined;
+  #storage: Storage | undefined;
+
+  constructor(aval: ShapedArray, storage: Storage | undefined, literal?: number) {
+    super();
+    this.aval = aval;
+    this.#storage = storage;
+    this.#literal = literal;
+  }
+
+  override get literal(): number | undefined {
+    return this.#literal;
+  }
+
+  /** A scalar known on the host; it takes device memory when a computation first needs it. */
+  static scalar(value: number, aval: ShapedArray): DeviceArray {
+    return new DeviceArray(aval, undefined, value);
+  }
+  static fromHost(tensor: HostTensor, weakType: boolean): DeviceArray {
+    const aval = { shape: [...tensor.shape], dtype: tensor.dtype, weakType };
+    return new DeviceArray(aval, upload(tensor));
+  }
+
+  /** @throws DeviceError if deleted */
+  get storage(): Storage {
+    if (!this.#storage) {
+      const tensor = hostTensor([], this.aval.dtype);
+      tensor.values[0] = this.literal as number;
+      this.#storage = upload(tensor);
+    }
+    if (this.#storage.deleted) throw deleted(this.aval);
+    return this.#storage;
+  }
+
+  /** Whether it was disposed of or donated. */
+  get isDeleted(): boolean {
+    return this.#storage?.deleted ?? false;
+  }
+  /** Gives the memory back at once instead of at the next garbage collection. Any use after it throws. */
+  dispose(): void {
+    this.storage.dispose();
+  }
+  [Symbol.dispose](): void {
+    if (!this.isDeleted) this.dispose();
+  }
+
+  async #host(): Promise<HostTensor> {
+    const { aval } = this;
+    if (this.literal !== undefined && !this.#storage) {
+      const tensor = hostTensor([], aval.dtype);
+      tensor.values[0] = this.literal;
+      return tensor;
+    }
+    const words = await getClient().read(this.storage);
+    return hostTensor(aval.shape, aval.dtype, unpackWords(aval.dtype, words, this.size));
+  }
+
+  /** Values in row-major order: float16 and bfloat16 as a Float32Array, bool as a Uint8Array of 0 and 1. @throws DeviceError if the work failed */
+  async data(): Promise<TypedArray> {
+    return typedArrayOf(await this.#host());
+  }
+  /** The one element: a number, or a boolean for dtype bool. @throws TypeError if there is not exactly one; DeviceError if the work failed */
+  async item(): Promise<number | boolean> {
+    if (this.size !== 1) throw new TypeError(`item: the array must have one element; got ${formatAval(this.aval)}`);
+    const { values, dtype } = await this.#host();
+    return dtype === "bool" ? values[0] !== 0 : values[0];
+  }
+  /** Nested lists of numbers (booleans for dtype bool), as deep as the array has axes. */
+  async toList(): Promise<NestedList> {
+    return nestedList(await this.#host());
+  }
+  /** The array as JAX prints it: `Array([1., 2.], dtype=float32)`. */
+  async text(): Promise<string> {
+    return formatArray(await this.#host(), this.aval.weakType);
+  }
+  /** Resolves with this array when its values are there. @throws DeviceError if the work failed */
+  async blockUntilReady(): Promise<this> {
+    if (this.#storage) await getClient().wait(this.storage);
+    return this;
+  }
+
+  /** Type and shape only: values are on the device, and reading them takes an `await`. */
+  override toString(): string {
+    return `Array(${formatAval(this.aval)})`;
+  }
+  protected override describeForText(): string {
+    return this.toString();
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+  [Symbol.iterator](): never {
+    throw new TypeError(
+      `iterating over an array is not possible, for its values are on the device; got ${formatAval(this.aval)}. Use (await x.toList()) for values, x.at(i).get() for rows`,
+    );
+  }
+}
+
+function upload(tensor: HostTensor): Storage {
+  const words = packWords(tensor);
+  return getClient().upload(
+    words,
+    storageBytes({ ...tensor, weakType: false }),
+    formatAval({ ...tensor, weakType: false }),
+  );
+}
+
+function deleted(aval: ShapedArray): DeviceError {
+  return new DeviceError(`Array has been deleted with shape=${aval.dtype}[${aval.shape.join(",")}].`);
+}
+
+/** The device array, where an operation cannot work on a tracer. @throws TracerError */
+export function concrete(op: string, x: Array): DeviceArray {
+  if (x instanceof DeviceArray) return x;
+  throw new TracerError(
+    `${op}: the values of a traced array are not known while tracing; got ${formatAval(x.aval)}. Return it from the jitted function first`,
+  );
+}

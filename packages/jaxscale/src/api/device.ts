@@ -1,0 +1,52 @@
+/** Devices, and arrays on their way to and from them. */
+
+import { flatten, treeMap } from "../base/pytree.ts";
+import type { Target } from "../base/target.ts";
+import { type Client, getClient } from "../compile.ts";
+import { Array } from "../trace/array.ts";
+import { concrete, DeviceArray } from "./device-array.ts";
+import type { TypedArray } from "./host-values.ts";
+import { asarray } from "./numpy/creation.ts";
+
+/** A device that programs run on. */
+export interface Device {
+  readonly id: number;
+  readonly kind: Target["kind"];
+  readonly name: string;
+  readonly target: Target;
+}
+
+/** Opens the device; needed only before `asText("kernels" | "wgsl")`. @throws DeviceError if there is none */
+export async function ready(): Promise<Target> {
+  return getClient().ready();
+}
+
+/** Devices that programs run on. */
+export async function devices(): Promise<readonly Device[]> {
+  const target = await ready();
+  return [{ id: 0, kind: target.kind, name: target.name, target }];
+}
+
+/** A tree of numbers, typed arrays or arrays as arrays on the device. */
+export function devicePut<T>(tree: T): T {
+  return treeMap((x) => (x instanceof Array ? x : asarray(x as never)), tree, { isLeaf: ArrayBuffer.isView }) as T;
+}
+
+/** Values of a tree of arrays, as typed arrays in row-major order. @throws DeviceError if the work failed */
+export async function deviceGet(tree: unknown): Promise<unknown> {
+  const { leaves } = flatten(tree);
+  const values = await Promise.all(leaves.map((x) => (x instanceof DeviceArray ? x.data() : Promise.resolve(x))));
+  let next = 0;
+  return treeMap(() => values[next++] as TypedArray, tree);
+}
+
+/** Resolves with the tree when all its arrays are computed. @throws DeviceError if the work failed */
+export async function blockUntilReady<T>(tree: T): Promise<T> {
+  await Promise.all(
+    flatten(tree).leaves.map((x) => (x instanceof Array ? concrete("blockUntilReady", x).blockUntilReady() : x)),
+  );
+  return tree;
+}
+
+/** Counters of the default device's client: submits, dispatches, buffers, bytes. */
+export const statistics = (): Client["statistics"] => getClient().statistics;

@@ -1,0 +1,98 @@
+/** Operations outside any trace: each is a small program, run through the same pipeline as a jitted function. */
+import { type HostTensor, packWords } from "../base/tensor-data.ts";
+import {
+  compile,
+  getClient,
+  type HostConstant,
+  type LazyProgram,
+  optimize,
+  type Storage,
+  storageBytes,
+} from "../compile.ts";
+import { type ClosedJaxpr, formatAval, newVar, type Params, type Primitive, type ShapedArray } from "../jaxpr/ir.ts";
+import { jaxprKey } from "../jaxpr/key.ts";
+import type { Array } from "../trace/array.ts";
+import { type Backend, installBackend } from "../trace/trace.ts";
+import { concrete, DeviceArray } from "./device-array.ts";
+
+/** A closed jaxpr made ready to launch, and the types of its results. */
+export interface Runnable {
+  readonly program: LazyProgram;
+  readonly results: readonly ShapedArray[];
+  readonly optimized: ClosedJaxpr;
+}
+
+export function makeRunnable(name: string, traced: ClosedJaxpr, donated: readonly number[] = []): Runnable {
+  const optimized = optimize(traced);
+  const results = traced.jaxpr.outvars.map((a) => a.aval);
+  return {
+    optimized,
+    results,
+    program: {
+      name,
+      donated,
+      resultCount: results.length,
+      resultBytes: results.map(storageBytes),
+      resultLabels: results.map(formatAval),
+      constants: optimized.consts.map((c) => constantOf(name, c)),
+      build: (target) => compile(optimized, target, { name, donated }),
+    },
+  };
+}
+
+function constantOf(name: string, constant: unknown): Storage | HostConstant {
+  if (constant instanceof DeviceArray) return constant.storage;
+  if (isHostTensor(constant))
+    return { words: packWords(constant), sizeBytes: storageBytes({ ...constant, weakType: false }) };
+  return concrete(name, constant as Array).storage;
+}
+const isHostTensor = (x: unknown): x is HostTensor =>
+  typeof x === "object" && x !== null && "values" in x && "dtype" in x && !(x instanceof DeviceArray);
+
+/** Launches; the results exist at once, their values when the device is done. */
+export function launch({ program, results }: Runnable, operands: readonly DeviceArray[]): DeviceArray[] {
+  const storages = getClient().launch(
+    program,
+    operands.map((x) => x.storage),
+  );
+  return results.map((aval, i) => new DeviceArray(aval, storages[i]));
+}
+
+const maxRunnables = 2048;
+const runnables = new Map<string, Runnable>();
+
+/** The same program for the same structure: an eager operation in a loop compiles once. */
+function runnableFor(name: string, closed: ClosedJaxpr): Runnable {
+  const key = jaxprKey(closed.jaxpr);
+  let runnable = runnables.get(key);
+  if (runnable) {
+    // Most recently used last.
+    runnables.delete(key);
+  } else {
+    runnable = makeRunnable(name, closed);
+    const oldest = runnables.keys().next();
+    if (runnables.size >= maxRunnables && !oldest.done) runnables.delete(oldest.value);
+  }
+  runnables.set(key, runnable);
+  return runnable;
+}
+
+const backend: Backend = {
+  scalar: DeviceArray.scalar,
+  fromHost: DeviceArray.fromHost,
+  process(primitive: Primitive, operands: readonly Array[], params: Params): readonly Array[] {
+    const concretes = operands.map((x) => concrete(primitive.name, x));
+    const invars = concretes.map((x) => newVar(x.aval));
+    const outputs = primitive
+      .abstractEval(
+        invars.map((v) => v.aval),
+        params,
+      )
+      .map(newVar);
+    const eqn = { primitive, inputs: invars, outputs, params, source: { scope: "" } };
+    const closed: ClosedJaxpr = { jaxpr: { constvars: [], invars, eqns: [eqn], outvars: outputs }, consts: [] };
+    return launch(runnableFor(primitive.name, closed), concretes);
+  },
+};
+
+installBackend(backend);

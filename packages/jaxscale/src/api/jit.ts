@@ -1,0 +1,234 @@
+/** jit: trace once for each signature, then launch. */
+import { DTypeError, TracerError } from "../base/errors.ts";
+import { flatten, sameStatic, sameTreedef, type TreeDef, unflatten } from "../base/pytree.ts";
+import { type ClosedJaxpr, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
+import { jitCall } from "../primitives/call.ts";
+import { Array } from "../trace/array.ts";
+import { asArray } from "../trace/operand.ts";
+import { traceToJaxpr } from "../trace/staging.ts";
+import { bind, isEvaluating } from "../trace/trace.ts";
+import type { DeviceArray } from "./device-array.ts";
+import { launch, makeRunnable, type Runnable } from "./evaluate.ts";
+import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
+import { Lowered } from "./lowered.ts";
+
+export interface JitOptions {
+  /** Positions of arguments that are compile-time constants, compared by value (functions and class instances by identity). */
+  readonly staticArgnums?: number | readonly number[];
+  /** Keys of the last argument, an options object, that are compile-time constants. */
+  readonly staticArgnames?: string | readonly string[];
+  /** Positions of arguments whose buffers the call may take over; they are deleted by it. */
+  readonly donateArgnums?: number | readonly number[];
+  /** Within another jitted function, leave no call in the jaxpr. */
+  readonly inline?: boolean;
+  /** Name in jaxprs, profiles and messages; the function's own by default. */
+  readonly name?: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: parameters of a generic function are contravariant
+type AnyFunction = (...args: any[]) => unknown;
+
+/** A jitted function: call it, or look at what it becomes. */
+export type Jitted<F extends AnyFunction> = F & {
+  /** Traces for these arguments (arrays, numbers or `ShapeDtypeStruct`s) without running. */
+  readonly lower: (...args: Parameters<F>) => Lowered;
+  /** Forgets what was traced and compiled. */
+  readonly clearCache: () => void;
+};
+
+/** One signature, traced. */
+interface Entry {
+  readonly treedef: TreeDef;
+  readonly avals: readonly ShapedArray[];
+  readonly statics: readonly unknown[];
+  readonly closed: ClosedJaxpr;
+  readonly outTree: TreeDef;
+  readonly donated: readonly number[];
+  runnable: Runnable | undefined;
+}
+
+interface Signature {
+  readonly leaves: readonly Array[];
+  readonly treedef: TreeDef;
+  readonly statics: readonly unknown[];
+  readonly donated: readonly number[];
+}
+
+const asList = <T>(x: T | readonly T[] | undefined): readonly T[] =>
+  x === undefined ? [] : globalThis.Array.isArray(x) ? x : [x as T];
+
+/**
+ * Compiles a function of arrays (in any pytrees) into one program for the device.
+ * Traced anew for each new combination of tree, shapes, dtypes, weak types and static values.
+ * @throws TracerError where `f` needs a traced array's value
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.jit.html
+ */
+export function jit<F extends AnyFunction>(f: F, options: JitOptions = {}): Jitted<F> {
+  const jitted = new JittedFunction(f, options);
+  const call = (...args: unknown[]): unknown => jitted.call(args);
+  Object.defineProperty(call, "name", { value: jitted.name });
+  return Object.assign(call, {
+    lower: (...args: unknown[]) => jitted.lower(args),
+    clearCache: () => jitted.clear(),
+  }) as unknown as Jitted<F>;
+}
+
+class JittedFunction {
+  readonly name: string;
+  readonly #f: AnyFunction;
+  readonly #inline: boolean;
+  readonly #staticArgnums: readonly number[];
+  readonly #staticArgnames: readonly string[];
+  readonly #donateArgnums: readonly number[];
+  #entries: Entry[] = [];
+
+  constructor(f: AnyFunction, options: JitOptions) {
+    this.#f = f;
+    this.name = options.name ?? (f.name || "<lambda>");
+    this.#inline = options.inline ?? false;
+    this.#staticArgnums = asList(options.staticArgnums);
+    this.#staticArgnames = asList(options.staticArgnames);
+    this.#donateArgnums = asList(options.donateArgnums);
+    const both = this.#donateArgnums.filter((i) => this.#staticArgnums.includes(i));
+    if (both.length > 0)
+      throw new TypeError(`jit: an argument cannot be both static and donated; got argument ${both[0]}`);
+  }
+
+  clear(): void {
+    this.#entries = [];
+  }
+
+  call(args: readonly unknown[]): unknown {
+    const signature = this.#signature(args);
+    const entry = this.#entryFor(args, signature);
+    if (isEvaluating()) {
+      entry.runnable ??= makeRunnable(this.name, entry.closed, entry.donated);
+      return unflatten(entry.outTree, launch(entry.runnable, signature.leaves as readonly DeviceArray[]));
+    }
+    if (this.#inline) return this.#f(...args);
+    const { jaxpr, operands } = hoistConstants(entry.closed, signature.leaves);
+    return unflatten(entry.outTree, bind(jitCall, operands, { name: this.name, jaxpr }));
+  }
+
+  lower(args: readonly unknown[]): Lowered {
+    const signature = this.#signature(args);
+    const entry = this.#entryFor(args, signature);
+    entry.runnable ??= makeRunnable(this.name, entry.closed, entry.donated);
+    return new Lowered(this.name, entry.closed, entry.runnable, entry.donated);
+  }
+
+  /** What the cache compares. */
+  #signature(args: readonly unknown[]): Signature {
+    if (this.#staticArgnums.length === 0 && this.#staticArgnames.length === 0 && this.#donateArgnums.length === 0) {
+      const { leaves, treedef } = flatten(args);
+      return { leaves: leaves.map((x) => this.#leaf(x)), treedef, statics: [], donated: [] };
+    }
+    const rank = args.length;
+    const staticAt = new Set(this.#staticArgnums.map((i) => (i < 0 ? i + rank : i)));
+    const donatedAt = new Set(this.#donateArgnums.map((i) => (i < 0 ? i + rank : i)));
+    const statics: unknown[] = [];
+    const donated: number[] = [];
+    const dynamic: unknown[] = [];
+    let position = 0;
+    args.forEach((arg, i) => {
+      if (staticAt.has(i)) {
+        statics.push(arg);
+        return;
+      }
+      const kept = i === rank - 1 ? this.#withoutStaticNames(arg, statics) : arg;
+      dynamic.push(kept);
+      const { leaves } = flatten(kept);
+      if (donatedAt.has(i)) leaves.forEach((_, j) => donated.push(position + j));
+      position += leaves.length;
+    });
+    const { leaves, treedef } = flatten(dynamic);
+    return { leaves: leaves.map((x) => this.#leaf(x)), treedef, statics, donated };
+  }
+
+  #withoutStaticNames(arg: unknown, statics: unknown[]): unknown {
+    if (this.#staticArgnames.length === 0 || typeof arg !== "object" || arg === null || arg instanceof Array)
+      return arg;
+    const dynamic: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(arg))
+      if (this.#staticArgnames.includes(key)) statics.push([key, value]);
+      else dynamic[key] = value;
+    return dynamic;
+  }
+
+  #leaf(x: unknown): Array {
+    if (x instanceof Array) return x;
+    if (typeof x === "number" || typeof x === "boolean") return asArray(this.name, x);
+    const kind = typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x;
+    throw new DTypeError(
+      `jit: arguments must be arrays, numbers, booleans or trees of them; got ${kind} for ${this.name}. Pass it through staticArgnums, or make an array of it with jnp.array`,
+    );
+  }
+
+  #entryFor(args: readonly unknown[], { leaves, treedef, statics, donated }: Signature): Entry {
+    for (const entry of this.#entries)
+      if (
+        sameAvals(entry.avals, leaves) &&
+        (entry.treedef === treedef || sameTreedef(entry.treedef, treedef)) &&
+        sameStatic(entry.statics, statics)
+      )
+        return entry;
+    const avals = leaves.map((x) => x.aval);
+    const { closed, outTree } = this.#trace(args, avals, treedef);
+    const entry: Entry = { treedef, avals, statics, closed, outTree, donated, runnable: undefined };
+    // What closes over an outer trace's values is good for this call only.
+    if (!closesOverTracers(closed)) this.#entries.unshift(entry);
+    return entry;
+  }
+
+  #trace(
+    args: readonly unknown[],
+    avals: readonly ShapedArray[],
+    treedef: TreeDef,
+  ): { closed: ClosedJaxpr; outTree: TreeDef } {
+    let outTree: TreeDef | undefined;
+    const closed = traceToJaxpr(
+      this.name,
+      (...tracers) => {
+        const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, tracers)));
+        if (out instanceof Promise)
+          throw new TracerError(`jit: a jitted function must not be async; got a promise from ${this.name}`);
+        const flat = flatten(out);
+        outTree = flat.treedef;
+        return flat.leaves.map((x) => this.#result(x));
+      },
+      avals,
+    );
+    return { closed, outTree: outTree as TreeDef };
+  }
+
+  #result(x: unknown): Array {
+    if (x instanceof Array) return x;
+    if (typeof x === "number" || typeof x === "boolean") return asArray(this.name, x);
+    throw new DTypeError(
+      `jit: results must be arrays, numbers, booleans or trees of them; got ${typeof x} from ${this.name}`,
+    );
+  }
+
+  /** The user's arguments with tracers in the place of arrays, and static ones as they are. */
+  #rebuild(args: readonly unknown[], dynamic: readonly unknown[]): unknown[] {
+    const rank = args.length;
+    const staticAt = new Set(this.#staticArgnums.map((i) => (i < 0 ? i + rank : i)));
+    let next = 0;
+    return args.map((arg, i) => {
+      if (staticAt.has(i)) return arg;
+      const traced = dynamic[next++];
+      if (i !== rank - 1 || this.#staticArgnames.length === 0 || typeof arg !== "object" || arg === null) return traced;
+      const named = Object.entries(arg).filter(([key]) => this.#staticArgnames.includes(key));
+      return named.length === 0 ? traced : { ...(traced as object), ...Object.fromEntries(named) };
+    });
+  }
+}
+
+function sameAvals(avals: readonly ShapedArray[], leaves: readonly Array[]): boolean {
+  if (avals.length !== leaves.length) return false;
+  for (let i = 0; i < avals.length; i++) {
+    const aval = leaves[i].aval;
+    if (aval !== avals[i] && !sameAval(aval, avals[i])) return false;
+  }
+  return true;
+}

@@ -1,0 +1,118 @@
+/** What a traced function becomes on its way to the device, stage by stage. */
+
+import { DeviceError } from "../base/errors.ts";
+import type { Target } from "../base/target.ts";
+import { compile, getClient, kernelsText, type Program, storageBytes, wgslText } from "../compile.ts";
+import type { ClosedJaxpr } from "../jaxpr/ir.ts";
+import { printJaxpr } from "../jaxpr/print.ts";
+import type { Array } from "../trace/array.ts";
+import type { DeviceArray } from "./device-array.ts";
+import { launch, type Runnable } from "./evaluate.ts";
+
+export interface CostAnalysis {
+  /** A product of m×k and k×n matrices counts 2·m·n·k. */
+  readonly flops: number;
+  readonly transcendentals: number;
+  /** What kernels read and write, caches aside. */
+  readonly bytesAccessed: number;
+}
+
+/** All in bytes. */
+export interface MemoryAnalysis {
+  readonly argumentSizeBytes: number;
+  readonly outputSizeBytes: number;
+  /** Outputs that take over a donated argument. */
+  readonly aliasSizeBytes: number;
+  readonly temporarySizeBytes: number;
+  readonly constantSizeBytes: number;
+  /** Arguments, constants, outputs and temporaries, aliases counted once. */
+  readonly peakSizeBytes: number;
+}
+
+export class Lowered {
+  readonly name: string;
+  readonly jaxpr: ClosedJaxpr;
+  readonly #runnable: Runnable;
+  readonly #donated: readonly number[];
+
+  constructor(name: string, jaxpr: ClosedJaxpr, runnable: Runnable, donated: readonly number[]) {
+    this.name = name;
+    this.jaxpr = jaxpr;
+    this.#runnable = runnable;
+    this.#donated = donated;
+  }
+
+  /**
+   * `jaxpr` as traced; `kernels` and `wgsl` as compiled for a target: the device at hand unless one is given.
+   * @throws DeviceError if no device is known yet: `await jax.ready()` first
+   */
+  asText(stage: "jaxpr" | "kernels" | "wgsl" = "jaxpr", target?: Target): string {
+    if (stage === "jaxpr") return printJaxpr(this.jaxpr);
+    const program = this.program(target);
+    return stage === "kernels" ? kernelsText(program) : wgslText(program);
+  }
+
+  /** The program for a target: kernels, slots, steps. */
+  program(target: Target | undefined = getClient().target): Program {
+    if (!target)
+      throw new DeviceError(
+        `lower: no device is known yet for ${this.name}; call await jax.ready() first, or pass a target`,
+      );
+    return compile(this.#runnable.optimized, target, { name: this.name, donated: this.#donated });
+  }
+
+  /** Builds every pipeline. Rejects with DeviceError if one does not compile. */
+  async compile(): Promise<Compiled> {
+    const client = getClient();
+    const target = await client.ready();
+    await client.load(this.#runnable.program);
+    return new Compiled(this, this.#runnable, this.program(target));
+  }
+}
+
+/** A compiled function: callable with arrays of exactly the types that it was lowered for. */
+export class Compiled {
+  readonly lowered: Lowered;
+  readonly program: Program;
+  readonly #runnable: Runnable;
+
+  constructor(lowered: Lowered, runnable: Runnable, program: Program) {
+    this.lowered = lowered;
+    this.program = program;
+    this.#runnable = runnable;
+  }
+
+  /** Runs on flat arguments, and gives flat results. */
+  call(...args: readonly Array[]): readonly Array[] {
+    return launch(this.#runnable, args as readonly DeviceArray[]);
+  }
+
+  costAnalysis(): CostAnalysis {
+    const steps = this.program.segments.flatMap((s) => s.steps);
+    const total = (of: (origin: (typeof steps)[number]["origin"]) => number): number =>
+      steps.reduce((n, s) => n + of(s.origin), 0);
+    return {
+      flops: total((o) => o.flops),
+      transcendentals: total((o) => o.transcendentals),
+      bytesAccessed: total((o) => o.bytes),
+    };
+  }
+
+  memoryAnalysis(): MemoryAnalysis {
+    const { slots, arenas } = this.program;
+    const bytesOf = (kind: string): number => slots.reduce((n, s) => n + (s.kind === kind ? s.sizeBytes : 0), 0);
+    const alias = slots.reduce((n, s) => n + (s.kind === "output" && s.donor !== undefined ? s.sizeBytes : 0), 0);
+    const argumentSizeBytes = bytesOf("argument");
+    const constantSizeBytes = bytesOf("constant");
+    const outputSizeBytes = this.lowered.jaxpr.jaxpr.outvars.reduce((n, a) => n + storageBytes(a.aval), 0);
+    const temporarySizeBytes = arenas.reduce((a, b) => a + b, 0);
+    return {
+      argumentSizeBytes,
+      outputSizeBytes,
+      aliasSizeBytes: alias,
+      temporarySizeBytes,
+      constantSizeBytes,
+      peakSizeBytes: argumentSizeBytes + constantSizeBytes + bytesOf("output") - alias + temporarySizeBytes,
+    };
+  }
+}

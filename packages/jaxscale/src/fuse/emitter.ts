@@ -1,0 +1,122 @@
+/** Writes the values of equations into a kernel: evaluates a variable at an index by formula, by what the schedule has computed, or by a load. */
+import { bitsOf, computeType, isFloat } from "../base/dtypes.ts";
+import { invariant } from "../base/errors.ts";
+import type { Target } from "../base/target.ts";
+import type { Atom, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import type { KernelBuilder } from "../kernel/builder.ts";
+import { Index } from "../kernel/index-space.ts";
+import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
+import { roundToDtype } from "../kernel/rounding.ts";
+import { contextOf, type Graph, mapLowering, rules, sizeOfAtom } from "./graph.ts";
+import type { Group } from "./group.ts";
+import { MemoryView } from "./memory-view.ts";
+
+/** A kernel binding: which window of which variable (or scratch of the schedule's own). */
+export interface Bound {
+  readonly memory: Var | Scratch;
+  readonly access: BufferDecl["access"];
+  readonly window: number;
+  /** Words of a full window. */
+  readonly windowWords: number;
+}
+/** Memory between the kernels of one group. */
+export interface Scratch {
+  readonly kind: "scratch";
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+interface Known {
+  readonly value: Value;
+  readonly block: readonly Statement[];
+}
+
+export class Emitter {
+  readonly k: KernelBuilder;
+  readonly #graph: Graph;
+  readonly #members: ReadonlySet<JaxprEqn>;
+  readonly #target: Target;
+  readonly #resolve: (v: Var) => Var;
+  readonly #views = new Map<Var, MemoryView>();
+  readonly #computed = new Map<Var, Value>();
+  readonly #memo = new Map<string, Known>();
+  readonly bindings: Bound[] = [];
+
+  constructor(k: KernelBuilder, graph: Graph, group: Group, target: Target, resolve: (v: Var) => Var) {
+    this.k = k;
+    this.#graph = graph;
+    this.#members = new Set(group.members);
+    this.#target = target;
+    this.#resolve = resolve;
+  }
+
+  /** Fixes what a variable is from here on: the result of a reduction or contraction. */
+  define(v: Var, value: Value): void {
+    this.#computed.set(v, this.round(v, value));
+  }
+
+  /** The value of an atom at an index of its own shape. */
+  read(atom: Atom, index: Index): Value {
+    const type = computeType(atom.aval.dtype);
+    if (atom.kind === "literal") return this.k.constant(type, atom.value);
+    const computed = this.#computed.get(atom);
+    if (computed) return computed;
+    if (sizeOfAtom(atom) === 0) return this.k.constant(type, 0);
+    const key = `${atom.id}:${index.linear.id}`;
+    const known = this.#memo.get(key);
+    if (known && this.k.isVisible(known.block)) return known.value;
+    const value = this.#evaluate(atom, index);
+    this.#memo.set(key, { value, block: this.k.block });
+    return value;
+  }
+
+  #evaluate(v: Var, index: Index): Value {
+    const producer = this.#graph.producer(v);
+    if (producer && (this.#graph.virtual.has(producer.eqn) || this.#members.has(producer.eqn))) {
+      const { eqn, output } = producer;
+      const lowering = mapLowering(eqn);
+      invariant(lowering, `${eqn.primitive.name} has to be computed before it is read`);
+      const value = lowering.element(this.k, index, (i, at) => this.read(eqn.inputs[i], at), contextOf(eqn), output);
+      return rules(eqn).exact ? value : this.round(v, value);
+    }
+    return this.view(v).element(index.linear);
+  }
+
+  /** Every equation rounds to its dtype, fused or not. */
+  round(v: Var, value: Value): Value {
+    const { dtype } = v.aval;
+    return bitsOf(dtype) === 32 || (!isFloat(dtype) && dtype === "bool") ? value : roundToDtype(this.k, dtype, value);
+  }
+
+  /** The memory of a variable that the kernel reads. */
+  view(v: Var): MemoryView {
+    const memory = this.#resolve(v);
+    let view = this.#views.get(memory);
+    if (!view) {
+      view = new MemoryView(this.k, `in${this.#views.size}`, memory.aval, "read", this.#target);
+      this.#views.set(memory, view);
+      this.#bind(memory, view, "read");
+    }
+    return view;
+  }
+
+  /** The memory of a variable that the kernel writes. */
+  output(v: Var, name: string, atomic = false): MemoryView {
+    const view = new MemoryView(this.k, name, v.aval, "read_write", this.#target, atomic);
+    this.#bind(v, view, "read_write");
+    return view;
+  }
+  /** Memory of the schedule's own, in words of one element type. */
+  scratch(scratch: Scratch, element: BufferDecl["element"], access: BufferDecl["access"]): BufferDecl {
+    this.bindings.push({ memory: scratch, access, window: 0, windowWords: scratch.sizeBytes / 4 });
+    return this.k.buffer(scratch.name, element, access, scratch.sizeBytes / 4);
+  }
+  #bind(memory: Var, view: MemoryView, access: BufferDecl["access"]): void {
+    view.windows.forEach((_, window) => this.bindings.push({ memory, access, window, windowWords: view.windowWords }));
+  }
+
+  /** The value of a member variable at a row-major position of its shape. */
+  at(v: Var, position: Value): Value {
+    return this.read(v, Index.fromLinear(this.k, v.aval.shape, position));
+  }
+}

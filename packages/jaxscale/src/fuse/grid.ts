@@ -1,0 +1,17 @@
+/** Numbering of invocations over a folded grid. */
+import type { KernelBuilder } from "../kernel/builder.ts";
+import type { Value } from "../kernel/ir.ts";
+
+export const ceilDivide = (a: number, b: number): number => Math.ceil(a / b);
+
+/** Number of this workgroup in a grid folded over x and y. */
+export function workgroupNumber(k: KernelBuilder, grid: readonly [number, number, number]): Value {
+  const x = grid[0] === 1 ? k.i32(0) : k.workgroup(0, grid[0] - 1);
+  return grid[1] === 1 ? x : k.add(k.mul(k.workgroup(1, grid[1] - 1), k.i32(grid[0])), x);
+}
+
+/** Number of this invocation; workgroups are `size` × 1 × 1. */
+export function invocationNumber(k: KernelBuilder, grid: readonly [number, number, number], size: number): Value {
+  const group = workgroupNumber(k, grid);
+  return size === 1 ? group : k.add(k.mul(group, k.i32(size)), k.local(0, size));
+}

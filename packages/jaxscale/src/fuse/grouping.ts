@@ -1,0 +1,296 @@
+/** Decides which equations share a kernel. */
+import { sizeOf } from "../base/shapes.ts";
+import type { Target } from "../base/target.ts";
+import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import { AccessAnalysis, type ReadSite } from "./access.ts";
+import { type Domain, type Extent, extentOf, makeDomain } from "./domain.ts";
+import { contextOf, Graph, mapLowering, rules } from "./graph.ts";
+import { dependsOn, type Group, type GroupKind, newGroup } from "./group.ts";
+
+/** Loads that recomputing a value may take before it gets a kernel of its own. */
+const maxRecomputedLoads = 12;
+
+export interface Fusion {
+  readonly graph: Graph;
+  readonly access: AccessAnalysis;
+  /** In an order in which they can run. */
+  readonly groups: readonly Group[];
+  /** Variables that are another variable's memory under a new shape. */
+  readonly aliases: ReadonlyMap<Var, Var>;
+}
+
+export function fuse(jaxpr: Jaxpr, target: Target): Fusion {
+  const grouping = new Grouping(jaxpr, target);
+  for (const eqn of jaxpr.eqns) grouping.add(eqn);
+  return grouping.finish();
+}
+
+class Grouping {
+  readonly #jaxpr: Jaxpr;
+  readonly #graph: Graph;
+  readonly #access: AccessAnalysis;
+  readonly #groups = new Set<Group>();
+  readonly #owner = new Map<Var, Group>();
+  readonly #loads = new Map<Var, number>();
+  readonly #aliases = new Map<Var, Var>();
+  readonly #bindingLimit: number;
+
+  constructor(jaxpr: Jaxpr, target: Target) {
+    this.#jaxpr = jaxpr;
+    this.#graph = new Graph(jaxpr);
+    this.#access = new AccessAnalysis(this.#graph);
+    this.#bindingLimit = target.limits.maxStorageBuffersPerShaderStage;
+  }
+
+  add(eqn: JaxprEqn): void {
+    const { lowering } = rules(eqn);
+    switch (lowering.kind) {
+      case "map": {
+        const loads = eqn.inputs.reduce((n, a) => n + this.#loadsOf(a), 0);
+        if (lowering.movement && loads <= maxRecomputedLoads) {
+          this.#graph.virtual.add(eqn);
+          for (const v of eqn.outputs) this.#loads.set(v, loads);
+        } else this.#joinOrStart(eqn, makeDomain(eqn.outputs[0].aval.shape, []));
+        return;
+      }
+      case "reduce":
+        this.#addReduction(eqn, lowering.axes(contextOf(eqn)));
+        return;
+      case "update":
+        this.#inMemory(eqn.inputs[0]);
+        this.#start(eqn, "update", makeDomain(eqn.outputs[0].aval.shape, []));
+        return;
+      case "scan":
+      case "contraction":
+        this.#start(eqn, lowering.kind, makeDomain(eqn.outputs[0].aval.shape, []));
+        return;
+      case "call":
+        throw new Error(`jaxscale: internal error: ${eqn.primitive.name} was not inlined`);
+    }
+  }
+
+  #loadsOf(a: Atom): number {
+    return a.kind === "literal" ? 0 : (this.#loads.get(a) ?? 1);
+  }
+
+  // ---- joining ------------------------------------------------------------------
+
+  #joinOrStart(eqn: JaxprEqn, domain: Domain): void {
+    for (const group of this.#candidates(eqn)) if (this.#tryJoin(eqn, group)) return;
+    this.#start(eqn, "map", domain);
+  }
+
+  #addReduction(eqn: JaxprEqn, axes: readonly number[]): void {
+    const domain = makeDomain(eqn.inputs[0].aval.shape, axes);
+    for (const group of this.#candidates(eqn)) if (this.#tryJoinReduction(eqn, group, domain)) return;
+    this.#start(eqn, "reduce", domain);
+  }
+
+  /** Groups whose values the equation reads, the last to run first. */
+  #candidates(eqn: JaxprEqn): Group[] {
+    const found = new Set<Group>();
+    for (const v of this.#leaves(eqn)) {
+      const group = this.#owner.get(v);
+      if (group && (group.kind === "map" || group.kind === "reduce" || group.kind === "contraction")) found.add(group);
+    }
+    return [...found].sort((a, b) => (dependsOn(a, b) ? -1 : dependsOn(b, a) ? 1 : b.id - a.id));
+  }
+
+  /** Variables in memory, or defined by groups, that the equation reads in the end. */
+  #leaves(eqn: JaxprEqn): Set<Var> {
+    const found = new Set<Var>();
+    const visit = (a: Atom): void => {
+      if (a.kind === "literal") return;
+      const virtual = this.#graph.virtualProducer(a);
+      if (virtual) virtual.eqn.inputs.forEach(visit);
+      else found.add(a);
+    };
+    eqn.inputs.forEach(visit);
+    return found;
+  }
+
+  #tryJoin(eqn: JaxprEqn, group: Group): boolean {
+    const extent = extentOf(group.domain, eqn.outputs[0].aval.shape);
+    if (!extent || eqn.outputs.some((v) => sizeOf(v.aval.shape) !== sizeOf(eqn.outputs[0].aval.shape))) return false;
+    const { row, full } = this.#access.symbols(group.domain);
+    const sites = eqn.outputs.flatMap((_, i) => this.#access.reads(eqn, i, extent === "full" ? full : row));
+    if (!this.#readsInPlace(sites, group, extent)) return false;
+    if (!this.#fits(group, eqn)) return false;
+    this.#include(eqn, group);
+    return true;
+  }
+
+  #tryJoinReduction(eqn: JaxprEqn, group: Group, domain: Domain): boolean {
+    if (group.kind === "contraction") return false;
+    const isMap = group.domain.axes.length === 0;
+    if (isMap ? !this.#canFoldInto(group, domain) : !sameDomain(group.domain, domain)) return false;
+    const trial: Group = { ...group, domain: isMap ? domain : group.domain };
+    const { full } = this.#access.symbols(trial.domain);
+    if (!this.#readsInPlace(this.#access.readsOfAtom(eqn.inputs[0], full), trial, "full")) return false;
+    if (!this.#fits(group, eqn)) return false;
+    group.domain = trial.domain;
+    group.kind = "reduce";
+    this.#include(eqn, group);
+    return true;
+  }
+
+  /** A group of elementwise work can become the inside of a reduction over its positions. */
+  #canFoldInto(group: Group, domain: Domain): boolean {
+    return group.domain.rows === domain.rows * domain.columns && domain.rows * domain.columns > 0;
+  }
+
+  /** Members' values are read only where this (row, column) makes them, and nothing read from outside depends on the group. */
+  #readsInPlace(sites: readonly ReadSite[], group: Group, extent: Extent): boolean {
+    const { row, full } = this.#access.symbols(group.domain);
+    for (const { variable, position } of sites) {
+      const owner = this.#owner.get(variable);
+      if (owner && owner.id === group.id) {
+        const memberExtent = extentOf(group.domain, variable.aval.shape);
+        const here = memberExtent === "full" ? full : row;
+        if (position !== here || (extent === "row" && memberExtent === "full" && full !== row)) return false;
+      } else if (owner && dependsOn(owner, this.#byId(group.id))) return false;
+    }
+    return true;
+  }
+  #byId(id: number): Group {
+    for (const g of this.#groups) if (g.id === id) return g;
+    throw new Error("jaxscale: internal error: unknown group");
+  }
+
+  /** Room for one more equation's bindings; results that only the group reads take none. */
+  #fits(group: Group, eqn: JaxprEqn): boolean {
+    const reads = new Set(group.reads);
+    for (const v of this.#leaves(eqn)) if (this.#owner.get(v) !== group) reads.add(v);
+    const writes = [...group.defines, ...eqn.outputs].filter((v) => !this.#isInternal(v, group, eqn)).length;
+    return reads.size + writes <= this.#bindingLimit - 1;
+  }
+  #isInternal(v: Var, group: Group, joining: JaxprEqn): boolean {
+    if (this.#jaxpr.outvars.includes(v)) return false;
+    const consumers = this.#graph.consumers(v);
+    return consumers.every(
+      (c) => c === joining || this.#graph.virtual.has(c) || c.outputs.some((o) => this.#owner.get(o) === group),
+    );
+  }
+
+  #start(eqn: JaxprEqn, kind: GroupKind, domain: Domain): void {
+    const group = newGroup(kind, domain);
+    this.#groups.add(group);
+    this.#include(eqn, group);
+  }
+
+  #include(eqn: JaxprEqn, group: Group): void {
+    group.members.push(eqn);
+    for (const v of eqn.outputs) {
+      group.defines.add(v);
+      this.#owner.set(v, group);
+    }
+    for (const v of this.#leaves(eqn)) {
+      const owner = this.#owner.get(v);
+      if (owner === group) continue;
+      group.reads.add(v);
+      if (owner) group.needs.add(owner);
+    }
+  }
+
+  // ---- what lies in memory ----------------------------------------------------------
+
+  /** Gives a recomputed value memory: an alias if it only relabels, else a kernel that copies it. */
+  #inMemory(a: Atom): void {
+    if (a.kind === "literal" || this.#aliases.has(a)) return;
+    const virtual = this.#graph.virtualProducer(a);
+    if (!virtual) return;
+    const domain = makeDomain(a.aval.shape, []);
+    const { full } = this.#access.symbols(domain);
+    const [site, ...others] = this.#access.readsOfAtom(a, full);
+    const relabels =
+      site &&
+      others.length === 0 &&
+      site.position === full &&
+      sizeOf(site.variable.aval.shape) === sizeOf(a.aval.shape);
+    if (relabels && site.variable.aval.dtype === a.aval.dtype && a.aval.shape.every((d) => d > 0)) {
+      this.#aliases.set(a, site.variable);
+      return;
+    }
+    this.#graph.virtual.delete(virtual.eqn);
+    for (const v of virtual.eqn.outputs) this.#loads.delete(v);
+    if (virtual.eqn.outputs.length > 1) this.#start(virtual.eqn, "map", domain);
+    else this.#joinOrStart(virtual.eqn, domain);
+  }
+
+  finish(): Fusion {
+    for (const a of this.#jaxpr.outvars) this.#inMemory(a);
+    this.#recomputeCheapGroups();
+    const groups = this.#ordered();
+    const written = new Set<Var>();
+    const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
+    for (const a of this.#jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
+    for (const g of groups) for (const v of g.reads) written.add(resolve(v));
+    for (const g of groups) g.writes.push(...[...g.defines].filter((v) => written.has(v)));
+    return { graph: this.#graph, access: this.#access, groups, aliases: this.#aliases };
+  }
+
+  /** Elementwise groups that cost next to nothing are computed where they are read instead of being stored. */
+  #recomputeCheapGroups(): void {
+    const outvars = new Set(this.#jaxpr.outvars);
+    for (const group of [...this.#groups]) {
+      if (group.kind !== "map" || group.reads.size > 3) continue;
+      if ([...group.defines].some((v) => outvars.has(v) || this.#aliasOf(v))) continue;
+      const readers = [...this.#groups].filter((g) => g.needs.has(group));
+      if (readers.length === 0 || readers.some((g) => g.kind === "update")) continue;
+      const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
+      const size = Math.max(1, group.domain.rows);
+      const work = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
+      const readOnce =
+        readers.length === 1 &&
+        readers[0].kind !== "contraction" &&
+        readers[0].kind !== "scan" &&
+        readers[0].domain.rows * readers[0].domain.columns <= size;
+      if (!readOnce && work > 2) continue;
+      if (readers.some((g) => g.reads.size + group.reads.size + 4 > this.#bindingLimit)) continue;
+      this.#dissolve(group, readers);
+    }
+  }
+  #aliasOf(v: Var): boolean {
+    for (const target of this.#aliases.values()) if (target === v) return true;
+    return false;
+  }
+  #dissolve(group: Group, readers: readonly Group[]): void {
+    this.#groups.delete(group);
+    for (const eqn of group.members) this.#graph.virtual.add(eqn);
+    for (const v of group.defines) this.#owner.delete(v);
+    for (const reader of readers) {
+      reader.needs.delete(group);
+      for (const v of group.defines) reader.reads.delete(v);
+      for (const v of group.reads) reader.reads.add(v);
+      for (const g of group.needs) reader.needs.add(g);
+    }
+  }
+
+  /** Topological, close to the program's order; an update in place waits for the readers of what it overwrites. */
+  #ordered(): Group[] {
+    const position = new Map(this.#jaxpr.eqns.map((eqn, i) => [eqn, i]));
+    const rank = (g: Group): number => Math.max(...g.members.map((m) => position.get(m) as number));
+    const waiting = [...this.#groups].sort((a, b) => rank(a) - rank(b));
+    for (const g of waiting) {
+      if (g.kind !== "update" || g.members[0].inputs[0].kind !== "var") continue;
+      const overwritten = this.#aliases.get(g.members[0].inputs[0]) ?? g.members[0].inputs[0];
+      for (const reader of waiting)
+        if (reader !== g && reader.reads.has(overwritten) && !dependsOn(reader, g)) g.needs.add(reader);
+    }
+    const done = new Set<Group>();
+    const order: Group[] = [];
+    while (waiting.length > 0) {
+      const next = waiting.findIndex((g) => [...g.needs].every((n) => done.has(n) || !this.#groups.has(n)));
+      if (next < 0) throw new Error("jaxscale: internal error: groups depend on each other in a circle");
+      const [group] = waiting.splice(next, 1);
+      done.add(group);
+      order.push(group);
+    }
+    return order;
+  }
+}
+
+const sameDomain = (a: Domain, b: Domain): boolean => a.rows === b.rows && a.columns === b.columns && a.columns > 0;
+
+/** Whether an equation's lowering is elementwise over its own output. */
+export const isMap = (eqn: JaxprEqn): boolean => mapLowering(eqn) !== undefined;

@@ -1,0 +1,91 @@
+/** Matrix-vector products with rows of weights contiguous along the depth: a few lanes share the dot products of a few columns. */
+
+import type { Var } from "../../jaxpr/ir.ts";
+import type { Value, Variable } from "../../kernel/ir.ts";
+import type { Emitter } from "../emitter.ts";
+import { ceilDivide, workgroupNumber } from "../grid.ts";
+import type { Group } from "../group.ts";
+import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
+import { multiplyAdd, type Product, sideIndex, widen } from "./product.ts";
+import { writeColumns } from "./result-tile.ts";
+import { isPacked } from "./store.ts";
+import { combineLanes, type Team } from "./team.ts";
+
+export function scheduleDotRows(group: Group, product: Product, context: ScheduleContext): readonly Launch[] {
+  const { gemvColumns, gemvLanes } = context.parameters;
+  const width = product.columns === 1 ? 1 : Math.min(gemvColumns, product.columns);
+  const groupsAcross = ceilDivide(product.columns, width);
+  const grid = gridFor(product.batch * groupsAcross, 1, context.target);
+  const emit = emitterFor(group, context);
+  const { k } = emit;
+  const outputs = group.writes.map((v, i) => ({ v, view: emit.output(v, `out${i}`, needsMerge(v, product, width)) }));
+  const number = workgroupNumber(k, grid);
+  const total = product.batch * groupsAcross;
+  const team: Team = { lanes: gemvLanes, lane: k.local(0, gemvLanes), target: context.target };
+
+  k.if(k.lt(number, k.i32(total)), () => {
+    const place = k.assume(number, { min: 0, max: total - 1 });
+    const batch = k.div(place, k.i32(groupsAcross));
+    const first = k.mul(k.rem(place, k.i32(groupsAcross)), k.i32(width));
+    const column = (c: number): Value => {
+      const at = k.add(first, k.i32(c));
+      return product.columns % width === 0 ? at : k.min(at, k.i32(product.columns - 1));
+    };
+    const sums = accumulate(emit, product, team, batch, column, width);
+    const totals = sums.map((row) =>
+      row.map((sum) => combineLanes(k, team, [k.get(sum)], ([a], [b]) => [k.add(a, b)])[0]),
+    );
+    k.if(k.eq(team.lane, k.i32(0)), () => {
+      for (let row = 0; row < product.rows; row++)
+        writeColumns(emit, product, outputs, batch, k.i32(row), first, totals[row], product.columns % width !== 0);
+    });
+  });
+  return [
+    { kernel: k.finish(kernelName(group, "_gemv"), [gemvLanes, 1, 1]), bindings: emit.bindings, workgroups: grid },
+  ];
+}
+
+/** Packed results whose words are not wholly one invocation's are merged atomically. */
+function needsMerge(v: Var, product: Product, width: number): boolean {
+  return isPacked(v.aval.dtype) && (width % 4 !== 0 || product.columns % 4 !== 0 || !product.columnsAreLast);
+}
+
+/** Partial sums [row][column] of this lane: every `lanes`-th run of the depth. */
+function accumulate(
+  emit: Emitter,
+  product: Product,
+  team: Team,
+  batch: Value,
+  column: (c: number) => Value,
+  width: number,
+): Variable[][] {
+  const { k } = emit;
+  const zero = widen(k, product, k.i32(0));
+  const sums = Array.from({ length: product.rows }, () => Array.from({ length: width }, () => k.variable(zero, "sum")));
+  const run = product.depth % 4 === 0 ? 4 : 1;
+  k.loop(team.lane, k.i32(product.depth / run), k.i32(team.lanes), (turn) => {
+    const depth = (u: number): Value => k.add(k.mul(turn, k.i32(run)), k.i32(u));
+    const steps = Array.from({ length: run }, (_, u) => u);
+    const rows = sums.map((_, i) =>
+      steps.map((u) =>
+        widen(k, product, emit.read(product.rowSide.atom, sideIndex(k, product.rowSide, batch, k.i32(i), depth(u)))),
+      ),
+    );
+    for (let c = 0; c < width; c++) {
+      const weights = steps.map((u) =>
+        widen(
+          k,
+          product,
+          emit.read(product.columnSide.atom, sideIndex(k, product.columnSide, batch, column(c), depth(u))),
+        ),
+      );
+      sums.forEach((row, i) => {
+        k.set(
+          row[c],
+          steps.reduce((sum, u) => multiplyAdd(k, rows[i][u], weights[u], sum), k.get(row[c])),
+        );
+      });
+    }
+  });
+  return sums;
+}

@@ -1,0 +1,30 @@
+/** The schedule of each kind of group. */
+import type { AccessAnalysis } from "../access.ts";
+import type { Group, GroupKind } from "../group.ts";
+import type { Launch, ScheduleContext } from "../schedule.ts";
+import { scheduleContraction } from "./contraction.ts";
+import { scheduleMap } from "./map.ts";
+import { scheduleReduce } from "./reduce.ts";
+import { scheduleScan } from "./scan.ts";
+import { scheduleUpdate } from "./update.ts";
+
+export interface Scheduled {
+  readonly launches: readonly Launch[];
+  /** The kernels write part of what operand 0's memory already holds. */
+  readonly inPlace: boolean;
+}
+
+type Schedule = (group: Group, context: ScheduleContext, access: AccessAnalysis) => Scheduled;
+const whole =
+  (schedule: (group: Group, context: ScheduleContext, access: AccessAnalysis) => readonly Launch[]): Schedule =>
+  (group, context, access) => ({ launches: schedule(group, context, access), inPlace: false });
+
+const schedules: Record<GroupKind, Schedule> = {
+  map: whole(scheduleMap),
+  reduce: whole(scheduleReduce),
+  scan: whole(scheduleScan),
+  contraction: whole(scheduleContraction),
+  update: scheduleUpdate,
+};
+
+export const scheduleGroup: Schedule = (group, context, access) => schedules[group.kind](group, context, access);

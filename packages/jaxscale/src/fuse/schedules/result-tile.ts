@@ -1,0 +1,49 @@
+/** The end of a matrix product: its epilogue, and its stores. */
+import type { Var } from "../../jaxpr/ir.ts";
+import type { Value } from "../../kernel/ir.ts";
+import type { Emitter } from "../emitter.ts";
+import type { MemoryView } from "../memory-view.ts";
+import type { Product } from "./product.ts";
+import { runLength, storeElement, storeRun } from "./store.ts";
+
+export interface Output {
+  readonly v: Var;
+  readonly view: MemoryView;
+}
+
+/** Stores what the group makes of one row's consecutive columns. @param guarded some columns may lie beyond the last */
+export function writeColumns(
+  emit: Emitter,
+  product: Product,
+  outputs: readonly Output[],
+  batch: Value,
+  row: Value,
+  firstColumn: Value,
+  sums: readonly Value[],
+  guarded: boolean,
+): void {
+  const { k } = emit;
+  const position = (c: number): Value => product.position(k, batch, row, k.add(firstColumn, k.i32(c)));
+  const inRuns = sums.length % runLength === 0 && product.columns % runLength === 0 && product.columnsAreLast;
+  if (inRuns && !guarded) {
+    for (let first = 0; first < sums.length; first += runLength)
+      for (const { v, view } of outputs) {
+        const values = Array.from({ length: runLength }, (_, i) => {
+          emit.define(product.result, sums[first + i]);
+          return emit.at(v, position(first + i));
+        });
+        storeRun(k, view, position(first), values);
+      }
+    return;
+  }
+  sums.forEach((sum, c) => {
+    const write = (): void => {
+      const column = k.assume(k.add(firstColumn, k.i32(c)), { min: 0, max: product.columns - 1 });
+      const at = product.position(k, batch, row, column);
+      emit.define(product.result, sum);
+      for (const { v, view } of outputs) storeElement(k, view, at, emit.at(v, at));
+    };
+    if (guarded) k.if(k.lt(k.add(firstColumn, k.i32(c)), k.i32(product.columns)), write);
+    else write();
+  });
+}

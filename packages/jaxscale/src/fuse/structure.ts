@@ -1,0 +1,42 @@
+/** The structure of a group as text: groups of equal structure share their kernels. */
+import { type Atom, formatAvalShort, type JaxprEqn, type Var } from "../jaxpr/ir.ts";
+import { paramsKey } from "../jaxpr/key.ts";
+import type { Graph } from "./graph.ts";
+import type { Group } from "./group.ts";
+
+export interface Structure {
+  readonly key: string;
+  /** The group's variables, numbered in the order in which the key mentions them. */
+  readonly variables: readonly Var[];
+}
+
+export function structureOf(group: Group, graph: Graph, resolve: (v: Var) => Var): Structure {
+  const numbers = new Map<Var, number>();
+  const lines: string[] = [`${group.kind} ${group.domain.shape}/${group.domain.axes}`];
+  const number = (v: Var): number => {
+    let n = numbers.get(v);
+    if (n === undefined) numbers.set(v, (n = numbers.size));
+    return n;
+  };
+  const describe = (eqn: JaxprEqn): void => {
+    const inputs = eqn.inputs.map(mention);
+    const outputs = eqn.outputs.map((v) => `${number(v)}:${formatAvalShort(v.aval)}`);
+    lines.push(`${outputs}=${eqn.primitive.name}${paramsKey(eqn.params)}(${inputs})`);
+  };
+  const mention = (a: Atom): string => {
+    if (a.kind === "literal") return `${Object.is(a.value, -0) ? "-0" : a.value}:${formatAvalShort(a.aval)}`;
+    if (numbers.has(a)) return `${numbers.get(a)}`;
+    const virtual = graph.virtualProducer(a);
+    if (virtual) {
+      describe(virtual.eqn);
+      return `${numbers.get(a)}`;
+    }
+    const memory = resolve(a);
+    return memory === a
+      ? `${number(a)}:${formatAvalShort(a.aval)}`
+      : `${number(a)}:${formatAvalShort(a.aval)}@${number(memory)}:${formatAvalShort(memory.aval)}`;
+  };
+  for (const eqn of group.members) describe(eqn);
+  lines.push(`writes ${group.writes.map((v) => numbers.get(v))}`);
+  return { key: lines.join("\n"), variables: [...numbers.keys()] };
+}
