@@ -110,6 +110,21 @@ export class Client {
     return new Promise((resolve, reject) => memory.whenSettled(() => void this.#readNow(memory).then(resolve, reject)));
   }
 
+  /** Settles when the work that fills a storage is done. @throws what a read of it would throw */
+  async wait(storage: Storage): Promise<void> {
+    const memory = storage.borrow();
+    memory.retain();
+    try {
+      await new Promise<void>((resolve) => memory.whenSettled(resolve));
+      this.#check(memory);
+      await keepAlive(memory.home?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve());
+      if (memory.doubt) await memory.doubt.promise;
+      this.#check(memory);
+    } finally {
+      memory.release();
+    }
+  }
+
   /**
    * Calls a program. Returns at once; errors of the call are stored in its results.
    * @throws DeviceError if an argument is deleted, or donated and passed twice
@@ -134,9 +149,11 @@ export class Client {
   async load(lazy: LazyProgram): Promise<LoadedProgram> {
     const started = performance.now();
     const device = await this.#acquire();
-    const { program } = await device.programs.compile(device, lazy);
+    const executable = await device.programs.compile(device, lazy);
     await warmPipelines(device);
-    return { program, target: device.target, compileMs: performance.now() - started };
+    // Short of memory, or behind constants that are still queued, the first call does it.
+    if (executable.constantsPlaced) executable.acquire();
+    return { program: executable.program, target: device.target, compileMs: performance.now() - started };
   }
 
   /** Settles when everything launched so far is done on the device. */

@@ -97,6 +97,11 @@ export class Executable {
     return this.#constants[index];
   }
 
+  /** Whether its constants are filled, or at least submitted. */
+  get constantsPlaced(): boolean {
+    return this.#constantSources.every((source) => "words" in source || source.block !== undefined);
+  }
+
   /** Takes memory for temporaries and constants; false if over the budget. @throws the error of a constant that failed */
   acquire(): boolean {
     if (this.ready) return true;

@@ -1,10 +1,10 @@
-/** Some drivers compile a pipeline at its first dispatch only, one after the other: an empty dispatch makes them do it now. */
+/** Lavapipe compiles a pipeline at its first dispatch only, one after the other: an empty dispatch makes it do so now. */
 import type { Device } from "./device.ts";
 import { keepAlive } from "./keep-alive.ts";
 
 export async function warmPipelines(device: Device): Promise<void> {
   const fresh = device.pipelines.takeFresh();
-  if (device.target.kind === "hardware" || fresh.length === 0) return;
+  if (device.target.kind !== "lavapipe" || fresh.length === 0) return;
   const { gpu } = device;
   const stride = 256;
   const { STORAGE, UNIFORM } = GPUBufferUsage;
@@ -12,6 +12,7 @@ export async function warmPipelines(device: Device): Promise<void> {
   // A buffer may not be both read and written in one dispatch.
   const written = gpu.createBuffer({ size, usage: STORAGE, label: "warming" });
   const readOnly = gpu.createBuffer({ size, usage: STORAGE | UNIFORM, label: "warming" });
+  const workgroups = gpu.createBuffer({ size: 12, usage: GPUBufferUsage.INDIRECT, label: "no workgroups" });
   const encoder = gpu.createCommandEncoder();
   for (const { gpu: pipeline, layout, accesses, immediates, immediateBytes } of fresh) {
     const bindings = accesses.length + (immediates === "uniform" ? 1 : 0);
@@ -32,11 +33,13 @@ export async function warmPipelines(device: Device): Promise<void> {
       }),
     );
     if (immediates === "immediate") pass.setImmediates(0, new Uint32Array(immediateBytes / 4));
-    pass.dispatchWorkgroups(0, 1, 1);
+    // Indirect, as Dawn warns of an empty direct one.
+    pass.dispatchWorkgroupsIndirect(workgroups, 0);
     pass.end();
   }
   gpu.queue.submit([encoder.finish()]);
   await keepAlive(gpu.queue.onSubmittedWorkDone());
   written.destroy();
   readOnly.destroy();
+  workgroups.destroy();
 }

@@ -1,0 +1,63 @@
+/** What `jaxscale doctor` prints: the adapter, what it offers, and how fast it is. */
+import type { Client } from "./client.ts";
+import { measureRoofs, type Roofs } from "./measure.ts";
+
+export interface DoctorReport {
+  readonly adapter: string;
+  readonly driver: string;
+  readonly source: string;
+  readonly kind: "hardware" | "lavapipe" | "swiftshader";
+  readonly features: Readonly<Record<string, boolean>>;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly subgroupSize: { readonly min: number; readonly max: number };
+  readonly memoryBudgetBytes: number;
+  readonly roofs: Roofs;
+  /** What would make it faster, if anything is known. */
+  readonly advice: string | undefined;
+}
+
+/** Opens the adapter and measures it. @throws DeviceError if there is none */
+export async function examine(client: Client): Promise<DoctorReport> {
+  const { found, target, pool } = await client.device();
+  const { vendor, architecture, device, description } = found.adapter.info;
+  return {
+    adapter: found.name,
+    driver: [vendor, architecture, device, description].filter(Boolean).join(", "),
+    source: found.source,
+    kind: target.kind,
+    features: target.features,
+    limits: target.limits,
+    subgroupSize: target.subgroupSize,
+    memoryBudgetBytes: pool.budgetBytes,
+    roofs: await measureRoofs(client),
+    advice: adviceFor(target.kind, found.source, client.platform.advice),
+  };
+}
+
+function adviceFor(kind: DoctorReport["kind"], source: string, platformAdvice: string): string | undefined {
+  if (source === "embedded")
+    return "this is the embedded SwiftShader; for a faster software driver install Mesa lavapipe 25 or newer (Debian 13, Ubuntu 25.04: apt install mesa-vulkan-drivers libvulkan1; Debian 12: the same from bookworm-backports), or use a GPU with a Vulkan driver";
+  return kind === "hardware" ? undefined : `this is a software driver; for a faster one: ${platformAdvice}`;
+}
+
+/** The report as lines of text. */
+export function formatReport(report: DoctorReport): string {
+  const { roofs, subgroupSize } = report;
+  const lines: [string, string][] = [
+    ["adapter", report.adapter],
+    ["driver", `${report.driver} (${report.kind}, ${report.source})`],
+    ...Object.entries(report.features).map(([name, has]): [string, string] => [name, has ? "yes" : "no"]),
+    [
+      "subgroup size",
+      subgroupSize.min === subgroupSize.max ? `${subgroupSize.min}` : `${subgroupSize.min} to ${subgroupSize.max}`,
+    ],
+    ...Object.entries(report.limits).map(([name, value]): [string, string] => [name, value.toLocaleString("en-US")]),
+    ["memory budget", `${(report.memoryBudgetBytes / 2 ** 30).toFixed(1)} GiB`],
+    ["streaming read", `${roofs.readGigabytesPerSecond.toFixed(1)} GB/s (${roofs.variants.read})`],
+    ["streaming copy", `${roofs.copyGigabytesPerSecond.toFixed(1)} GB/s, read and write (${roofs.variants.copy})`],
+    ["f32 multiply-add", `${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s (${roofs.variants.flops})`],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  const text = lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+  return report.advice ? `${text}\n\n${report.advice}` : text;
+}
