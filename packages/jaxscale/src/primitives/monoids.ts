@@ -5,6 +5,7 @@ import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import { constantsLike, maximum, minimum, propagateNan } from "../kernel/float.ts";
 import type { Value } from "../kernel/ir.ts";
+import { exp, log1p } from "../kernel/math.ts";
 import type { Factor } from "./primitive.ts";
 
 export interface Monoid {
@@ -113,7 +114,7 @@ export const logAddExp: Monoid = {
     const high = maximum(k, a, b);
     // Equal infinities have no difference; equal numbers differ by 0.
     const gap = k.select(k.eq(a, b), f(0), k.sub(minimum(k, a, b), high));
-    const sum = k.add(high, k.log(k.add(f(1), k.exp(gap))));
+    const sum = k.add(high, log1p(k, exp(k, gap)));
     return propagateNan(k, sum, high);
   },
 };
