@@ -121,6 +121,10 @@ export class KernelBuilder {
   vec(lanes: readonly Value[]): Value {
     if (lanes.length === 1) return lanes[0];
     invariant(lanes.length === 2 || lanes.length === 4, "vectors have 2 or 4 lanes");
+    const [{ args: whole }] = lanes;
+    // The lanes of one vector, put together again.
+    if (lanes.every((x, i) => x.op === "lane" && x.attr === i && x.args[0] === whole[0]) && laneCount(whole[0].type) === lanes.length)
+      return whole[0];
     return this.#intern("vec", vectorOf(scalarOf(lanes[0].type), lanes.length), lanes);
   }
   splat(x: Value, lanes: 1 | 2 | 4): Value {
@@ -138,7 +142,8 @@ export class KernelBuilder {
   /** i32. `workgroup` of the grid, `local` within the workgroup, `groups` the grid's size. */
   workgroup = (axis: 0 | 1 | 2, max?: number): Value => this.#builtin(`workgroup_id.${"xyz"[axis]}`, max);
   groups = (axis: 0 | 1 | 2): Value => this.#builtin(`num_workgroups.${"xyz"[axis]}`);
-  local = (axis: 0 | 1 | 2, size: number): Value => this.#builtin(`local_id.${"xyz"[axis]}`, size - 1);
+  local = (axis: 0 | 1 | 2, size: number): Value =>
+    size === 1 ? this.i32(0) : this.#builtin(`local_id.${"xyz"[axis]}`, size - 1);
   /** Lane within the subgroup, i32. */
   subgroupLane = (): Value => this.#builtin("subgroup_lane", 127);
   subgroupSize = (): Value => this.#builtin("subgroup_size", 128);

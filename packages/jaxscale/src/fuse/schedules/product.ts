@@ -5,7 +5,7 @@ import { type Shape, sizeOf } from "../../base/shapes.ts";
 import type { Atom, Var } from "../../jaxpr/ir.ts";
 import type { KernelBuilder } from "../../kernel/builder.ts";
 import { Index } from "../../kernel/index-space.ts";
-import type { Value } from "../../kernel/ir.ts";
+import { scalarOf, type Value } from "../../kernel/ir.ts";
 import { contextOf, rules } from "../graph.ts";
 import type { Group } from "../group.ts";
 
@@ -88,4 +88,4 @@ export const widen = (k: KernelBuilder, product: Product, v: Value): Value => k.
 
 /** `a · b + sum`. */
 export const multiplyAdd = (k: KernelBuilder, a: Value, b: Value, sum: Value): Value =>
-  sum.type === "f32" ? k.fma(a, b, sum) : k.add(k.mul(a, b), sum);
+  scalarOf(sum.type) === "f32" ? k.fma(a, b, sum) : k.add(k.mul(a, b), sum);

@@ -1,5 +1,6 @@
 /** Matrix products in tiles of registers: each invocation makes a few rows × a few columns, lanes side by side along the columns. */
-import type { Value, Variable } from "../../kernel/ir.ts";
+import type { KernelBuilder } from "../../kernel/builder.ts";
+import { laneCount, type Value, type Variable } from "../../kernel/ir.ts";
 import type { Emitter } from "../emitter.ts";
 import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
@@ -7,6 +8,9 @@ import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } fr
 import { multiplyAdd, type Product, sideIndex, widen } from "./product.ts";
 import { writeColumns } from "./result-tile.ts";
 import { isPacked } from "./store.ts";
+
+const lanesOf = (k: KernelBuilder, v: Value): Value[] =>
+  Array.from({ length: laneCount(v.type) }, (_, lane) => k.lane(v, lane));
 
 interface Tile {
   readonly rows: number;
@@ -53,7 +57,7 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
         const at = k.add(firstRow, k.i32(i));
         k.if(k.lt(at, k.i32(product.rows)), () => {
           const bounded = k.assume(at, { min: 0, max: product.rows - 1 });
-          writeColumns(emit, product, outputs, batch, bounded, firstColumn, columns.map(k.get), false);
+          writeColumns(emit, product, outputs, batch, bounded, firstColumn, columns.flatMap((sum) => lanesOf(k, k.get(sum))), false);
         });
       });
     });
@@ -63,7 +67,7 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
   ];
 }
 
-/** Sums [row][column] of this invocation's tile over the whole depth. */
+/** Sums of this invocation's tile over the whole depth: for each row, a vector of its columns (or one column). */
 function accumulate(
   emit: Emitter,
   product: Product,
@@ -73,18 +77,21 @@ function accumulate(
   firstColumn: Value,
 ): Variable[][] {
   const { k } = emit;
-  const zero = widen(k, product, k.i32(0));
+  const width = tile.columns % 4 === 0 ? 4 : 1;
   const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-  const sums = range(tile.rows).map(() => range(tile.columns).map(() => k.variable(zero, "sum")));
+  const zero = k.splat(widen(k, product, k.i32(0)), width);
+  const sums = range(tile.rows).map(() => range(tile.columns / width).map(() => k.variable(zero, "sum")));
   const read = (side: Product["rowSide"], free: Value, depth: Value): Value =>
     widen(k, product, emit.read(side.atom, sideIndex(k, side, batch, free, depth)));
   k.loop(k.i32(0), k.i32(product.depth / tile.depth), k.i32(1), (turn) => {
     const depths = range(tile.depth).map((u) => k.add(k.mul(turn, k.i32(tile.depth)), k.i32(u)));
-    const weights = range(tile.columns).map((c) =>
-      depths.map((d) => read(product.columnSide, k.add(firstColumn, k.i32(c)), d)),
+    const weights = sums[0].map((_, c) =>
+      depths.map((d) =>
+        k.vec(range(width).map((lane) => read(product.columnSide, k.add(firstColumn, k.i32(c * width + lane)), d))),
+      ),
     );
     sums.forEach((columns, i) => {
-      const values = depths.map((d) => read(product.rowSide, row(i), d));
+      const values = depths.map((d) => k.splat(read(product.rowSide, row(i), d), width));
       columns.forEach((sum, c) => {
         k.set(
           sum,
