@@ -8,7 +8,18 @@ import { loadElement, packLanes } from "../../packages/jaxscale/src/kernel/packe
 import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
 import { closeTestDevice, runKernel } from "./run-kernel.ts";
 
-const dtypes: readonly DType[] = ["float32", "int32", "uint32", "bfloat16", "float16", "int16", "uint16", "int8", "uint8", "bool"];
+const dtypes: readonly DType[] = [
+  "float32",
+  "int32",
+  "uint32",
+  "bfloat16",
+  "float16",
+  "int16",
+  "uint16",
+  "int8",
+  "uint8",
+  "bool",
+];
 const elementOf = (dtype: DType): "f32" | "i32" | "u32" =>
   dtype === "float32" ? "f32" : dtype === "int32" ? "i32" : "u32";
 
@@ -44,7 +55,11 @@ for (const dtype of dtypes)
     for (const group of [elementsPerWord(dtype), 16]) {
       const words = pack(dtype, values);
       const typed =
-        elementOf(dtype) === "f32" ? new Float32Array(words.buffer) : elementOf(dtype) === "i32" ? new Int32Array(words.buffer) : words;
+        elementOf(dtype) === "f32"
+          ? new Float32Array(words.buffer)
+          : elementOf(dtype) === "i32"
+            ? new Int32Array(words.buffer)
+            : words;
       const [, out] = await runKernel(reverseGroups(dtype, group), [typed, typed.slice()]);
       const got = unpackWords(dtype, new Uint32Array(out.buffer), 64);
       const want = values.map((_, i) => values[i - (i % group) + (group - 1 - (i % group))]);
@@ -67,8 +82,15 @@ test("elements at any position of a packed array are found", async () => {
   k.store(y, lane, loadElement(k, x, "bfloat16", k.assume(k.load(at, lane), { min: 0, max: 15 })));
   const values = samples("bfloat16", 16);
   const positions = Int32Array.from({ length: 16 }, (_, i) => (i * 7) % 16);
-  const [, , out] = await runKernel(k.finish("gather", [16, 1, 1]), [positions, pack("bfloat16", values), new Float32Array(16)]);
-  assert.equal([...out], [...positions].map((i) => values[i]));
+  const [, , out] = await runKernel(k.finish("gather", [16, 1, 1]), [
+    positions,
+    pack("bfloat16", values),
+    new Float32Array(16),
+  ]);
+  assert.equal(
+    [...out],
+    [...positions].map((i) => values[i]),
+  );
 });
 
 test.after(closeTestDevice);

@@ -58,7 +58,18 @@ for (const { dtype, from, to } of narrow) {
 }
 
 test("infinities, overflow, signed zeros and NaNs with a payload in the dropped bits survive rounding", async () => {
-  const inputs = Uint32Array.of(0x7f800000, 0xff800000, 0x7f800001, 0xff80ffff, 0x7f7fffff, 0xff7fffff, 0, 0x80000000, 0x477fefff, 0x477ff000);
+  const inputs = Uint32Array.of(
+    0x7f800000,
+    0xff800000,
+    0x7f800001,
+    0xff80ffff,
+    0x7f7fffff,
+    0xff7fffff,
+    0,
+    0x80000000,
+    0x477fefff,
+    0x477ff000,
+  );
   for (const { dtype, from } of narrow) {
     const [rounded, encoded] = await mapOnDevice([inputs], (k, x) => {
       const value = k.bitcast("f32", x);
@@ -73,7 +84,24 @@ test("infinities, overflow, signed zeros and NaNs with a payload in the dropped 
 });
 
 test("integers wrap to their width, and survive encoding", async () => {
-  const values = Int32Array.of(0, 1, -1, 127, 128, -128, -129, 255, 256, 32767, 32768, -32769, 65535, 65536, -(2 ** 31), 2 ** 31 - 1);
+  const values = Int32Array.of(
+    0,
+    1,
+    -1,
+    127,
+    128,
+    -128,
+    -129,
+    255,
+    256,
+    32767,
+    32768,
+    -32769,
+    65535,
+    65536,
+    -(2 ** 31),
+    2 ** 31 - 1,
+  );
   for (const dtype of ["int8", "int16"] as const) {
     const [wrapped, back] = await mapOnDevice([values], (k, x) => [
       roundToDtype(k, dtype, x),

@@ -46,11 +46,13 @@ export async function runKernel(kernel: Kernel, data: readonly Words[], options:
   const uniform = options.immediates && options.print === "uniform";
   const module = device.createShaderModule({ code });
   const layout = device.createBindGroupLayout({
-    entries: [...kernel.buffers.map((b) => b.access), ...(uniform ? (["uniform"] as const) : [])].map((access, binding) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: access === "uniform" ? access : access === "read" ? "read-only-storage" : "storage" },
-    })),
+    entries: [...kernel.buffers.map((b) => b.access), ...(uniform ? (["uniform"] as const) : [])].map(
+      (access, binding) => ({
+        binding,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: access === "uniform" ? access : access === "read" ? "read-only-storage" : "storage" },
+      }),
+    ),
   });
   const immediateSize = options.immediates && !uniform ? options.immediates.byteLength : 0;
   const pipeline = device.createComputePipeline({
@@ -77,7 +79,10 @@ export async function runKernel(kernel: Kernel, data: readonly Words[], options:
   pass.dispatchWorkgroups(...(options.workgroups ?? [1, 1, 1]));
   pass.end();
   const staging = data.map((words, i) => {
-    const to = device.createBuffer({ size: words.byteLength, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const to = device.createBuffer({
+      size: words.byteLength,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
     encoder.copyBufferToBuffer(buffers[i], 0, to, 0, words.byteLength);
     return to;
   });
@@ -128,7 +133,9 @@ export async function mapOnDevice(
       const v = raw.type === "bool" ? k.cast("u32", raw) : raw;
       const element = v.type as "f32" | "i32" | "u32";
       k.store(k.buffer(`y${blank.length}`, element, "read_write", size), at, v);
-      blank.push(element === "f32" ? new Float32Array(size) : element === "i32" ? new Int32Array(size) : new Uint32Array(size));
+      blank.push(
+        element === "f32" ? new Float32Array(size) : element === "i32" ? new Int32Array(size) : new Uint32Array(size),
+      );
     }
   });
   const workgroups = [Math.ceil(size / 32), 1, 1] as const;
