@@ -1,0 +1,68 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { ClosedJaxpr } from "../../packages/jaxscale/src/jaxpr/ir.ts";
+import { allPrimitives, rulesOf } from "../../packages/jaxscale/src/primitives/primitive.ts";
+import { deviations } from "./deviations.ts";
+import { familyNames, readFamily } from "./fixtures.ts";
+import { isLater, later } from "./later.ts";
+import { prepare, trace } from "./run-case.ts";
+import { hasRow, rowOps } from "./table.ts";
+
+const families = familyNames.flatMap((name) => readFamily(name) ?? []);
+const cases = families.flatMap((family) => family.cases.map((item) => ({ item, family })));
+const ops = new Set(cases.map(({ item }) => item.op));
+
+test("every op of the fixtures has a row, or a place among later work", () => {
+  assert.equal(
+    [...ops].filter((op) => !hasRow(op) && !isLater(op)),
+    [],
+  );
+});
+
+test("no op has both a row and a place among later work, and none is unknown to the fixtures", () => {
+  assert.equal(
+    rowOps().filter((op) => isLater(op) || !ops.has(op)),
+    [],
+  );
+  const named = Object.values(later).flat();
+  assert.equal(
+    named.filter((name) => ![...ops].some((op) => op === name || name === `${op.split(".")[0]}.*`)),
+    [],
+  );
+});
+
+/** Primitives that no golden case reaches, and where they are tested instead. */
+const testedElsewhere: Readonly<Record<string, string>> = {};
+
+function primitivesIn({ jaxpr }: ClosedJaxpr, found: Set<string>): void {
+  for (const { primitive, params } of jaxpr.eqns) {
+    found.add(primitive.name);
+    for (const body of rulesOf(primitive).subJaxprs(params)) primitivesIn(body, found);
+  }
+}
+
+test("every primitive is reached by a row's golden cases, or named as tested elsewhere", () => {
+  const reached = new Set<string>();
+  for (const { item, family } of cases) {
+    if (!hasRow(item.op)) continue;
+    try {
+      primitivesIn(trace(item, prepare(item, family)), reached);
+    } catch {
+      // A case that does not trace fails in its own family.
+    }
+  }
+  const missing = allPrimitives()
+    .map(({ name }) => name)
+    .filter((name) => !reached.has(name));
+  assert.equal(missing.sort(), Object.keys(testedElsewhere).sort());
+});
+
+test("every deviation names cases that exist", () => {
+  for (const { cases: pattern } of deviations)
+    assert.ok(
+      cases.some(({ item }) => pattern.test(item.name)),
+      String(pattern),
+    );
+});
+
+test.run();

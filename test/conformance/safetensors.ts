@@ -1,0 +1,58 @@
+/** Reads safetensors files into host tensors. @see https://huggingface.co/docs/safetensors */
+import { readFileSync } from "node:fs";
+import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
+import { fromBFloat16Bits, fromFloat16Bits } from "../../packages/jaxscale/src/base/rounding.ts";
+import { sizeOf } from "../../packages/jaxscale/src/base/shapes.ts";
+import { allocateValues, type HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
+
+const dtypes: Readonly<Record<string, DType>> = {
+  BOOL: "bool",
+  I8: "int8",
+  U8: "uint8",
+  I16: "int16",
+  U16: "uint16",
+  I32: "int32",
+  U32: "uint32",
+  F16: "float16",
+  BF16: "bfloat16",
+  F32: "float32",
+};
+
+const readers: Readonly<Record<DType, (view: DataView, at: number) => number>> = {
+  bool: (view, at) => view.getUint8(at),
+  int8: (view, at) => view.getInt8(at),
+  uint8: (view, at) => view.getUint8(at),
+  int16: (view, at) => view.getInt16(at, true),
+  uint16: (view, at) => view.getUint16(at, true),
+  int32: (view, at) => view.getInt32(at, true),
+  uint32: (view, at) => view.getUint32(at, true),
+  float16: (view, at) => fromFloat16Bits(view.getUint16(at, true)),
+  bfloat16: (view, at) => fromBFloat16Bits(view.getUint16(at, true)),
+  float32: (view, at) => view.getFloat32(at, true),
+};
+
+interface Entry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [number, number];
+}
+
+/** All tensors of a file, by name; each is decoded when it is asked for. */
+export function readSafetensors(path: string): (name: string) => HostTensor {
+  const bytes = readFileSync(path);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerBytes = Number(view.getBigUint64(0, true));
+  const header = JSON.parse(bytes.toString("utf8", 8, 8 + headerBytes)) as Record<string, Entry>;
+  return (name) => {
+    const entry = header[name];
+    if (!entry) throw new Error(`${path} has no tensor ${name}`);
+    const dtype = dtypes[entry.dtype];
+    if (!dtype) throw new Error(`${path}: ${name} has dtype ${entry.dtype}`);
+    const [start, end] = entry.data_offsets;
+    const size = sizeOf(entry.shape);
+    const step = size === 0 ? 0 : (end - start) / size;
+    const values = allocateValues(dtype, size);
+    for (let i = 0; i < size; i++) values[i] = readers[dtype](view, 8 + headerBytes + start + i * step);
+    return { shape: entry.shape, dtype, values };
+  };
+}

@@ -1,0 +1,32 @@
+/** A family of golden cases as tests: one for each op and backend. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { FamilyName } from "./fixtures.ts";
+import type { BackendName } from "./run-case.ts";
+import { describeOutcome, type Outcome, runFamily } from "./run-table.ts";
+
+/** The large tables run whole only when asked; otherwise a share of the cases chosen with a fixed seed. */
+const full = process.env.JAXSCALE_FULL === "1";
+
+/** @param gpuFraction share of the cases that run on the GPU; the reference takes three times as many */
+export async function testFamily(name: FamilyName, gpuFraction = 0.15): Promise<void> {
+  const fractions: Readonly<Record<BackendName, number>> = { reference: 3 * gpuFraction, gpu: gpuFraction };
+  for (const backend of ["reference", "gpu"] as const) {
+    const outcomes = await runFamily(name, { backends: [backend], fraction: full ? 1 : fractions[backend] });
+    const ops = new Set(outcomes.map(({ item }) => item.op));
+    for (const op of ops)
+      addTest(
+        op,
+        backend,
+        outcomes.filter(({ item }) => item.op === op),
+      );
+  }
+  test.run();
+}
+
+function addTest(op: string, backend: BackendName, outcomes: readonly Outcome[]): void {
+  test(`${op} is as in JAX on ${backend} (${outcomes.length} cases)`, () => {
+    const wrong = outcomes.filter(({ status }) => status === "failed");
+    assert.is(wrong.length, 0, wrong.map(describeOutcome).join("\n"));
+  });
+}

@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs";
+import * as jax from "jaxscale";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
+import { scalarOf } from "../../packages/jaxscale/src/trace/operand.ts";
+import { normalizeJaxpr } from "./compare.ts";
+
+const { jit, lax, nn, numpy: jnp, ShapeDtypeStruct } = jax;
+type A = jax.Array;
+
+interface Golden {
+  readonly name: string;
+  readonly formula: string;
+  readonly arguments: readonly string[];
+  readonly jaxpr: string;
+}
+const { jaxprs } = JSON.parse(readFileSync(new URL("../fixtures/jax/jaxprs.json", import.meta.url), "utf8")) as {
+  jaxprs: Golden[];
+};
+
+/** A Python float that is whole: a JavaScript number would pass for an int. */
+const float = (value: number): A => scalarOf(value, "float32", true);
+
+const inner = jit((x: A) => jnp.sin(x).mul(2), { name: "inner" });
+
+/** The formulas of the fixtures. */
+const functions: Readonly<Record<string, (...args: A[]) => unknown>> = {
+  elementwise: (x, y) => jnp.sin(x).mul(2).add(y),
+  weak_scalars: (x) => [x.add(1), x.mul(2.5), 3],
+  scalar_argument: (x, y) => x.add(y),
+  bf16_promotion: (x, y) => x.mul(y).astype("bfloat16"),
+  broadcast_add: (x, y) => x.add(y),
+  compare_select: (x) => jnp.where(x.greater(0), x, float(0)),
+  matmul: (x, w) => jnp.matmul(x, w),
+  matmul_bf16_to_f32: (x, w) => jnp.einsum("ij,jk->ik", x, w, { preferredElementType: "float32" }),
+  einsum_attention: (q, k) => jnp.einsum("btnh,bsnh->bnts", q, k),
+  reductions: (x) => [jnp.sum(x), jnp.mean(x, { axis: 0 }), jnp.max(x, { axis: -1 }), jnp.argmax(x, { axis: -1 })],
+  sum_bf16: (x) => jnp.sum(x, { axis: -1 }),
+  softmax: (x) => nn.softmax(x),
+  layer_norm: (x, g, b) => {
+    const m = jnp.mean(x, { axis: -1, keepdims: true });
+    const v = jnp.mean(x.sub(m).pow(2), { axis: -1, keepdims: true });
+    return x
+      .sub(m)
+      .mul(lax.rsqrt(v.add(1e-5)))
+      .mul(g)
+      .add(b);
+  },
+  rms_norm: (x, g) => x.mul(lax.rsqrt(jnp.mean(x.mul(x), { axis: -1, keepdims: true }).add(1e-6))).mul(g),
+  mlp_silu: (x, w1, w2) => jnp.matmul(nn.silu(jnp.matmul(x, w1)), w2),
+  jit_in_jit: jit((x: A) => inner(x).add(inner(x.mul(2))), { name: "outer" }),
+  dynamic_slice: (x, i) => lax.dynamicSlice(x, [i, 0], [1, 3]),
+  dynamic_update_slice: (x, u, i) => lax.dynamicUpdateSlice(x, u, [i, 0]),
+  take: (table, ids) => jnp.take(table, ids, { axis: 0 }),
+  index_array: (x, i) => x.at(i).get(),
+  index_scalar: (x, i) => x.at(i).get(),
+  at_add: (x, i, u) => x.at(i).add(u),
+  at_set_row: (x, u) => x.at(1).set(u),
+  cumsum: (x) => jnp.cumsum(x, { axis: 0 }),
+  shapes: (x) => [
+    jnp.reshape(jnp.transpose(x), -1),
+    jnp.concatenate([x, x]),
+    lax.pad(x, float(0), [
+      [1, 0, 0],
+      [0, 1, 1],
+    ]),
+    x.at(jax.slice(), jax.slice(null, null, 2)).get(),
+    x.at(jax.slice(null, null, -1)).get(),
+    jnp.split(x, 2),
+  ],
+  iota_arange: (ids) => [jnp.arange(5), lax.iota("int32", 3), nn.oneHot(ids, 4)],
+  closure_constant: (x) => x.add(oneTwoThree),
+  // Leaves come in the order of the keys: a, then b.
+  pytree_arguments: (a, b) => ({ sum: a.add(b) }),
+  unused_and_passed_through: (x) => [x, float(1)],
+};
+const oneTwoThree = jnp.array(new Float32Array([1, 2, 3]));
+
+/** Functions that need more than this library has yet. */
+const later: Readonly<Record<string, readonly string[]>> = {
+  "transforms and control flow": [
+    "grad_mlp",
+    "value_and_grad_softmax",
+    "jvp_sin",
+    "vmap_dot",
+    "vmap_dynamic_slice",
+    "scan",
+    "grad_scan",
+    "while",
+    "fori_static",
+    "fori_dynamic",
+    "cond",
+    "switch",
+    "named_pjit",
+    "checkpoint",
+    "custom_jvp_relu",
+  ],
+  "sorting, attention, grouped matmul, random numbers": [
+    "top_k",
+    "sort_argsort",
+    "ragged_dot",
+    "attention",
+    "attention_lengths",
+    "random_normal",
+  ],
+  sharding: ["shard_map_psum", "shard_map_all_gather", "sharding_constraint"],
+};
+
+const argument = (text: string): jax.ShapeDtypeStruct => {
+  const [, weak, dtype, dims] = /^(~?)(\w+)\[([\d,]*)\]$/.exec(text) as RegExpExecArray;
+  return new ShapeDtypeStruct(dims ? dims.split(",").map(Number) : [], dtype as DType, weak === "~");
+};
+
+for (const { name, formula, arguments: types, jaxpr } of jaxprs) {
+  const f = functions[name];
+  if (!f) continue;
+  test(`${name}: ${formula} prints as in JAX`, () => {
+    const printed = String(jax.makeJaxpr(f)(...types.map(argument)));
+    assert.is(normalizeJaxpr(printed), normalizeJaxpr(jaxpr));
+  });
+}
+
+test("every function of the fixtures is traced, or named as later work", () => {
+  const known = [...Object.keys(functions), ...Object.values(later).flat()];
+  assert.equal(known.sort(), jaxprs.map(({ name }) => name).sort());
+});
+
+test.run();
