@@ -1,4 +1,4 @@
-/** Quotients and remainders. Of integers they follow JAX where the mathematics is silent. */
+/** Quotients. Of integers they follow JAX where the mathematics is silent. */
 import { isFloat, isNumber } from "../base/dtypes.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Value } from "../kernel/ir.ts";
