@@ -59,6 +59,11 @@ export function rawKernel(
   return kernel;
 }
 
+const fold = (count: number): [number, number, number] => {
+  const x = Math.min(count, 32768);
+  return [x, Math.ceil(count / x), 1];
+};
+
 export interface RawProgram {
   readonly name?: string;
   readonly kernels: readonly Kernel[];
@@ -79,7 +84,7 @@ export const dispatch = (
   kind: "dispatch",
   kernel,
   bindings: slots.map((slot, i) => (typeof slot === "number" ? { slot, access: access[i] } : slot)),
-  workgroups: [Math.ceil(items / 8), 1, 1],
+  workgroups: fold(Math.ceil(items / 8)),
   immediates,
   origin: origin(),
 });

@@ -39,16 +39,25 @@ export class LaunchQueue {
     for (;;) {
       const task = this.#tasks[0];
       if (task === undefined) break;
+      let device: Device;
       try {
-        const device = await this.#acquire();
+        device = await this.#acquire();
+      } catch (error) {
+        // One reason for all: asking again for each would take long and say the same.
+        for (const waiting of this.#tasks.splice(0)) waiting.fail(asError(error));
+        break;
+      }
+      try {
         if (device !== prepared) for (const waiting of this.#tasks) waiting.prepare(device);
         prepared = device;
         await task.perform(device);
       } catch (error) {
-        task.fail(error instanceof Error ? error : new Error(String(error)));
+        task.fail(asError(error));
       }
       this.#tasks.shift();
     }
     this.#idle = undefined;
   }
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

@@ -39,9 +39,11 @@ export function unpackDriver(archive: string, version: string): string {
   return folder;
 }
 
-let loaded: Promise<{ readonly missing: string } | undefined> | undefined;
+type Loaded = { readonly icd: string } | { readonly missing: string };
 
-async function loadDriver(): Promise<{ readonly missing: string } | undefined> {
+let loaded: Promise<Loaded> | undefined;
+
+async function loadDriver(): Promise<Loaded> {
   if (process.platform !== "linux" || process.arch !== "x64")
     return { missing: `the embedded driver is for linux-x64, this is ${process.platform}-${process.arch}` };
   const require = createRequire(import.meta.url);
@@ -55,15 +57,27 @@ async function loadDriver(): Promise<{ readonly missing: string } | undefined> {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   try {
     const folder = unpackDriver(join(root, "bin", "swiftshader.tar.br"), version);
-    const driver = join(folder, "vk_swiftshader_icd.json");
-    process.env.VK_DRIVER_FILES = driver;
-    process.env.VK_ICD_FILENAMES = driver;
     // Dawn opens libvulkan.so.1 by that name and so gets the one that is loaded already.
     const { default: koffi } = await import("koffi");
     koffi.load(join(folder, "libvulkan.so.1"));
-    return undefined;
+    return { icd: join(folder, "vk_swiftshader_icd.json") };
   } catch (error) {
     return { missing: `the embedded driver cannot be loaded (${String(error)})` };
+  }
+}
+
+/** Runs `use` while the Vulkan loader sees this driver alone; what else the process opens keeps the system's. */
+async function withDriver<T>(icd: string, use: () => Promise<T>): Promise<T> {
+  const names = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+  const before = names.map((name) => process.env[name]);
+  for (const name of names) process.env[name] = icd;
+  try {
+    return await use();
+  } finally {
+    names.forEach((name, i) => {
+      if (before[i] === undefined) delete process.env[name];
+      else process.env[name] = before[i];
+    });
   }
 }
 
@@ -71,10 +85,18 @@ export const embeddedSource: GpuSource = {
   name: "embedded",
   async open(adapterName) {
     loaded ??= loadDriver();
-    return (await loaded) ?? (await createGpu(adapterName));
+    const driver = await loaded;
+    if ("missing" in driver) return driver;
+    return withDriver(driver.icd, async () => {
+      const gpu = await createGpu(adapterName);
+      // Dawn asks the loader for its drivers at the first request.
+      await gpu.requestAdapter();
+      return gpu;
+    });
   },
   async adapterNames() {
     loaded ??= loadDriver();
-    return (await loaded) === undefined ? await listAdapters() : [];
+    const driver = await loaded;
+    return "missing" in driver ? [] : withDriver(driver.icd, listAdapters);
   },
 };
