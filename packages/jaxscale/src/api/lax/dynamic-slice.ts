@@ -8,8 +8,8 @@ import { dynamicUpdateSlice as updatePrimitive } from "../../primitives/dynamic-
 import { Array, type ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
-import { innerJitWith } from "../inner-jit-with.ts";
-import { convertTo, selectN } from "./convert.ts";
+import { staticJit } from "../numpy/static-jit.ts";
+import { selectN } from "./convert.ts";
 import { add, lt } from "./elementwise.ts";
 import { expandDims, indexInDim, squeeze } from "./shape.ts";
 
@@ -86,9 +86,9 @@ export function dynamicUpdateSliceInDim(
   return dynamicUpdateSlice(operand, update, startsAlong(operand, along, start));
 }
 
-const indexInDimension = innerJitWith(
+const indexInDimension = staticJit(
   "dynamic_index_in_dim",
-  ({ axis, keepdims }: { readonly axis: number; readonly keepdims: boolean }, x: Array, index: Array) => {
+  (axis: number, keepdims: boolean) => (x: Array, index: Array) => {
     const slice = dynamicSliceInDim(x, index, 1, { axis });
     return keepdims ? slice : squeeze(slice, [axis]);
   },
@@ -100,15 +100,15 @@ export function dynamicIndexInDim(
   { axis = 0, keepdims = true }: { readonly axis?: number; readonly keepdims?: boolean } = {},
 ): Array {
   const operand = asArray("dynamic_index_in_dim", x);
-  const statics = { axis: canonicalAxis("dynamic_index_in_dim", axis, operand.ndim), keepdims };
-  return indexInDimension(statics, operand, asArray("dynamic_index_in_dim", index));
+  const along = canonicalAxis("dynamic_index_in_dim", axis, operand.ndim);
+  return indexInDimension(along, keepdims)(operand, asArray("dynamic_index_in_dim", index));
 }
 
-const updateInDimension = innerJitWith(
+const updateInDimension = staticJit(
   "dynamic_update_index_in_dim",
-  ({ axis }: { readonly axis: number }, x: Array, update: Array, index: Array) => {
+  (axis: number) => (x: Array, update: Array, index: Array) => {
     const box = update.ndim < x.ndim ? expandDims(update, [axis]) : update;
-    return dynamicUpdateSliceInDim(x, convertTo(box, x.dtype, x.weakType), index, { axis });
+    return dynamicUpdateSliceInDim(x, box, index, { axis });
   },
 );
 /** x with the slice at `index` along an axis replaced; the update has x's rank, or lacks that axis. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_update_index_in_dim.html */
@@ -119,9 +119,8 @@ export function dynamicUpdateIndexInDim(
   { axis = 0 }: { readonly axis?: number } = {},
 ): Array {
   const operand = asArray("dynamic_update_index_in_dim", x);
-  const statics = { axis: canonicalAxis("dynamic_update_index_in_dim", axis, operand.ndim) };
-  return updateInDimension(
-    statics,
+  const along = canonicalAxis("dynamic_update_index_in_dim", axis, operand.ndim);
+  return updateInDimension(along)(
     operand,
     asArray("dynamic_update_index_in_dim", update),
     asArray("dynamic_update_index_in_dim", index),
