@@ -6,6 +6,7 @@ import { AccessAnalysis, type ReadSite } from "./access.ts";
 import { type Domain, type Extent, extentOf, makeDomain } from "./domain.ts";
 import { contextOf, Graph, mapLowering, rules } from "./graph.ts";
 import { dependsOn, type Group, type GroupKind, newGroup } from "./group.ts";
+import { windowCount } from "./memory-view.ts";
 
 /** Loads that recomputing a value may take before it gets a kernel of its own. */
 const maxRecomputedLoads = 12;
@@ -33,13 +34,13 @@ class Grouping {
   readonly #owner = new Map<Var, Group>();
   readonly #loads = new Map<Var, number>();
   readonly #aliases = new Map<Var, Var>();
-  readonly #bindingLimit: number;
+  readonly #target: Target;
 
   constructor(jaxpr: Jaxpr, target: Target) {
     this.#jaxpr = jaxpr;
     this.#graph = new Graph(jaxpr);
     this.#access = new AccessAnalysis(this.#graph);
-    this.#bindingLimit = target.limits.maxStorageBuffersPerShaderStage;
+    this.#target = target;
   }
 
   add(eqn: JaxprEqn): void {
@@ -161,8 +162,13 @@ class Grouping {
   #fits(group: Group, eqn: JaxprEqn): boolean {
     const reads = new Set(group.reads);
     for (const v of this.#leaves(eqn)) if (this.#owner.get(v) !== group) reads.add(v);
-    const writes = [...group.defines, ...eqn.outputs].filter((v) => !this.#isInternal(v, group, eqn)).length;
-    return reads.size + writes <= this.#bindingLimit - 1;
+    const writes = [...group.defines, ...eqn.outputs].filter((v) => !this.#isInternal(v, group, eqn));
+    return this.#bindings([...reads, ...writes]) < this.#target.limits.maxStorageBuffersPerShaderStage;
+  }
+  #bindings(variables: Iterable<Var>): number {
+    let count = 0;
+    for (const v of variables) count += windowCount(v.aval, this.#target);
+    return count;
   }
   #isInternal(v: Var, group: Group, joining: JaxprEqn): boolean {
     if (this.#jaxpr.outvars.includes(v)) return false;
@@ -246,7 +252,8 @@ class Grouping {
         readers[0].kind !== "scan" &&
         readers[0].domain.rows * readers[0].domain.columns <= size;
       if (!readOnce && work > 2) continue;
-      if (readers.some((g) => g.reads.size + group.reads.size + 4 > this.#bindingLimit)) continue;
+      const limit = this.#target.limits.maxStorageBuffersPerShaderStage;
+      if (readers.some((g) => this.#bindings([...g.reads, ...group.reads]) + 4 > limit)) continue;
       this.#dissolve(group, readers);
     }
   }

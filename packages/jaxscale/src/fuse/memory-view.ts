@@ -22,6 +22,13 @@ export function windowBytes(target: Target): number {
   return 2 ** Math.floor(Math.log2(limit));
 }
 
+/** Bindings that a variable takes. */
+export function windowCount(aval: ShapedArray, target: Target): number {
+  const bytes = storageBytes(aval);
+  if (bytes <= Math.min(target.limits.maxStorageBufferBindingSize, target.limits.maxBufferSize)) return 1;
+  return Math.ceil(bytes / windowBytes(target));
+}
+
 export class MemoryView {
   readonly dtype: DType;
   readonly windows: readonly BufferDecl[];
@@ -39,10 +46,11 @@ export class MemoryView {
     const words = storageBytes(aval) / 4;
     this.#k = k;
     this.dtype = aval.dtype;
-    const single = words * 4 <= target.limits.maxStorageBufferBindingSize && words * 4 <= target.limits.maxBufferSize;
+    const count = windowCount(aval, target);
+    const single = count === 1;
     this.windowWords = single ? words : windowBytes(target) / 4;
     const element = atomic ? "u32" : bufferElement(aval.dtype);
-    this.windows = Array.from({ length: Math.max(1, Math.ceil(words / this.windowWords)) }, (_, i) =>
+    this.windows = Array.from({ length: count }, (_, i) =>
       k.buffer(
         single ? name : `${name}_${i}`,
         element,

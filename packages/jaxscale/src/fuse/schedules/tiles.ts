@@ -57,7 +57,16 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
         const at = k.add(firstRow, k.i32(i));
         k.if(k.lt(at, k.i32(product.rows)), () => {
           const bounded = k.assume(at, { min: 0, max: product.rows - 1 });
-          writeColumns(emit, product, outputs, batch, bounded, firstColumn, columns.flatMap((sum) => lanesOf(k, k.get(sum))), false);
+          writeColumns(
+            emit,
+            product,
+            outputs,
+            batch,
+            bounded,
+            firstColumn,
+            columns.flatMap((sum) => lanesOf(k, k.get(sum))),
+            false,
+          );
         });
       });
     });
