@@ -1,5 +1,6 @@
 /** Buffers of a device: reused by size class, within a budget. */
 import { DeviceError } from "../base/errors.ts";
+import type { CommandStream } from "./command-stream.ts";
 import { Doubt } from "./doubt.ts";
 import type { Statistics } from "./statistics.ts";
 
@@ -52,6 +53,7 @@ export class BufferPool {
   /** What the device last said about memory that it did not have. */
   refusal: DeviceError | undefined;
   readonly #device: GPUDevice;
+  readonly #commands: CommandStream;
   readonly #statistics: Statistics;
   readonly #free = { storage: new Map<number, PooledBuffer[]>(), staging: new Map<number, PooledBuffer[]>() };
   readonly #all = new Set<PooledBuffer>();
@@ -59,8 +61,9 @@ export class BufferPool {
   #disposed = false;
   #nextId = 1;
 
-  constructor(device: GPUDevice, statistics: Statistics, options: PoolOptions) {
+  constructor(device: GPUDevice, commands: CommandStream, statistics: Statistics, options: PoolOptions) {
     this.#device = device;
+    this.#commands = commands;
     this.#statistics = statistics;
     this.budgetBytes = options.budgetBytes;
     this.chunkBytes = options.chunkBytes;
@@ -211,6 +214,7 @@ export class BufferPool {
   #destroy(buffer: PooledBuffer): void {
     if (!this.#all.delete(buffer)) return;
     this.#statistics.bytesAllocated -= buffer.sizeBytes;
+    this.#commands.flush();
     buffer.gpu.destroy();
   }
 }

@@ -159,6 +159,7 @@ export class Client {
   /** Settles when everything launched so far is done on the device. */
   async idle(): Promise<void> {
     await this.#queue.drained();
+    this.#device?.commands.flush();
     await keepAlive(this.#device?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve()).catch(() => {});
   }
 

@@ -3,6 +3,7 @@ import { DeviceError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import { type FoundAdapter, findAdapter } from "./adapter.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import { CommandStream } from "./command-stream.ts";
 import { PipelineCache, type PrintKernel } from "./pipeline-cache.ts";
 import type { Platform } from "./platform.ts";
 import { ProgramTable } from "./program-table.ts";
@@ -65,7 +66,8 @@ export async function openDevice({
     throw new DeviceError(`adapter: ${name} must give a device; got ${String(error)}; ${platform.advice}`);
   }
   const target = describeTarget(found, gpu, platform);
-  const pool = new BufferPool(gpu, statistics, {
+  const commands = new CommandStream(gpu, statistics);
+  const pool = new BufferPool(gpu, commands, statistics, {
     budgetBytes: budgetOf(platform),
     chunkBytes: chunkBytesOf(target),
     onCreate: onBufferCreated,
@@ -76,6 +78,7 @@ export async function openDevice({
     target,
     found,
     pool,
+    commands,
     pipelines,
     programs: new ProgramTable(),
     statistics,

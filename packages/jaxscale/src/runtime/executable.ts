@@ -3,6 +3,7 @@ import { invariant } from "../base/errors.ts";
 import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
 import { BindGroupCache, type GroupRecipe } from "./bind-group-cache.ts";
 import type { Block, PooledBuffer } from "./buffer-pool.ts";
+import type { CommandStream } from "./command-stream.ts";
 import { type Doubt, eitherDoubt } from "./doubt.ts";
 import { encodeImmediates, uniformImmediates } from "./immediates.ts";
 import type { HostConstant } from "./lazy-program.ts";
@@ -46,7 +47,7 @@ export class Executable {
   /** Of the first run, in which the device checks what all later ones repeat. */
   doubt: Doubt | undefined;
   hasRun = false;
-  readonly #host: Home;
+  readonly #home: Home;
   readonly #pipelines: readonly Pipeline[];
   readonly #constantSources: readonly (Memory | HostConstant)[];
   /** The buffers of the current call, reused by every call. */
@@ -58,17 +59,17 @@ export class Executable {
   #groups: BindGroupCache | undefined;
 
   constructor(
-    host: Home,
+    home: Home,
     program: Program,
     pipelines: readonly Pipeline[],
     constants: readonly (Memory | HostConstant)[],
     resultLabels: readonly string[],
   ) {
-    this.#host = host;
+    this.#home = home;
     this.program = program;
     this.#pipelines = pipelines;
     this.#constantSources = constants;
-    this.table = new SlotTable(program, resultLabels, host.pool.chunkBytes);
+    this.table = new SlotTable(program, resultLabels, home.pool.chunkBytes);
     this.#buffers = new Array<PooledBuffer>(this.table.bufferCount);
     this.results = program.results.map(({ slot: i }) => {
       const slot = program.slots[i];
@@ -105,7 +106,7 @@ export class Executable {
   /** Takes memory for temporaries and constants; false if over the budget. @throws the error of a constant that failed */
   acquire(): boolean {
     if (this.ready) return true;
-    const { pool } = this.#host;
+    const { pool } = this.#home;
     const { arenas, name } = this.program;
     const take = (sizeBytes: number, holder: string): Block | undefined => {
       const block = pool.allocate(sizeBytes, holder);
@@ -123,11 +124,11 @@ export class Executable {
       if ("words" in source) {
         const block = take(source.sizeBytes, `constants of ${name}`);
         if (!block) return this.release();
-        writeWords(this.#host, block, source.words);
+        writeWords(this.#home, block, source.words);
         constants.push(block);
         continue;
       }
-      const error = source.error ?? (source.home === this.#host ? undefined : source.home?.lost);
+      const error = source.error ?? (source.home === this.#home ? undefined : source.home?.lost);
       if (error) throw error;
       invariant(source.block, "a constant is used before it is filled");
       constants.push(source.block);
@@ -139,9 +140,10 @@ export class Executable {
 
   /** Gives the memory of temporaries back until the next call; always false. */
   release(): false {
-    for (const block of this.#owned) this.#host.pool.release(block);
+    for (const block of this.#owned) this.#home.pool.release(block);
     this.#owned = [];
     this.#constants = [];
+    this.#home.commands.flush();
     this.#uniforms?.destroy();
     this.#uniforms = undefined;
     this.#segments = undefined;
@@ -170,7 +172,7 @@ export class Executable {
       ),
     );
     const usesUniforms = this.#pipelines.some(({ immediates }) => immediates === "uniform");
-    const uniforms = usesUniforms ? uniformImmediates(this.#host.gpu, words) : undefined;
+    const uniforms = usesUniforms ? uniformImmediates(this.#home.gpu, words) : undefined;
     let nextDispatch = 0;
     const dispatch = (step: Step & { kind: "dispatch" }): DispatchStep => {
       const pipeline = this.#pipelines[step.kernel];
@@ -211,7 +213,7 @@ export class Executable {
       }),
     );
     this.#uniforms = uniforms?.buffer;
-    this.#groups = new BindGroupCache(this.#host.gpu, this.#host.statistics, recipes);
+    this.#groups = new BindGroupCache(this.#home.gpu, this.#home.statistics, recipes);
   }
 
   /**
@@ -224,7 +226,7 @@ export class Executable {
     copied: readonly number[] | undefined,
     recorder: DispatchRecorder | undefined,
   ): void {
-    const { gpu, statistics } = this.#host;
+    const { commands, statistics } = this.#home;
     const { table } = this;
     const buffers = this.#buffers;
     const segments = this.#segments;
@@ -235,43 +237,42 @@ export class Executable {
     for (let i = 0; i < outputs.length; i++) fill(buffers, table.outputStart(i), outputs[i].buffers);
     const groups = cache.groupsFor(buffers);
     statistics.launches++;
+    if (copied) for (const output of copied) this.#copyDonor(args, outputs, output);
     for (let s = 0; s < segments.length; s++) {
-      const steps = segments[s];
-      const copiesFirst = s === 0 ? copied : undefined;
-      if (steps.length === 0 && copiesFirst === undefined) continue;
-      const encoder = gpu.createCommandEncoder();
-      if (copiesFirst) for (const output of copiesFirst) this.#copyDonor(encoder, args, outputs, output);
-      this.#encode(encoder, steps, groups, buffers, recorder);
-      gpu.queue.submit([encoder.finish()]);
-      statistics.submits++;
+      // What was split is meant to be submitted apart.
+      if (s > 0) commands.flush();
+      this.#encode(commands, segments[s], groups, buffers, recorder);
     }
   }
 
   #encode(
-    encoder: GPUCommandEncoder,
+    commands: CommandStream,
     steps: readonly (DispatchStep | CopyStep)[],
     groups: readonly GPUBindGroup[],
     buffers: readonly PooledBuffer[],
     recorder: DispatchRecorder | undefined,
   ): void {
     let pass: GPUComputePassEncoder | undefined;
-    let pipeline: GPUComputePipeline | undefined;
-    let group: GPUBindGroup | undefined;
+    let { pipeline, group } = commands;
     let dispatches = 0;
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i];
       if (step.kind === "copy") {
-        pass?.end();
         pass = undefined;
         const { from, to } = step;
-        encoder.copyBufferToBuffer(bufferOf(from, buffers), from.offset, bufferOf(to, buffers), to.offset, from.size);
+        commands
+          .encoder()
+          .copyBufferToBuffer(bufferOf(from, buffers), from.offset, bufferOf(to, buffers), to.offset, from.size);
         continue;
       }
-      if (pass === undefined || recorder !== undefined) {
+      if (recorder !== undefined) {
         pass?.end();
-        pass = recorder ? recorder.begin(encoder, this.program.name, step) : encoder.beginComputePass();
+        pass = recorder.begin(commands.encoder(), this.program.name, step);
         pipeline = undefined;
         group = undefined;
+      } else if (pass === undefined) {
+        pass = commands.computePass();
+        ({ pipeline, group } = commands);
       }
       if (step.pipeline !== pipeline) {
         pipeline = step.pipeline;
@@ -285,16 +286,21 @@ export class Executable {
       pass.dispatchWorkgroups(step.x, step.y, step.z);
       dispatches++;
     }
-    pass?.end();
-    this.#host.statistics.dispatches += dispatches;
+    if (recorder !== undefined) pass?.end();
+    commands.pipeline = pipeline;
+    commands.group = group;
+    this.#home.statistics.dispatches += dispatches;
+    commands.endCall(dispatches);
   }
 
-  #copyDonor(encoder: GPUCommandEncoder, args: readonly Memory[], outputs: readonly Block[], output: number): void {
+  #copyDonor(args: readonly Memory[], outputs: readonly Block[], output: number): void {
     const { donor, sizeBytes } = this.table.outputs[output] as OutputPlan;
     const from = (args[donor].block as Block).buffers;
     outputs[output].buffers.forEach((to, chunk) => {
-      const rest = Math.ceil(sizeBytes / 4) * 4 - chunk * this.#host.pool.chunkBytes;
-      encoder.copyBufferToBuffer(from[chunk].gpu, 0, to.gpu, 0, Math.min(rest, this.#host.pool.chunkBytes));
+      const rest = Math.ceil(sizeBytes / 4) * 4 - chunk * this.#home.pool.chunkBytes;
+      this.#home.commands
+        .encoder()
+        .copyBufferToBuffer(from[chunk].gpu, 0, to.gpu, 0, Math.min(rest, this.#home.pool.chunkBytes));
     });
   }
 }

@@ -88,9 +88,11 @@ export function runInto(
     if (executable.doubt !== undefined) doubt = eitherDoubt(doubt, unsettled(executable.doubt));
   } else {
     executable.hasRun = true;
+    device.commands.flush();
     pushScopes(device.gpu);
     try {
       executable.run(args, blocks, copied, recorder);
+      device.commands.flush();
     } finally {
       executable.doubt = new Doubt(
         popScopes(

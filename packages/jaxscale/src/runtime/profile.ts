@@ -63,7 +63,8 @@ export class ProfileRecorder implements DispatchRecorder {
   }
 
   async #resolve(set: GPUQuerySet, count: number): Promise<BigUint64Array> {
-    const { gpu } = this.#device;
+    const { gpu, commands } = this.#device;
+    commands.flush();
     const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
     const resolved = gpu.createBuffer({ size: 8 * count, usage: QUERY_RESOLVE | COPY_SRC });
     const staging = gpu.createBuffer({ size: 8 * count, usage: COPY_DST | MAP_READ });

@@ -1,6 +1,7 @@
 /** An array's memory as the API holds it, and as launches share it. */
 import { DeviceError } from "../base/errors.ts";
 import type { Block, BufferPool } from "./buffer-pool.ts";
+import type { CommandStream } from "./command-stream.ts";
 import type { Doubt } from "./doubt.ts";
 import type { Statistics } from "./statistics.ts";
 import type { UnreadErrors } from "./unread-errors.ts";
@@ -9,6 +10,7 @@ import type { UnreadErrors } from "./unread-errors.ts";
 export interface Home {
   readonly gpu: GPUDevice;
   readonly pool: BufferPool;
+  readonly commands: CommandStream;
   readonly statistics: Statistics;
   lost: DeviceError | undefined;
   /** An error that no scope caught; the next read reports it. */

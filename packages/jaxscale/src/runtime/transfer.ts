@@ -1,4 +1,4 @@
-/** Words between the host and a device's buffers. */
+/** Words between the home and a device's buffers. */
 import { DeviceError } from "../base/errors.ts";
 import type { Block, PooledBuffer } from "./buffer-pool.ts";
 import { keepAlive } from "./keep-alive.ts";
@@ -8,7 +8,9 @@ import type { Home } from "./storage.ts";
 const pieceBytes = 64 * 2 ** 20;
 
 /** Fills a block; the words are copied before this returns. */
-export function writeWords({ gpu, pool }: Home, block: Block, words: Uint32Array): void {
+export function writeWords({ gpu, pool, commands }: Home, block: Block, words: Uint32Array): void {
+  // The queue writes at once; the buffer may be one that a call not yet submitted has just let go of.
+  commands.flush();
   // A view on shared memory crashes Dawn.
   const shared = typeof SharedArrayBuffer !== "undefined" && words.buffer instanceof SharedArrayBuffer;
   const source = shared ? words.slice() : words;
@@ -24,11 +26,10 @@ export function writeWords({ gpu, pool }: Home, block: Block, words: Uint32Array
 }
 
 /** The words of a block as they are behind everything submitted so far. @throws DeviceError if the device is lost meanwhile */
-export async function readWords(host: Home, block: Block, sizeBytes: number): Promise<Uint32Array> {
+export async function readWords(home: Home, block: Block, sizeBytes: number): Promise<Uint32Array> {
   const words = new Uint32Array(Math.ceil(sizeBytes / 4));
   if (words.length === 0) return words;
-  const { gpu, pool, statistics } = host;
-  const encoder = gpu.createCommandEncoder();
+  const { pool, commands } = home;
   const pieces: { readonly staging: Block; readonly at: number; readonly count: number }[] = [];
   const chunkWords = pool.chunkBytes / 4;
   block.buffers.forEach((buffer: PooledBuffer, chunk) => {
@@ -36,12 +37,13 @@ export async function readWords(host: Home, block: Block, sizeBytes: number): Pr
     for (let at = chunk * chunkWords; at < end; at += pieceBytes / 4) {
       const count = Math.min(pieceBytes / 4, end - at);
       const staging = pool.allocate(count * 4, "transfers", "staging") as Block;
-      encoder.copyBufferToBuffer(buffer.gpu, 4 * (at - chunk * chunkWords), staging.buffers[0].gpu, 0, count * 4);
+      commands
+        .encoder()
+        .copyBufferToBuffer(buffer.gpu, 4 * (at - chunk * chunkWords), staging.buffers[0].gpu, 0, count * 4);
       pieces.push({ staging, at, count });
     }
   });
-  gpu.queue.submit([encoder.finish()]);
-  statistics.submits++;
+  commands.flush();
   const copyOut = async ({ staging, at, count }: (typeof pieces)[number]): Promise<void> => {
     const buffer = staging.buffers[0].gpu;
     try {
@@ -60,7 +62,7 @@ export async function readWords(host: Home, block: Block, sizeBytes: number): Pr
     if (outcome.status === "rejected") {
       // The loss is reported a turn after the mappings fail.
       await new Promise((resolve) => setTimeout(resolve, 0));
-      throw host.lost ?? new DeviceError(`read: the device must answer; got ${String(outcome.reason)}`);
+      throw home.lost ?? new DeviceError(`read: the device must answer; got ${String(outcome.reason)}`);
     }
   return words;
 }

@@ -5,6 +5,8 @@ export class UnreadErrors {
   readonly #unread = new Set<Error>();
   readonly #warn: (message: string) => void;
   #watchesExit = false;
+  /** Many calls fail for one reason. */
+  #warned: string | undefined;
 
   constructor(warn: (message: string) => void = (message) => console.warn(message)) {
     this.#warn = warn;
@@ -25,6 +27,8 @@ export class UnreadErrors {
 
   /** The array that carried it is gone. */
   dropped(error: Error): void {
-    if (this.#unread.delete(error)) this.#warn(`jaxscale: an error that nobody read: ${error.message}`);
+    if (!this.#unread.delete(error) || this.#warned === error.message) return;
+    this.#warned = error.message;
+    this.#warn(`jaxscale: an error that nobody read: ${error.message}`);
   }
 }
