@@ -3,33 +3,33 @@ import * as assert from "uvu/assert";
 import { type DType, dtypeNames } from "../../packages/jaxscale/src/base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../packages/jaxscale/src/base/errors.ts";
 import { digamma, erf, erfc, erfInv, lgamma } from "../../packages/jaxscale/src/base/special-functions.ts";
+import type { HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import { type Params, type ShapedArray, shapedArray } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import { primitiveNamed } from "../../packages/jaxscale/src/primitives/primitive.ts";
-import {
-  difference,
-  evaluate,
-  evaluateCase,
-  flushDenormals,
-  laxCases,
-  loadFamily,
-  tensorOf,
-} from "./elementwise-cases.ts";
+import { difference } from "../conformance/compare.ts";
+import { callOf, elementwiseFamilies, flushDenormals, laxCases, operandsOf } from "./elementwise-cases.ts";
+import { evaluate as evaluateAll, loadSamples, tensor } from "./samples/sample.ts";
 
-for (const name of ["unary", "binary", "convert"]) {
-  const family = loadFamily(name);
-  test(`references of ${name} ops agree with JAX`, () => {
-    const wrong = laxCases(family).flatMap((c) => {
-      const want = family.tensor(c.outputs[0]);
-      const inputs = c.inputs.map(family.tensor);
-      let problem = difference(evaluateCase(c, inputs), want, c);
+await loadSamples();
+
+const evaluate = (name: string, inputs: readonly HostTensor[], params: Params = {}): HostTensor =>
+  evaluateAll(primitiveNamed(name), inputs, params)[0];
+
+for (const family of elementwiseFamilies)
+  test(`references of ${family.name} ops agree with JAX`, () => {
+    const wrong = laxCases(family).flatMap((golden) => {
+      const problemWith = (operands: readonly HostTensor[]) => {
+        const { name, inputs, params } = callOf(golden, operands);
+        return difference(evaluate(name, inputs, params), family.tensor(golden.outputs[0]), golden);
+      };
+      const operands = operandsOf(family, golden);
+      let problem = problemWith(operands);
       // Where JAX flushed a denormal operand, so may this test.
-      if (problem && c.tags?.includes("denormal"))
-        problem = difference(evaluateCase(c, inputs.map(flushDenormals)), want, c);
-      return problem ? [`${c.name}: ${problem}`] : [];
+      if (problem && golden.tags?.includes("denormal")) problem = problemWith(operands.map(flushDenormals));
+      return problem ? [`${golden.name}: ${problem}`] : [];
     });
     assert.equal(wrong, []);
   });
-}
 
 const typeOf = (name: string, inputs: readonly ShapedArray[], params: Params = {}): ShapedArray =>
   primitiveNamed(name).abstractEval(inputs, params)[0];
@@ -37,10 +37,10 @@ const f32 = (...shape: number[]) => shapedArray(shape, "float32");
 const i32 = (...shape: number[]) => shapedArray(shape, "int32");
 
 test("a scalar and an axis of size 1 stretch along the other operand", () => {
-  const column = tensorOf("float32", [2, 1], [10, 20]);
-  const row = tensorOf("float32", [1, 3], [1, 2, 3]);
+  const column = tensor("float32", [2, 1], [10, 20]);
+  const row = tensor("float32", [1, 3], [1, 2, 3]);
   assert.equal([...evaluate("add", [column, row]).values], [11, 12, 13, 21, 22, 23]);
-  assert.equal([...evaluate("mul", [tensorOf("float32", [], [2]), row]).values], [2, 4, 6]);
+  assert.equal([...evaluate("mul", [tensor("float32", [], [2]), row]).values], [2, 4, 6]);
   assert.equal(typeOf("add", [f32(0, 3), f32(1, 3)]).shape, [0, 3]);
   assert.equal(typeOf("add", [f32(), f32()]).shape, []);
 });
@@ -110,21 +110,21 @@ test("every axis is a parallel factor, but for an operand's axes of size 1", () 
 });
 
 test("select_n takes the nearest case for an index out of range", () => {
-  const which = tensorOf("int32", [5], [-3, 0, 1, 2, 9]);
-  const cases = [10, 20, 30].map((x) => tensorOf("int32", [5], Array(5).fill(x)));
+  const which = tensor("int32", [5], [-3, 0, 1, 2, 9]);
+  const cases = [10, 20, 30].map((x) => tensor("int32", [5], Array(5).fill(x)));
   assert.equal([...evaluate("select_n", [which, ...cases]).values], [10, 10, 20, 30, 30]);
 });
 
 test("a logical shift and the counts of bits work within the dtype's width", () => {
-  const x = tensorOf("int8", [1], [-128]);
-  assert.equal([...evaluate("shift_right_logical", [x, tensorOf("int8", [1], [3])]).values], [16]);
-  assert.equal([...evaluate("shift_right_arithmetic", [x, tensorOf("int8", [1], [8])]).values], [-1]);
+  const x = tensor("int8", [1], [-128]);
+  assert.equal([...evaluate("shift_right_logical", [x, tensor("int8", [1], [3])]).values], [16]);
+  assert.equal([...evaluate("shift_right_arithmetic", [x, tensor("int8", [1], [8])]).values], [-1]);
   assert.equal([...evaluate("population_count", [x]).values], [1]);
-  assert.equal([...evaluate("clz", [tensorOf("uint16", [1], [1])]).values], [15]);
+  assert.equal([...evaluate("clz", [tensor("uint16", [1], [1])]).values], [15]);
 });
 
 test("a bitcast to other widths and back is the identity", () => {
-  const wide = tensorOf("uint32", [2], [0x01020384, 0xfffefdfc]);
+  const wide = tensor("uint32", [2], [0x01020384, 0xfffefdfc]);
   for (const newDtype of ["int8", "uint16", "bfloat16"] as DType[]) {
     const parts = evaluate("bitcast_convert_type", [wide], { newDtype });
     assert.equal([...evaluate("bitcast_convert_type", [parts], { newDtype: "uint32" }).values], [...wide.values]);

@@ -10,9 +10,12 @@ import { gather } from "../../packages/jaxscale/src/primitives/gather.ts";
 import * as scatters from "../../packages/jaxscale/src/primitives/scatter.ts";
 import type { ScatterParams } from "../../packages/jaxscale/src/primitives/scatter-dimensions.ts";
 import type { GatherScatterMode } from "../../packages/jaxscale/src/primitives/window-map.ts";
-import { difference, type GoldenCase, loadFamily } from "./elementwise-cases.ts";
+import { difference } from "../conformance/compare.ts";
+import { type Case, type Family, readFamily } from "../conformance/fixtures.ts";
+import { operandsOf } from "./elementwise-cases.ts";
 
-const { cases, tensor } = loadFamily("indexing");
+const family = readFamily("indexing") as Family;
+const { cases, tensor } = family;
 
 const modes: Readonly<Record<string, GatherScatterMode>> = {
   clip: "CLIP",
@@ -39,8 +42,9 @@ const scatterOf: Readonly<Record<string, typeof scatters.scatter>> = {
   "jnp.at.max": scatters.scatterMax,
 };
 
-function run({ op, inputs: keys, params }: GoldenCase): HostTensor | undefined {
-  const inputs = keys.map(tensor);
+function run(golden: Case): HostTensor | undefined {
+  const { op, params } = golden;
+  const inputs = operandsOf(family, golden);
   const [x] = inputs;
   const list = (name: string) => (params[name] ?? []) as number[];
   const flags = { indicesAreSorted: false, uniqueIndices: false };
