@@ -6,7 +6,7 @@ import { constantLike, defineBinary, defineNary, defineUnary, formatAvals, unifo
 
 const isAny = (): boolean => true;
 
-const product = (x: number, y: number, float: boolean): number => (float ? x * y : Math.imul(x, y));
+const product = (x: number, y: number, inFloats: boolean): number => (inFloats ? x * y : Math.imul(x, y));
 
 export const neg = defineUnary("neg", {
   accepts: isNumber,
