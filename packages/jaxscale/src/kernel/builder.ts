@@ -41,7 +41,13 @@ export class KernelBuilder {
   /** Any float, also NaN and infinities (which WGSL cannot write as constants). */
   f32 = (x: number): Value => this.#constant("f32", Math.fround(x));
   constant(type: ScalarType, x: number): Value {
-    return type === "i32" ? this.i32(x) : type === "u32" ? this.u32(x) : type === "bool" ? this.bool(x !== 0) : this.f32(x);
+    return type === "i32"
+      ? this.i32(x)
+      : type === "u32"
+        ? this.u32(x)
+        : type === "bool"
+          ? this.bool(x !== 0)
+          : this.f32(x);
   }
   #constant(type: ValueType, n: number): Value {
     return this.#intern("const", type, [], n, type === "i32" || type === "u32" ? { min: n, max: n } : undefined);
@@ -103,7 +109,8 @@ export class KernelBuilder {
   cast(type: ScalarType, x: Value): Value {
     if (scalarOf(x.type) === type) return x;
     if (type === "f16") this.#usesF16 = true;
-    if (x.op === "const" && type !== "f16") return this.constant(type, convertConstant(scalarOf(x.type), type, x.attr as number));
+    if (x.op === "const" && type !== "f16")
+      return this.constant(type, convertConstant(scalarOf(x.type), type, x.attr as number));
     const keepsValue = (type === "i32" || type === "u32") && x.range && (type === "i32" || x.range.min >= 0);
     return this.#intern("cast", vectorOf(type, laneCount(x.type)), [x], undefined, keepsValue ? x.range : undefined);
   }
@@ -123,7 +130,10 @@ export class KernelBuilder {
     invariant(lanes.length === 2 || lanes.length === 4, "vectors have 2 or 4 lanes");
     const [{ args: whole }] = lanes;
     // The lanes of one vector, put together again.
-    if (lanes.every((x, i) => x.op === "lane" && x.attr === i && x.args[0] === whole[0]) && laneCount(whole[0].type) === lanes.length)
+    if (
+      lanes.every((x, i) => x.op === "lane" && x.attr === i && x.args[0] === whole[0]) &&
+      laneCount(whole[0].type) === lanes.length
+    )
       return whole[0];
     return this.#intern("vec", vectorOf(scalarOf(lanes[0].type), lanes.length), lanes);
   }
@@ -162,7 +172,9 @@ export class KernelBuilder {
   }
   /** `value`, of which the caller has proven tighter bounds (by a guard around it). */
   assume(value: Value, range: Range): Value {
-    return value.op === "const" ? value : this.#intern("assume", value.type, [value], `${range.min}..${range.max}`, range);
+    return value.op === "const"
+      ? value
+      : this.#intern("assume", value.type, [value], `${range.min}..${range.max}`, range);
   }
 
   // ---- memory ---------------------------------------------------------------------
@@ -189,7 +201,12 @@ export class KernelBuilder {
     this.#push({ kind: "store", buffer, index, value });
   }
   /** The old value. @param value of the buffer's element type */
-  atomic(op: "atomicAdd" | "atomicMax" | "atomicMin" | "atomicOr" | "atomicAnd" | "atomicXor" | "atomicExchange", buffer: BufferDecl, index: Value, value: Value): Value {
+  atomic(
+    op: "atomicAdd" | "atomicMax" | "atomicMin" | "atomicOr" | "atomicAnd" | "atomicXor" | "atomicExchange",
+    buffer: BufferDecl,
+    index: Value,
+    value: Value,
+  ): Value {
     return this.#pin(op, buffer.element, [index, value], buffer);
   }
   /** The old value; the exchange happened if it equals `expected`. (May fail spuriously: use in a loop.) */
@@ -236,7 +253,9 @@ export class KernelBuilder {
   /** `for (i = start; i < end; i += step)`, all i32. */
   loop(start: Value, end: Value, step: Value, body: (index: Value) => void): void {
     const range =
-      start.range && end.range ? { min: start.range.min, max: Math.max(start.range.min, end.range.max - 1) } : undefined;
+      start.range && end.range
+        ? { min: start.range.min, max: Math.max(start.range.min, end.range.max - 1) }
+        : undefined;
     const index = this.#make("loopIndex", "i32", [], undefined, range);
     this.#push({ kind: "for", index, start, end, step, body: this.#nested(() => body(index)) });
   }
@@ -263,11 +282,10 @@ export class KernelBuilder {
   /** Like `select`, but only the chosen side is evaluated. */
   branch(condition: Value, then: () => Value, otherwise: () => Value): Value {
     if (condition.op === "const") return condition.attr ? then() : otherwise();
-    let variable: Variable | undefined;
     const thenBlock: Statement[] = [];
     const otherwiseBlock: Statement[] = [];
     const a = this.#into(thenBlock, then);
-    variable = { kind: "variable", id: this.#nextId++, type: a.type, name: "b" };
+    const variable: Variable = { kind: "variable", id: this.#nextId++, type: a.type, name: "chosen" };
     thenBlock.push({ kind: "assign", variable, value: a });
     const b = this.#into(otherwiseBlock, otherwise);
     otherwiseBlock.push({ kind: "assign", variable, value: b });
@@ -294,6 +312,11 @@ export class KernelBuilder {
     } finally {
       this.#block = this.#enclosing.pop() as Statement[];
     }
+  }
+
+  /** How much has been written: values and variables. */
+  get valueCount(): number {
+    return this.#nextId;
   }
 
   /** Identifies the block being written, for `isVisible`. */
@@ -327,7 +350,11 @@ export class KernelBuilder {
   }
   #intern(op: string, type: ValueType, args: readonly Value[], attr?: Attr, range?: Range): Value {
     const shown =
-      typeof attr === "object" ? (attr as { name?: string; id?: number }).name ?? attr : Object.is(attr, -0) ? "-0" : attr;
+      typeof attr === "object"
+        ? ((attr as { name?: string; id?: number }).name ?? attr)
+        : Object.is(attr, -0)
+          ? "-0"
+          : attr;
     const key = `${op}:${type}:${shown ?? ""}:${args.map((a) => a.id).join(",")}`;
     const known = this.#interned.get(key);
     if (known) return known;

@@ -4,7 +4,11 @@ import type { Emitter } from "../emitter.ts";
 import { ceilDivide, invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
+import { scheduleMapWords } from "./map-words.ts";
 import { runLength, storeRun } from "./store.ts";
+
+/** Beyond this the four copies of the formula take longer to compile than wide loads save. */
+const maxUnrolledValues = 400;
 
 export function scheduleMap(group: Group, context: ScheduleContext): readonly Launch[] {
   const size = group.domain.rows;
@@ -46,6 +50,7 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
     const first = k.mul(k.assume(invocation, { min: 0, max: grid[0] * grid[1] * workgroup - 1 }), k.i32(perInvocation));
     k.loop(k.i32(0), k.i32(perInvocation), k.i32(1), (i) => writeRun(k.add(first, i)));
   }
+  if (k.valueCount > maxUnrolledValues) return scheduleMapWords(group, context);
   return [{ kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid }];
 }
 
