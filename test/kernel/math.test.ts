@@ -66,9 +66,10 @@ for (const [name, apply, truth, points, relative] of rows)
     for (let i = 0; i < xs.length; i++) assertClose(name, [xs[i]], got[i], truth(xs[i]), relative);
   });
 
+const functions = math as unknown as Readonly<Record<string, Unary>>;
 for (const [name, table] of Object.entries(specialValues))
   test(`${name} agrees with values computed in 40 digits`, async () => {
-    const [got] = await mapOnDevice([Float32Array.from(table, ([x]) => x)], math[name as "erf"]);
+    const [got] = await mapOnDevice([Float32Array.from(table, ([x]) => x)], functions[name]);
     table.forEach(([x, want], i) => {
       // Near a zero of the function an error relative to its terms is all that f32 can promise.
       const slack = name === "lgamma" || name === "digamma" ? 1e-6 : 0;
@@ -80,7 +81,7 @@ const family = readFamily("unary");
 const names: Readonly<Record<string, string>> = { erf_inv: "erfInv", log2: "log2", log10: "log10" };
 for (const golden of family?.cases ?? []) {
   const [module, op] = golden.op.split(".");
-  const apply = (math as unknown as Record<string, Unary | undefined>)[names[op] ?? op];
+  const apply = functions[names[op] ?? op] as Unary | undefined;
   if (!family || !apply || golden.tags?.includes("implementation-defined") || module === "nn") continue;
   const [input] = golden.inputs;
   if (typeof input !== "string" || family.tensor(input).dtype !== "float32") continue;
@@ -159,7 +160,7 @@ test("floatRem is exact, whatever the quotient", async () => {
   x.forEach((a, i) => {
     const want = a % y[i];
     assert.ok(
-      Object.is(got[i], want) || (want !== want && got[i] !== got[i]) || Math.abs(want) < smallest,
+      Object.is(got[i], want) || (Number.isNaN(want) && Number.isNaN(got[i])) || Math.abs(want) < smallest,
       `${a} % ${y[i]} is ${want}, got ${got[i]}`,
     );
   });

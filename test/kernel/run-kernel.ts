@@ -1,6 +1,7 @@
 /** Runs one kernel on raw WebGPU, for tests. */
 import { create, globals } from "webgpu";
 import { KernelBuilder } from "../../packages/jaxscale/src/kernel/builder.ts";
+import { checkKernel } from "../../packages/jaxscale/src/kernel/check.ts";
 import type { Kernel, Value } from "../../packages/jaxscale/src/kernel/ir.ts";
 import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
 
@@ -40,6 +41,7 @@ export interface RunOptions {
 
 /** Contents of every binding after the run, in order, typed as given. @throws Error with Dawn's message and the WGSL */
 export async function runKernel(kernel: Kernel, data: readonly Words[], options: RunOptions = {}): Promise<Words[]> {
+  checkKernel(kernel);
   const device = await testDevice();
   const code = printWgsl(kernel, { immediates: options.print });
   device.pushErrorScope("validation");
@@ -105,13 +107,8 @@ export async function runKernel(kernel: Kernel, data: readonly Words[], options:
 }
 
 async function popAfterSubmit(device: GPUDevice, encoder: GPUCommandEncoder): Promise<string | undefined> {
-  try {
-    device.queue.submit([encoder.finish()]);
-  } finally {
-    const error = await device.popErrorScope();
-    if (error) return error.message;
-  }
-  return undefined;
+  device.queue.submit([encoder.finish()]);
+  return (await device.popErrorScope())?.message;
 }
 
 const elementOf = (words: Words): "f32" | "i32" | "u32" =>

@@ -12,7 +12,10 @@ const f32 = (...xs: number[]): Float32Array => Float32Array.from(xs);
 const bits = (xs: Float32Array): number[] => [...new Uint32Array(xs.buffer)];
 
 /** Values computed by one invocation, stored one after another. */
-async function evaluate(write: (k: KernelBuilder, read: (i: number) => Value) => Value[], input: Float32Array): Promise<Float32Array> {
+async function evaluate(
+  write: (k: KernelBuilder, read: (i: number) => Value) => Value[],
+  input: Float32Array,
+): Promise<Float32Array> {
   const k = new KernelBuilder();
   const x = k.buffer("x", "f32", "read", input.length);
   const values = write(k, (i) => k.load(x, k.i32(i)));
@@ -71,7 +74,11 @@ test("a buffer that is accessed by vectors only is declared as vectors, a mixed 
   const text = printWgsl(kernel);
   assert.match(text, "var<storage, read> whole: array<vec4<f32>>");
   assert.match(text, "var<storage, read> mixed: array<f32>");
-  const [, , out] = await runKernel(kernel, [f32(0, 1, 2, 3, 4, 5, 6, 7), f32(0, 10, 20, 30, 40, 50, 60, 70), new Float32Array(8)]);
+  const [, , out] = await runKernel(kernel, [
+    f32(0, 1, 2, 3, 4, 5, 6, 7),
+    f32(0, 10, 20, 30, 40, 50, 60, 70),
+    new Float32Array(8),
+  ]);
   assert.equal([...out], [10, 21, 32, 43, 54, 65, 76, 87]);
 });
 
@@ -115,22 +122,28 @@ test("control flow, variables, shared memory, atomics and immediates run, immedi
 });
 
 test("a comparison as an argument is not taken for a template", async () => {
-  const out = await evaluate((k, read) => {
-    const [a, b] = [read(0), read(1)];
-    const both = k.select(k.lt(a, b), k.cast("f32", k.gt(b, a)), k.f32(0));
-    return [k.add(both, k.cast("f32", k.eq(k.lt(a, b), k.gt(a, b))))];
-  }, f32(1, 2));
+  const out = await evaluate(
+    (k, read) => {
+      const [a, b] = [read(0), read(1)];
+      const both = k.select(k.lt(a, b), k.cast("f32", k.gt(b, a)), k.f32(0));
+      return [k.add(both, k.cast("f32", k.eq(k.lt(a, b), k.gt(a, b))))];
+    },
+    f32(1, 2),
+  );
   assert.equal([...out], [1]);
 });
 
 test("an expression that reads a variable is evaluated before the variable changes", async () => {
-  const out = await evaluate((k, read) => {
-    const v = k.variable(read(0), "v");
-    const before = k.mul(k.get(v), k.f32(10));
-    k.set(v, read(1));
-    const after = k.get(v);
-    return [before, after];
-  }, f32(1, 2));
+  const out = await evaluate(
+    (k, read) => {
+      const v = k.variable(read(0), "v");
+      const before = k.mul(k.get(v), k.f32(10));
+      k.set(v, read(1));
+      const after = k.get(v);
+      return [before, after];
+    },
+    f32(1, 2),
+  );
   assert.equal([...out], [10, 2]);
 });
 

@@ -75,7 +75,7 @@ function isPositiveNormal(k: KernelBuilder, x: Value): Value {
 
 // ln 2 and log10 2 in two parts: an exponent times the first is exact.
 const ln2 = { high: 0.693115234375, low: 3.19461849e-5 };
-const log2Of10 = { high: 0.301025390625, low: 4.6050389811952137e-6 };
+const log2Of10 = { high: 0.301025390625, low: 4.605038981195214e-6 };
 
 const scaledLog =
   (perExponent: { high: number; low: number }, perLog: number) =>

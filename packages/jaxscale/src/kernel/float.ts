@@ -29,9 +29,12 @@ export function constantsLike(k: KernelBuilder, x: Value) {
 const bits = (k: KernelBuilder, x: Value): Value => k.bitcast("u32", x);
 const magnitudeBits = (k: KernelBuilder, x: Value): Value => k.and(bits(k, x), constantsLike(k, x).u(0x7fffffff));
 
-export const isNaN = (k: KernelBuilder, x: Value): Value => k.gt(magnitudeBits(k, x), constantsLike(k, x).u(0x7f800000));
-export const isInf = (k: KernelBuilder, x: Value): Value => k.eq(magnitudeBits(k, x), constantsLike(k, x).u(0x7f800000));
-export const isFinite = (k: KernelBuilder, x: Value): Value => k.lt(magnitudeBits(k, x), constantsLike(k, x).u(0x7f800000));
+export const isNaN = (k: KernelBuilder, x: Value): Value =>
+  k.gt(magnitudeBits(k, x), constantsLike(k, x).u(0x7f800000));
+export const isInf = (k: KernelBuilder, x: Value): Value =>
+  k.eq(magnitudeBits(k, x), constantsLike(k, x).u(0x7f800000));
+export const isFinite = (k: KernelBuilder, x: Value): Value =>
+  k.lt(magnitudeBits(k, x), constantsLike(k, x).u(0x7f800000));
 /** True for negatives, -0 and NaNs that carry a sign. */
 export const signBit = (k: KernelBuilder, x: Value): Value => k.ge(bits(k, x), constantsLike(k, x).u(0x80000000));
 

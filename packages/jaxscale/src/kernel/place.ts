@@ -155,11 +155,17 @@ function insert(
     if (s.kind === "for") out.push({ ...s, body: insert(s.body.statements, placed, undefined) });
     else if (s.kind === "while") {
       const condition = insert(s.condition.statements, placed, undefined);
-      const atEnd = [...placed].filter(([anchor]) => "statements" in anchor && anchor.statements === s.condition.statements);
+      const atEnd = [...placed].filter(
+        ([anchor]) => "statements" in anchor && anchor.statements === s.condition.statements,
+      );
       condition.statements.push(...lets(atEnd.flatMap(([, values]) => values)));
       out.push({ ...s, condition, body: insert(s.body.statements, placed, undefined) });
     } else if (s.kind === "if")
-      out.push({ ...s, then: insert(s.then.statements, placed, undefined), otherwise: insert(s.otherwise.statements, placed, undefined) });
+      out.push({
+        ...s,
+        then: insert(s.then.statements, placed, undefined),
+        otherwise: insert(s.otherwise.statements, placed, undefined),
+      });
     else out.push(s);
   }
   if (scope) out.push(...lets(placed.get(scope)));

@@ -121,9 +121,9 @@ function decodeFloat16(k: KernelBuilder, bits: Value): Value {
 export function decodeLane(k: KernelBuilder, dtype: DType, word: Value, lane: number): Value {
   const bits = bitsOf(dtype);
   const top = lane === 32 / bits - 1;
-  if (dtype === "bfloat16" && top) return mark(k.bitcast("f32", k.and(word, constantsLike(k, word).u(0xffff0000))), dtype);
+  if (dtype === "bfloat16" && top)
+    return mark(k.bitcast("f32", k.and(word, constantsLike(k, word).u(0xffff0000))), dtype);
   const { u } = constantsLike(k, word);
   const shifted = k.shr(word, u(lane * bits));
   return decode(k, dtype, top ? shifted : k.and(shifted, u(2 ** bits - 1)));
 }
-

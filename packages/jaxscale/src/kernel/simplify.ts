@@ -119,8 +119,10 @@ export function simplifyInteger(k: KernelBuilder, name: OpName, args: readonly V
     return boundsOf(form) ? build(k, form) : undefined;
   }
   if ((name === "div" || name === "rem") && b.op === "const") return divideByConstant(k, name, a, b);
-  if (name === "min" && a.range && b.range) return a.range.max <= b.range.min ? a : b.range.max <= a.range.min ? b : undefined;
-  if (name === "max" && a.range && b.range) return a.range.min >= b.range.max ? a : b.range.min >= a.range.max ? b : undefined;
+  if (name === "min" && a.range && b.range)
+    return a.range.max <= b.range.min ? a : b.range.max <= a.range.min ? b : undefined;
+  if (name === "max" && a.range && b.range)
+    return a.range.min >= b.range.max ? a : b.range.min >= a.range.max ? b : undefined;
   return undefined;
 }
 
@@ -155,7 +157,8 @@ function divideByConstant(k: KernelBuilder, name: "div" | "rem", a: Value, b: Va
 function withNeutral(k: KernelBuilder, name: OpName, a: Value, b: Value): Value | undefined {
   const is = (v: Value, n: number): boolean => v.op === "const" && v.attr === n;
   if (name === "add") return is(a, 0) ? b : is(b, 0) ? a : undefined;
-  if (name === "sub" || name === "shl" || name === "shr" || name === "or" || name === "xor") return is(b, 0) ? a : undefined;
+  if (name === "sub" || name === "shl" || name === "shr" || name === "or" || name === "xor")
+    return is(b, 0) ? a : undefined;
   if (name === "mul") return is(a, 1) ? b : is(b, 1) ? a : is(a, 0) ? a : is(b, 0) ? b : undefined;
   if (name === "div" && is(b, 1)) return a;
   if (name === "rem" && is(b, 1)) return k.constant(a.type as "i32" | "u32", 0);
@@ -191,3 +194,6 @@ export function divisorOf(v: Value): number {
   for (const c of form.terms.values()) common = gcd(common, c);
   return common === 0 ? 2 ** 30 : common;
 }
+
+/** How `v` changes when `atom` grows by one, if it is linear in it as far as is known. */
+export const coefficientOf = (v: Value, atom: Value): number => linearForm(v).terms.get(atom) ?? 0;

@@ -112,7 +112,10 @@ class Printer {
       return `@group(0) @binding(${i}) var<storage, ${b.access}> ${this.#named.get(b)}: array<${element}>;`;
     });
     if (immediates.length > 0) {
-      invariant(immediates.length <= 16, `kernel ${this.#kernel.name} has ${immediates.length} immediates, more than 16`);
+      invariant(
+        immediates.length <= 16,
+        `kernel ${this.#kernel.name} has ${immediates.length} immediates, more than 16`,
+      );
       const where = space === "immediate" ? "var<immediate>" : `@group(0) @binding(${buffers.length}) var<uniform>`;
       lines.push(`struct Immediates { ${immediates.map((m) => `${m.name}: ${m.type}`).join(", ")} }`);
       lines.push(`${where} immediates: Immediates;`);
@@ -201,7 +204,8 @@ class Printer {
     const at = this.#take(index);
     const what = this.#take(value);
     if (buffer.atomic) return this.#emit(`atomicStore(&${name}[${at.text}], ${what.text});`);
-    if (lanes === (this.#layout.get(buffer) ?? 1)) return this.#emit(`${name}[${inVectors(at, lanes).text}] = ${what.text};`);
+    if (lanes === (this.#layout.get(buffer) ?? 1))
+      return this.#emit(`${name}[${inVectors(at, lanes).text}] = ${what.text};`);
     const base = this.#shorten(at);
     const vector = this.#shorten(what);
     for (let lane = 0; lane < lanes; lane++)
@@ -304,9 +308,13 @@ class Printer {
   }
 }
 
-const constantOperand = (text: string): Text => ({ text, binding: text.startsWith("-") ? binding.product : binding.atom });
+const constantOperand = (text: string): Text => ({
+  text,
+  binding: text.startsWith("-") ? binding.product : binding.atom,
+});
 
-const computes = (v: Value): boolean => (v.op in grammar && v.args.length > 0) || v.op === "bitcast" || v.type.includes("f16");
+const computes = (v: Value): boolean =>
+  (v.op in grammar && v.args.length > 0) || v.op === "bitcast" || v.type.includes("f16");
 
 function runtimeOperand(v: Value): string {
   if (v.op === "const") return runtimeConstant(v);

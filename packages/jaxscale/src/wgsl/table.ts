@@ -40,7 +40,10 @@ const forBool =
     (scalarOf(value.type) === "bool" ? bool : other)(operands, value);
 const prefix =
   (symbol: string): Row =>
-  ([a]) => ({ text: `${symbol}${a.text.startsWith("-") ? `(${a.text})` : wrap(a, binding.atom)}`, binding: binding.product });
+  ([a]) => ({
+    text: `${symbol}${a.text.startsWith("-") ? `(${a.text})` : wrap(a, binding.atom)}`,
+    binding: binding.product,
+  });
 
 export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane" | "assume", Row> = {
   add: ([a, b], value) =>
