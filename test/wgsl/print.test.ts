@@ -82,6 +82,19 @@ test("a buffer that is accessed by vectors only is declared as vectors, a mixed 
   assert.equal([...out], [10, 21, 32, 43, 54, 65, 76, 87]);
 });
 
+test("of a vector in a buffer declared word by word only the lanes in use are loaded", async () => {
+  const k = new KernelBuilder();
+  const x = k.buffer("x", "f32", "read", 8);
+  const y = k.buffer("y", "f32", "read_write", 2);
+  const lane = k.local(0, 2);
+  const vector = k.load(x, k.mul(lane, k.i32(4)), 4);
+  k.store(y, lane, k.add(k.add(k.lane(vector, 1), k.lane(vector, 3)), k.load(x, lane)));
+  const kernel = k.finish("lanes", [2, 1, 1]);
+  assert.is(printWgsl(kernel).match(/\bx\[/g)?.length, 3);
+  const [, out] = await runKernel(kernel, [f32(0, 1, 2, 3, 4, 5, 6, 7), new Float32Array(2)]);
+  assert.equal([...out], [4, 13]);
+});
+
 test("control flow, variables, shared memory, atomics and immediates run, immediates also from a uniform", async () => {
   const k = new KernelBuilder();
   const x = k.buffer("x", "i32", "read", 64);

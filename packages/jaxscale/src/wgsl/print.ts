@@ -68,6 +68,8 @@ class Printer {
   readonly #named = new Map<Value | Variable | BufferDecl | SharedDecl, string>();
   readonly #builtins = new Map<string, string>();
   readonly #pending = new Map<Value, Pending>();
+  /** Where a vector begins of which single words are loaded when asked for. */
+  readonly #words = new Map<Value, Text>();
   readonly #uses: ReturnType<typeof countUses>;
   readonly #layout: ReturnType<typeof layoutOf>;
   #lines: string[] = [];
@@ -222,6 +224,10 @@ class Printer {
 
   #let(v: Value, block: Block): void {
     const use = this.#uses.get(v);
+    if (use?.byLane && this.#isScattered(v)) {
+      this.#words.set(v, this.#shorten(this.#take(v.args[0]), v.args[0].op === "get"));
+      return;
+    }
     const outer = this.#reads;
     this.#reads = new Set();
     const text = this.#expression(v);
@@ -279,6 +285,12 @@ class Printer {
       case "get":
         this.#reads.add(v.attr as Variable);
         return atom(this.#named.get(v.attr as Variable) as string);
+      case "lane": {
+        const base = this.#words.get(v.args[0]);
+        if (!base) break;
+        const buffer = v.args[0].attr as BufferDecl;
+        return atom(`${this.#named.get(buffer)}[${plus(base, v.attr as number).text}]`);
+      }
       case "load":
         return this.#load(v, v.attr as BufferDecl);
       case "loadShared":
@@ -294,6 +306,13 @@ class Printer {
     // Tint evaluates constant expressions and refuses those that overflow.
     if (computes(v) && v.args.every(isConstantExpression)) operands[0] = atom(runtimeOperand(v.args[0]));
     return table[v.op as OpName](operands, v);
+  }
+
+  /** A vector load from a constant buffer that is declared word by word. */
+  #isScattered(v: Value): boolean {
+    if (v.op !== "load" || laneCount(v.type) === 1) return false;
+    const buffer = v.attr as BufferDecl;
+    return buffer.access === "read" && (this.#layout.get(buffer) ?? 1) !== laneCount(v.type);
   }
 
   #load(v: Value, buffer: BufferDecl): Text {

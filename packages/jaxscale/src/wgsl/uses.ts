@@ -2,9 +2,11 @@
 import type { Block, Statement, Value, Variable } from "../kernel/ir.ts";
 
 export interface Use {
-  count: number;
+  readonly count: number;
   /** Where the last of them is. */
-  block: Block;
+  readonly block: Block;
+  /** Whether each takes one lane of it. */
+  readonly byLane: boolean;
 }
 
 /** Operands of the statement itself, without its blocks (`while`'s test belongs to its condition's block). */
@@ -38,18 +40,15 @@ export function blocksOf(s: Statement): readonly Block[] {
 
 export function countUses(body: Block): Map<Value, Use> {
   const uses = new Map<Value, Use>();
-  const note = (v: Value, block: Block): void => {
+  const note = (v: Value, block: Block, byLane: boolean): void => {
     const use = uses.get(v);
-    if (use) {
-      use.count++;
-      use.block = block;
-    } else uses.set(v, { count: 1, block });
+    uses.set(v, { count: (use?.count ?? 0) + 1, block, byLane: byLane && (use?.byLane ?? true) });
   };
   const walk = (block: Block): void => {
     for (const s of block.statements) {
-      for (const v of operandsOf(s)) note(v, block);
+      for (const v of operandsOf(s)) note(v, block, s.kind === "let" && s.value.op === "lane");
       for (const inner of blocksOf(s)) walk(inner);
-      if (s.kind === "while") note(s.test, s.condition);
+      if (s.kind === "while") note(s.test, s.condition, false);
     }
   };
   walk(body);
