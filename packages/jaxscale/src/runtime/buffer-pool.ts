@@ -1,7 +1,7 @@
 /** Buffers of a device: reused by size class, within a budget. */
 import { DeviceError } from "../base/errors.ts";
 import type { CommandStream } from "./command-stream.ts";
-import { Doubt } from "./doubt.ts";
+import { Doubt, eitherDoubt } from "./doubt.ts";
 import type { Statistics } from "./statistics.ts";
 
 export interface PooledBuffer {
@@ -15,6 +15,8 @@ export interface PooledBuffer {
   /** What holds it, for the message about a full budget; undefined while it waits for reuse. */
   holder: string | undefined;
   failed: boolean;
+  /** Of its creation, until the device has confirmed it. */
+  doubt: Doubt | undefined;
 }
 
 /** Memory of one array: buffers of `chunkBytes` each but the last. Returned to the pool when nothing refers to it. */
@@ -46,10 +48,8 @@ export interface PoolOptions {
 export class BufferPool {
   readonly chunkBytes: number;
   readonly budgetBytes: number;
-  /** Of fresh buffers whose creation the device has not confirmed. */
-  doubt: Doubt | undefined;
-  /** Of fresh large buffers; no launch that uses them may be submitted before. */
-  readonly checks: Promise<void>[] = [];
+  /** Fresh large buffers that the device has not confirmed; no launch that uses them may be submitted before. */
+  unconfirmedLarge = 0;
   /** What the device last said about memory that it did not have. */
   refusal: DeviceError | undefined;
   readonly #device: GPUDevice;
@@ -58,6 +58,7 @@ export class BufferPool {
   readonly #free = { storage: new Map<number, PooledBuffer[]>(), staging: new Map<number, PooledBuffer[]>() };
   readonly #all = new Set<PooledBuffer>();
   readonly #onCreate: PoolOptions["onCreate"];
+  readonly #unconfirmed = new Set<Doubt>();
   #disposed = false;
   #nextId = 1;
 
@@ -76,7 +77,7 @@ export class BufferPool {
 
   /**
    * Memory for `sizeBytes`, its contents undefined. Undefined when that would exceed the budget, even with all idle buffers destroyed.
-   * Look at `checks` and `doubt` afterwards.
+   * Look at `unconfirmedLarge` and `doubtOf` afterwards.
    */
   allocate(sizeBytes: number, holder: string, shelf: Shelf = "storage"): Block | undefined {
     if (sizeBytes <= this.chunkBytes) return this.#take(sizeClass(sizeBytes), holder, shelf)?.alone;
@@ -90,6 +91,11 @@ export class BufferPool {
       buffers.push(buffer);
     }
     return { buffers, references: 1 };
+  }
+
+  /** Settles when the device has said of every buffer whether it could be made. */
+  async confirmed(): Promise<void> {
+    while (this.#unconfirmed.size > 0) await Promise.all([...this.#unconfirmed].map((doubt) => doubt.promise));
   }
 
   /** Drops one reference. Work submitted earlier still sees the memory: the device's queue is ordered. */
@@ -176,7 +182,16 @@ export class BufferPool {
       label: `${shelf} ${id}`,
     });
     const alone: Block = { buffers: [], references: 0 };
-    const buffer: PooledBuffer = { id, gpu, sizeBytes, shelf, alone, holder: undefined, failed: false };
+    const buffer: PooledBuffer = {
+      id,
+      gpu,
+      sizeBytes,
+      shelf,
+      alone,
+      holder: undefined,
+      failed: false,
+      doubt: undefined,
+    };
     (alone.buffers as PooledBuffer[]).push(buffer);
     this.#watch(buffer, this.#device.popErrorScope());
     this.#all.add(buffer);
@@ -187,8 +202,11 @@ export class BufferPool {
   }
 
   #watch(buffer: PooledBuffer, popped: Promise<GPUError | null>): void {
+    const isLarge = buffer.sizeBytes >= largeBytes;
+    if (isLarge) this.unconfirmedLarge++;
     const verdict = popped.then(
       (error) => {
+        if (isLarge) this.unconfirmedLarge--;
         if (!error) return undefined;
         buffer.failed = true;
         this.refusal = this.overBudget(
@@ -198,17 +216,16 @@ export class BufferPool {
         );
         return this.refusal;
       },
+      // Only a lost device does not answer.
       () => undefined,
     );
-    if (buffer.sizeBytes >= largeBytes) {
-      const check: Promise<void> = verdict.then(() => void this.checks.splice(this.checks.indexOf(check), 1));
-      this.checks.push(check);
-    }
-    if (this.doubt === undefined || this.doubt.settled) this.doubt = new Doubt(verdict);
-    else {
-      const before = this.doubt;
-      this.doubt = new Doubt(before.promise.then(async () => before.error ?? (await verdict)));
-    }
+    const doubt = new Doubt(verdict);
+    buffer.doubt = doubt;
+    this.#unconfirmed.add(doubt);
+    void doubt.promise.then(() => {
+      this.#unconfirmed.delete(doubt);
+      if (doubt.error === undefined) buffer.doubt = undefined;
+    });
   }
 
   #destroy(buffer: PooledBuffer): void {
@@ -217,6 +234,13 @@ export class BufferPool {
     this.#commands.flush();
     buffer.gpu.destroy();
   }
+}
+
+/** Whether the device could make the memory. */
+export function doubtOf({ buffers }: Block): Doubt | undefined {
+  let doubt: Doubt | undefined;
+  for (let i = 0; i < buffers.length; i++) doubt = eitherDoubt(doubt, buffers[i].doubt);
+  return doubt;
 }
 
 const megabytes = (sizeBytes: number): string =>

@@ -3,7 +3,7 @@ import { platform as currentPlatform } from "#platform";
 
 import type { Target } from "../base/target.ts";
 import { printWgsl } from "../wgsl/print.ts";
-import type { Block } from "./buffer-pool.ts";
+import { type Block, doubtOf } from "./buffer-pool.ts";
 import { type Device, openDevice } from "./device.ts";
 import { popScopes, pushScopes } from "./doubt.ts";
 import type { Executable } from "./executable.ts";
@@ -152,7 +152,10 @@ export class Client {
     const executable = await device.programs.compile(device, lazy);
     await warmPipelines(device);
     // Short of memory, or behind constants that are still queued, the first call does it.
-    if (executable.constantsPlaced) executable.acquire();
+    if (executable.constantsPlaced && executable.acquire()) {
+      await device.pool.confirmed();
+      if (executable.failed) executable.release();
+    }
     return { program: executable.program, target: device.target, compileMs: performance.now() - started };
   }
 
@@ -210,8 +213,8 @@ export class Client {
   #uploadNow(device: Device, memory: Memory, words: Uint32Array): boolean {
     const block = device.pool.allocate(memory.sizeBytes, memory.label);
     if (block === undefined) return false;
-    const { doubt } = device.pool;
-    if (doubt === undefined || doubt.settled) {
+    const doubt = doubtOf(block);
+    if (doubt === undefined) {
       writeWords(device, block, words);
       memory.place(device, block, undefined);
       return true;
@@ -259,7 +262,7 @@ export class Client {
     if (argumentError(device, args) !== undefined) return false;
     const blocks = takeOutputs(device, executable, args);
     if (blocks === undefined) return false;
-    if (device.pool.checks.length > 0) {
+    if (device.pool.unconfirmedLarge > 0) {
       for (const block of blocks) device.pool.release(block);
       return false;
     }
@@ -302,7 +305,7 @@ export class Client {
         if (!executable.acquire()) return undefined;
         const blocks = takeOutputs(device, executable, args);
         if (blocks === undefined) return undefined;
-        while (pool.checks.length > 0) await Promise.all(pool.checks);
+        await pool.confirmed();
         if (!executable.failed && !blocks.some(isFailed)) return blocks;
         for (const block of blocks) pool.release(block);
         executable.release();

@@ -1,6 +1,6 @@
 /** One call of an executable: taking its memory, running it, giving its results. */
 import { DeviceError } from "../base/errors.ts";
-import type { Block } from "./buffer-pool.ts";
+import { type Block, doubtOf } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";
 import { Doubt, eitherDoubt, popScopes, pushScopes } from "./doubt.ts";
 import type { DispatchRecorder, Executable } from "./executable.ts";
@@ -80,12 +80,12 @@ export function runInto(
   let copied: number[] | undefined;
   for (let i = 0; i < outputs.length; i++)
     if (outputs[i].donor >= 0 && args[outputs[i].donor].block !== blocks[i]) (copied ??= []).push(i);
-  let doubt = unsettled(device.pool.doubt);
-  for (let i = 0; i < args.length; i++)
-    if (args[i].doubt !== undefined) doubt = eitherDoubt(doubt, unsettled(args[i].doubt));
+  let doubt: Doubt | undefined;
+  for (let i = 0; i < blocks.length; i++) doubt = eitherDoubt(doubt, doubtOf(blocks[i]));
+  for (let i = 0; i < args.length; i++) if (args[i].doubt !== undefined) doubt = eitherDoubt(doubt, args[i].doubt);
   if (executable.hasRun) {
     executable.run(args, blocks, copied, recorder);
-    if (executable.doubt !== undefined) doubt = eitherDoubt(doubt, unsettled(executable.doubt));
+    if (executable.doubt !== undefined) doubt = eitherDoubt(doubt, executable.doubt);
   } else {
     executable.hasRun = true;
     device.commands.flush();
@@ -116,6 +116,3 @@ export function runInto(
   }
   for (let i = 0; i < blocks.length; i++) device.pool.release(blocks[i]);
 }
-
-const unsettled = (doubt: Doubt | undefined): Doubt | undefined =>
-  doubt === undefined || (doubt.settled && doubt.error === undefined) ? undefined : doubt;
