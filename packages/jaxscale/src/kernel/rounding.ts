@@ -101,8 +101,7 @@ export function decode(k: KernelBuilder, dtype: DType, bits: Value): Value {
   if (dtype === "bfloat16") return mark(k.bitcast("f32", k.shl(bits, u(16))), dtype);
   if (dtype === "float16") return mark(decodeFloat16(k, bits), dtype);
   if (kindOf(dtype) === "unsigned") return mark(k.assume(bits, rangeOf(dtype)), dtype);
-  const free = u(32 - bitsOf(dtype));
-  return mark(k.assume(k.shr(k.bitcast("i32", k.shl(bits, free)), free), rangeOf(dtype)), dtype);
+  return extendSign(k, dtype, k.shl(bits, u(32 - bitsOf(dtype))));
 }
 
 function decodeFloat16(k: KernelBuilder, bits: Value): Value {
@@ -120,10 +119,17 @@ function decodeFloat16(k: KernelBuilder, bits: Value): Value {
 /** Lane `lane` of a word of a packed dtype, as its compute value. */
 export function decodeLane(k: KernelBuilder, dtype: DType, word: Value, lane: number): Value {
   const bits = bitsOf(dtype);
-  const top = lane === 32 / bits - 1;
-  if (dtype === "bfloat16" && top)
-    return mark(k.bitcast("f32", k.and(word, constantsLike(k, word).u(0xffff0000))), dtype);
   const { u } = constantsLike(k, word);
-  const shifted = k.shr(word, u(lane * bits));
-  return decode(k, dtype, top ? shifted : k.and(shifted, u(2 ** bits - 1)));
+  const above = 32 - bits * (lane + 1);
+  if (dtype === "bfloat16")
+    return mark(k.bitcast("f32", lane === 1 ? k.and(word, u(0xffff0000)) : k.shl(word, u(16))), dtype);
+  if (kindOf(dtype) === "signed") return extendSign(k, dtype, above === 0 ? word : k.shl(word, u(above)));
+  const shifted = lane === 0 ? word : k.shr(word, u(lane * bits));
+  return decode(k, dtype, above === 0 ? shifted : k.and(shifted, u(2 ** bits - 1)));
+}
+
+/** The signed integer in the top bits of a word. */
+function extendSign(k: KernelBuilder, dtype: DType, top: Value): Value {
+  const shifted = k.shr(k.bitcast("i32", top), constantsLike(k, top).u(32 - bitsOf(dtype)));
+  return mark(k.assume(shifted, rangeOf(dtype)), dtype);
 }

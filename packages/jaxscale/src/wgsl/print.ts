@@ -233,6 +233,10 @@ class Printer {
     const text = this.#expression(v);
     const variables = this.#reads;
     this.#reads = outer;
+    if (use && v.op === "lane" && this.#named.has(v.args[0])) {
+      this.#named.set(v, text.text);
+      return;
+    }
     const inline = use?.count === 1 && use.block === block && text.text.length <= longestInline && isInlinable(v);
     if (inline) this.#pending.set(v, { text, variables: variables.size > 0 ? variables : none });
     else if (use) this.#name(v, text);
