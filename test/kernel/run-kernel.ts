@@ -1,19 +1,16 @@
 /** Runs one kernel on raw WebGPU, for tests. */
-import { create, globals } from "webgpu";
 import { KernelBuilder } from "../../packages/jaxscale/src/kernel/builder.ts";
 import { checkKernel } from "../../packages/jaxscale/src/kernel/check.ts";
 import type { Kernel, Value } from "../../packages/jaxscale/src/kernel/ir.ts";
+import { findAdapter } from "../../packages/jaxscale/src/runtime/adapter.ts";
+import { platform } from "../../packages/jaxscale/src/runtime/node/platform.ts";
 import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
 
-Object.assign(globalThis, globals);
-// Collected while a device lives, it takes the process down.
-const holder = globalThis as unknown as { gpuForTests?: GPU };
 let opened: Promise<GPUDevice> | undefined;
 
+/** A device on the adapter that `JAXSCALE_ADAPTER` asks for. */
 async function open(): Promise<GPUDevice> {
-  holder.gpuForTests ??= create([]);
-  const adapter = await holder.gpuForTests.requestAdapter();
-  if (!adapter) throw new Error("no WebGPU adapter");
+  const { adapter } = await findAdapter(platform);
   return adapter.requestDevice({
     requiredFeatures: (["subgroups", "shader-f16"] as const).filter((f) => adapter.features.has(f)),
     requiredLimits: { maxImmediateSize: 64 } as Record<string, number>,
