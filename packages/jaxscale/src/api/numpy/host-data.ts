@@ -1,0 +1,138 @@
+/** Arrays from what JavaScript has: numbers, booleans, nested lists, typed arrays. */
+import { type DType, isBool, isFloat, promoteTypes, rangeOf } from "../../base/dtypes.ts";
+import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { roundTo } from "../../base/rounding.ts";
+import { sizeOf } from "../../base/shapes.ts";
+import { allocateValues, type HostTensor } from "../../base/tensor-data.ts";
+import { Array, type ArrayLike } from "../../trace/array.ts";
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** Nested lists must be rectangular. */
+export type NestedList = readonly (ArrayLike | NestedList)[];
+export type HostData = ArrayLike | NestedList | TypedArray;
+
+const typedDtypes: readonly (readonly [new (length: number) => TypedArray, DType])[] = [
+  [Float32Array, "float32"],
+  [Float64Array, "float32"],
+  [Int8Array, "int8"],
+  [Uint8Array, "uint8"],
+  [Uint8ClampedArray, "uint8"],
+  [Int16Array, "int16"],
+  [Uint16Array, "uint16"],
+  [Int32Array, "int32"],
+  [Uint32Array, "uint32"],
+  [BigInt64Array, "int32"],
+  [BigUint64Array, "uint32"],
+];
+
+/** What becomes of a typed array's elements: 64-bit ones are narrowed. Undefined for anything else. */
+export const dtypeOfTyped = (data: unknown): DType | undefined =>
+  typedDtypes.find(([type]) => data instanceof type)?.[1];
+
+export const isList = (data: unknown): data is readonly unknown[] => globalThis.Array.isArray(data);
+
+export function tensorOfTyped(data: TypedArray, dtype: DType): HostTensor {
+  const values = allocateValues(dtype, data.length);
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    for (let i = 0; i < data.length; i++) values[i] = Number(BigInt.asIntN(32, data[i]));
+  } else if (
+    data.constructor === values.constructor &&
+    (dtype === "float32" || dtype === "int32" || dtype === "uint32")
+  ) {
+    values.set(data);
+  } else {
+    for (let i = 0; i < data.length; i++) values[i] = toDtype(data[i], dtype);
+  }
+  return { shape: [data.length], dtype, values };
+}
+
+/** As NumPy's astype: floats to integers truncate. */
+function toDtype(x: number, dtype: DType): number {
+  if (isFloat(dtype) || isBool(dtype)) return roundTo(dtype, x);
+  return roundTo(dtype, Number.isFinite(x) ? Math.trunc(x) : 0);
+}
+
+// ---- nested lists ---------------------------------------------------------
+
+/** The shape of a list's nesting, without that of arrays in it. @throws ShapeError for a ragged one */
+export function shapeOfList(op: string, data: unknown): number[] {
+  if (!isList(data)) return [];
+  const [first, ...others] = data.map((item) => shapeOfList(op, item));
+  if (first === undefined) return [0];
+  if (others.some((shape) => shape.length !== first.length || shape.some((n, i) => n !== first[i])))
+    throw new ShapeError(
+      `${op}: rows must be of one shape; got ${[first, ...others]
+        .slice(0, 4)
+        .map((s) => `[${s}]`)
+        .join(", ")}`,
+    );
+  return [data.length, ...first];
+}
+
+export const leavesOfList = (data: unknown): unknown[] => (isList(data) ? data.flatMap(leavesOfList) : [data]);
+
+/** Lists of numbers are int32 if all are whole, else float32; a list is never weakly typed. @throws DTypeError for other leaves */
+export function dtypeOfLeaves(op: string, leaves: readonly unknown[]): DType {
+  if (leaves.length === 0) return "float32";
+  let whole = false;
+  let fractional = false;
+  const strong = new Set<DType>();
+  const weak = new Set<DType>();
+  for (const leaf of leaves) {
+    if (typeof leaf === "number") {
+      if (Number.isInteger(leaf) && !Object.is(leaf, -0)) whole = true;
+      else fractional = true;
+    } else if (typeof leaf === "boolean") strong.add("bool");
+    else if (leaf instanceof Array) (leaf.weakType ? weak : strong).add(leaf.dtype);
+    else throw notData(op, leaf);
+  }
+  if (fractional) weak.add("float32");
+  if (whole) weak.add("int32");
+  return promoteTypes([
+    ...[...strong].map((dtype) => ({ dtype, weakType: false })),
+    ...[...weak].map((dtype) => ({ dtype, weakType: true })),
+  ]).dtype;
+}
+
+export const notData = (op: string, data: unknown): DTypeError =>
+  new DTypeError(
+    `${op}: data must be numbers, booleans, arrays, nested lists of them or typed arrays; got ${data === null ? "null" : typeof data === "object" ? (data.constructor?.name ?? "object") : typeof data}`,
+  );
+
+/** @throws DTypeError for a whole number that the integer dtype cannot hold */
+export function numberOf(op: string, value: number | boolean, dtype: DType): number {
+  const x = Number(value);
+  if (!isFloat(dtype) && !isBool(dtype) && Number.isInteger(x)) {
+    const { min, max } = rangeOf(dtype);
+    if (x < min || x > max)
+      throw new DTypeError(
+        `${op}: whole numbers must be in [${min}, ${max}] for ${dtype}; got ${x}. Give a wider dtype, such as float32`,
+      );
+  }
+  return toDtype(x, dtype);
+}
+
+export function tensorOfNumbers(
+  op: string,
+  numbers: readonly (number | boolean)[],
+  shape: readonly number[],
+  dtype: DType,
+): HostTensor {
+  const values = allocateValues(dtype, sizeOf(shape));
+  numbers.forEach((x, i) => {
+    values[i] = numberOf(op, x, dtype);
+  });
+  return { shape, dtype, values };
+}
