@@ -163,13 +163,13 @@ function copyVariants(device: Device): Variant[] {
 
 /** Independent chains of multiply-adds, enough to hide the latency of one. */
 function flopVariants(device: Device): Variant[] {
-  const steps = 64;
+  const steps = 32;
   // About 0.1 s on a slow adapter, and enough items for a fast one.
-  const rounds = device.target.kind === "hardware" ? 64 : 16;
+  const rounds = device.target.kind === "hardware" ? 128 : 32;
   const items = device.target.kind === "hardware" ? 2 ** 18 : 2 ** 13;
   return workgroupSizes(device).flatMap((size) =>
     ["f32", "vec4<f32>"].flatMap((type) =>
-      [4, 8, 16].map((chains) => {
+      (type === "f32" ? [8, 16] : [2, 4]).map((chains) => {
         const lanes = type === "f32" ? 1 : 4;
         const names = Array.from({ length: chains }, (_, i) => `c${i}`);
         const start = names.map((name, i) => `var ${name} = source[id.x] + ${type}(${i}.0);`).join("\n  ");

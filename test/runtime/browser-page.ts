@@ -1,0 +1,26 @@
+/** Runs in a browser: the runtime unchanged, its findings sent to the server of the page. */
+import { Client } from "../../packages/jaxscale/src/runtime/client.ts";
+import { affine, floats, printRaw, words } from "./raw-programs.ts";
+
+async function findings(): Promise<unknown> {
+  const client = new Client({ printKernel: printRaw });
+  const f = affine(3, 2);
+  let x = client.upload(words([1, 2, 3]));
+  for (let i = 0; i < 5; i++) [x] = client.launch(f, [x]);
+  const values = floats(await client.read(x));
+  const refused = {
+    ...f,
+    build: () => {
+      throw new Error("not today");
+    },
+  };
+  const error = await client.read(client.launch(refused, [x])[0]).catch((e: Error) => e.message);
+  (await client.device()).gpu.destroy();
+  const lost = await client.read(x).catch((e: Error) => e.message);
+  const again = floats(await client.read(client.launch(f, [client.upload(words([1, 2, 3]))])[0]));
+  return { platform: client.platform.name, values, error, lost, again };
+}
+
+void findings()
+  .catch((error: Error) => ({ failure: String(error.stack) }))
+  .then((found) => fetch("/found", { method: "POST", body: JSON.stringify(found) }));

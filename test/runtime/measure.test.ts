@@ -1,0 +1,26 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { measureRoofs } from "../../packages/jaxscale/src/runtime/measure.ts";
+import { examine, formatReport } from "../../packages/jaxscale/src/runtime/report.ts";
+import { clientWith } from "./settings.ts";
+
+const client = clientWith();
+
+test("roofs are finite, plausible, and measured once", async () => {
+  const roofs = await measureRoofs(client);
+  assert.ok(roofs.readGigabytesPerSecond > 0.1 && roofs.readGigabytesPerSecond < 1e5);
+  assert.ok(roofs.copyGigabytesPerSecond > 0.05 && roofs.copyGigabytesPerSecond < 1e5);
+  assert.ok(roofs.gigaflopsPerSecond > 0.5 && roofs.gigaflopsPerSecond < 1e6);
+  assert.is(await measureRoofs(client), roofs);
+});
+
+test("the report names adapter, limits and roofs, and on a software driver what is faster", async () => {
+  const report = await examine(client);
+  const text = formatReport(report);
+  assert.match(text, /^adapter +\S/);
+  assert.match(text, /maxStorageBufferBindingSize +[\d,]+/);
+  assert.match(text, /streaming read +[\d.]+ GB\/s/);
+  assert.match(text, /f32 multiply-add +[\d.]+ GFLOP\/s/);
+  if (report.kind === "swiftshader") assert.match(text, /lavapipe 25 or newer/);
+});
+test.run();
