@@ -15,6 +15,8 @@ export function checkBounds(kernel: Kernel): void {
 }
 
 function checkBlock(kernel: string, block: Block, facts: Facts): void {
+  // Contradictory conditions: the block never runs.
+  if ([...facts.values()].some((r) => r.min > r.max)) return;
   const access = (memory: BufferDecl | SharedDecl, index: Value, lanes: number): void => {
     const range = boundsOf(index, facts, new Map());
     if (!range) return;
@@ -34,8 +36,11 @@ function checkBlock(kernel: string, block: Block, facts: Facts): void {
     } else if (s.kind === "if") {
       checkBlock(kernel, s.then, learn(facts, s.condition, true));
       checkBlock(kernel, s.otherwise, learn(facts, s.condition, false));
-    } else if (s.kind === "for") checkBlock(kernel, s.body, facts);
-    else if (s.kind === "while") {
+    } else if (s.kind === "for") {
+      const [start, end] = [s.start, s.end].map((v) => boundsOf(v, facts, new Map()));
+      const never = start && end && start.min >= end.max;
+      if (!never) checkBlock(kernel, s.body, facts);
+    } else if (s.kind === "while") {
       checkBlock(kernel, s.condition, facts);
       checkBlock(kernel, s.body, facts);
     }
