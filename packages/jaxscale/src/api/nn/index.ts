@@ -1,0 +1,4 @@
+/** `nn`: functions of neural networks. @see https://docs.jax.dev/en/latest/jax.nn.html */
+export * from "./normalizers.ts";
+export * from "./rectifiers.ts";
+export * from "./sigmoids.ts";
