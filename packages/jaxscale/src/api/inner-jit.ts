@@ -1,8 +1,9 @@
 /** Library functions that JAX jits: one named equation in the caller's jaxpr. */
 import { jitCall } from "../primitives/call.ts";
 import type { Array } from "../trace/array.ts";
-import { Tracer, traceToJaxpr } from "../trace/staging.ts";
+import { traceToJaxpr } from "../trace/staging.ts";
 import { bind } from "../trace/trace.ts";
+import { Tracer } from "../trace/tracer.ts";
 
 /** `f` as a call named `name`. Arrays that `f` closes over become leading operands. */
 export function innerJit<F extends (...args: Array[]) => Array | readonly Array[]>(name: string, f: F): F {

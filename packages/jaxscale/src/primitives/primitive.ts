@@ -1,11 +1,11 @@
 /** All that is known of an op, in one object. Passes read these fields; none asks for an op by name. */
-import type { DType } from "../base/dtypes.ts";
 import { invariant } from "../base/errors.ts";
 import type { Shape } from "../base/shapes.ts";
-import type { Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
+import type { ClosedJaxpr, Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Index } from "../kernel/index-space.ts";
 import type { Value } from "../kernel/ir.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
 
 // ---- lowering: how an op becomes part of a kernel ---------------------------
 
@@ -23,13 +23,7 @@ export interface LoweringContext<P> {
 export interface MapLowering<P> {
   readonly kind: "map";
   /** The value at `index` of output `output`. Must be pure; reads only in-bounds indices. */
-  readonly element: (
-    k: KernelBuilder,
-    index: Index,
-    read: Read,
-    context: LoweringContext<P>,
-    output: number,
-  ) => Value;
+  readonly element: (k: KernelBuilder, index: Index, read: Read, context: LoweringContext<P>, output: number) => Value;
   /** Only moves or relabels data: duplicating it into consumers is free. */
   readonly movement: boolean;
 }
@@ -41,12 +35,7 @@ export interface ReduceLowering<P> {
   /** Accumulators before any element. */
   readonly initial: (k: KernelBuilder, context: LoweringContext<P>) => readonly Value[];
   /** One element as accumulators; `position` is its row-major position within the reduced axes, an i32. */
-  readonly lift: (
-    k: KernelBuilder,
-    element: Value,
-    position: Value,
-    context: LoweringContext<P>,
-  ) => readonly Value[];
+  readonly lift: (k: KernelBuilder, element: Value, position: Value, context: LoweringContext<P>) => readonly Value[];
   readonly combine: (
     k: KernelBuilder,
     left: readonly Value[],
@@ -126,6 +115,32 @@ export interface UpdateSteps<P> {
   readonly combine?: (k: KernelBuilder, old: Value, update: Value) => Value;
 }
 
+/** Repeats a body whose kernels are compiled once. The equation's results are the carries after the last turn. */
+export interface LoopLowering<P> {
+  readonly kind: "loop";
+  readonly loop: (context: LoweringContext<P>) => LoopPlan;
+}
+export interface LoopPlan {
+  /** Turns; null: as long as `condition` holds. */
+  readonly trips: number | null;
+  /** Arguments: the number of the turn (int32[]), the constants, the carries. Results: the carries. No constants of its own. */
+  readonly body: ClosedJaxpr;
+  /** Arguments: the constants, the carries. Result: bool[]. */
+  readonly condition?: ClosedJaxpr;
+  /** A declared bound on turns, so that no round trip to the host is needed. */
+  readonly maxTrips?: number;
+  /** Operands that every turn reads. */
+  readonly constants: readonly number[];
+  /** Operand that a carry begins as; null: it may begin as anything. */
+  readonly carries: readonly (number | null)[];
+}
+
+/** Does one of several jaxprs: operand 0 (int32[], in range) says which, the others are its arguments. */
+export interface BranchLowering<P> {
+  readonly kind: "branch";
+  readonly branches: (context: LoweringContext<P>) => readonly ClosedJaxpr[];
+}
+
 /** Equation that calls a jaxpr; gone after inlining. */
 export interface CallLowering {
   readonly kind: "call";
@@ -137,6 +152,8 @@ export type Lowering<P> =
   | ScanLowering<P>
   | ContractionLowering<P>
   | UpdateLowering<P>
+  | LoopLowering<P>
+  | BranchLowering<P>
   | CallLowering;
 
 // ---- sharding ---------------------------------------------------------------
@@ -165,12 +182,35 @@ export interface Factor {
 
 // ---- differentiation, batching (used by transforms/) --------------------------
 
-/** Builds equations out of values of some trace: rules get it instead of importing other primitives. */
-export interface OpBuilder<T> {
-  readonly bind: (name: string, operands: readonly T[], params?: Params) => readonly T[];
-  readonly aval: (value: T) => ShapedArray;
-  /** A scalar constant of the dtype. */
-  readonly literal: (value: number, dtype: DType) => T;
+/** Types that a rule may need besides its parameters. */
+export interface RuleContext<P> {
+  readonly params: P;
+  readonly inputs: readonly ShapedArray[];
+}
+
+/** What a rule makes of an equation and its tangents; null is a symbolic zero. */
+export interface Differentiated {
+  readonly results: readonly Operand[];
+  readonly tangents: readonly (Operand | null)[];
+}
+
+/** An equation evaluated, and its derivative there. */
+export interface Linearized {
+  readonly results: readonly Operand[];
+  /** The derivative, a linear function; run where tangents live, so what it closes over are residuals. */
+  readonly linear: (tangents: readonly (Operand | null)[]) => readonly (Operand | null)[];
+}
+
+/** An axis that `vmap` maps over. */
+export interface BatchAxis {
+  readonly name: string | undefined;
+  readonly size: number;
+}
+
+/** Operands or results with, of each, the axis that is mapped over (null: none). */
+export interface Batched {
+  readonly results: readonly Operand[];
+  readonly dims: readonly (number | null)[];
 }
 
 export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> {
@@ -187,28 +227,46 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly pure: boolean;
   /** Asked when the one result has operand 0's type: is it operand 0, unchanged? Then the equation may be dropped. */
   readonly identity?: (context: LoweringContext<P>) => boolean;
-  /** Tangents out of primals and tangents (null: a symbolic zero). Absent: no derivative. */
-  readonly jvp?: <T>(
-    ops: OpBuilder<T>,
-    primals: readonly T[],
-    tangents: readonly (T | null)[],
-    context: LoweringContext<P> & { readonly results: readonly T[] },
-  ) => readonly (T | null)[];
-  /** Cotangents of linear operands. `linear[i]` says which operands are linear; others are values. */
-  readonly transpose?: <T>(
-    ops: OpBuilder<T>,
-    cotangents: readonly (T | null)[],
-    operands: readonly (T | null)[],
-    context: LoweringContext<P>,
-  ) => readonly (T | null)[];
-  /** The op over operands with an extra axis `dims[i]` (null: none); results say where theirs is. */
-  readonly batch?: <T>(
-    ops: OpBuilder<T>,
-    operands: readonly T[],
+  /**
+   * Tangents of the results (null: a symbolic zero), at least one operand's being given; run after the op itself, whose results it gets.
+   * Of this, `differentiate` and `linearize` an op has at most the first or the others. None of the three: it has no derivative.
+   */
+  readonly jvp?: (
+    ops: OpBuilder,
+    primals: readonly Operand[],
+    tangents: readonly (Operand | null)[],
+    context: RuleContext<P> & { readonly results: readonly Operand[] },
+  ) => readonly (Operand | null)[];
+  /** Results and tangents at once, for ops that call jaxprs or compute both together. */
+  readonly differentiate?: (
+    ops: OpBuilder,
+    primals: readonly Operand[],
+    tangents: readonly (Operand | null)[],
+    context: RuleContext<P>,
+  ) => Differentiated;
+  /** Results, and the derivative as a linear function; for ops that call jaxprs. `nonzero` says which operands have tangents. */
+  readonly linearize?: (
+    ops: OpBuilder,
+    primals: readonly Operand[],
+    nonzero: readonly boolean[],
+    context: RuleContext<P>,
+  ) => Linearized;
+  /** Cotangents of the linear operands, which are null; those of the others, which are values, do not matter. At least one cotangent is given. */
+  readonly transpose?: (
+    ops: OpBuilder,
+    cotangents: readonly (Operand | null)[],
+    operands: readonly (Operand | null)[],
+    context: RuleContext<P> & { readonly outputs: readonly ShapedArray[] },
+  ) => readonly (Operand | null)[];
+  /** The op over operands with an extra axis `dims[i]` (null: none), at least one having it. `inputs` are the types without it. */
+  readonly batch?: (
+    ops: OpBuilder,
+    operands: readonly Operand[],
     dims: readonly (number | null)[],
-    size: number,
-    context: LoweringContext<P>,
-  ) => { readonly results: readonly T[]; readonly dims: readonly (number | null)[] };
+    context: RuleContext<P> & { readonly axis: BatchAxis },
+  ) => Batched;
+  /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
+  readonly axisNames?: (params: P) => readonly string[];
 }
 
 export interface Cost {

@@ -14,8 +14,22 @@ export function namedScope<T>(name: string, f: () => T): T {
   }
 }
 
+let inherited: SourceInfo | undefined;
+
+/** Runs `f` with the equations that it makes said to come from where another one did, as a derivative's do. */
+export function withSource<T>(source: SourceInfo, f: () => T): T {
+  const outer = inherited;
+  inherited = source;
+  try {
+    return f();
+  } finally {
+    inherited = outer;
+  }
+}
+
 /** The call site, captured raw: V8 formats the stack only when it is read. */
 export function captureSource(above: (...args: never[]) => unknown): SourceInfo {
+  if (inherited) return inherited;
   const site: { stack?: string } = {};
   Error.captureStackTrace?.(site, above);
   return { site, scope };

@@ -13,35 +13,20 @@ import {
   type SourceInfo,
   type Var,
 } from "../jaxpr/ir.ts";
-import { Array } from "./array.ts";
+import type { Array } from "./array.ts";
 import { captureSource } from "./scope.ts";
 import { type Trace, withTrace } from "./trace.ts";
+import { Tracer } from "./tracer.ts";
 
-/** Stands for an array while a function is traced: it has a shape and a dtype, but no values. */
-export class Tracer extends Array {
-  readonly aval: ShapedArray;
-  readonly trace: JaxprTrace;
+/** Stands for an array while a function is traced to a jaxpr. */
+export class JaxprTracer extends Tracer {
+  readonly owner: JaxprTrace;
   readonly variable: Var;
 
   constructor(trace: JaxprTrace, variable: Var) {
-    super();
-    this.trace = trace;
+    super(variable.aval);
+    this.owner = trace;
     this.variable = variable;
-    this.aval = variable.aval;
-  }
-
-  protected override describeForText(): string {
-    throw new TracerError(
-      `a traced array has no value to print; got ${formatAval(this.aval)}. Return it from the jitted function and print the result, or print x.shape and x.dtype`,
-    );
-  }
-  [Symbol.iterator](): never {
-    throw new TracerError(
-      `iterating over a traced array is not possible; got ${formatAval(this.aval)}. Index it with x.at(i).get(), or use vmap or lax.scan`,
-    );
-  }
-  toJSON(): string {
-    return `Tracer<${formatAval(this.aval)}>`;
   }
 }
 
@@ -55,8 +40,8 @@ export class JaxprTrace implements Trace {
     this.name = name;
   }
 
-  argument(aval: ShapedArray): Tracer {
-    return new Tracer(this, newVar(aval));
+  argument(aval: ShapedArray): JaxprTracer {
+    return new JaxprTracer(this, newVar(aval));
   }
 
   get alive(): boolean {
@@ -79,19 +64,19 @@ export class JaxprTrace implements Trace {
     params: Params,
     avals: readonly ShapedArray[],
     source: SourceInfo,
-  ): readonly Tracer[] {
+  ): readonly JaxprTracer[] {
     const outputs = avals.map(newVar);
     this.#eqns.push({ primitive, inputs, outputs, params, source });
-    return outputs.map((v) => new Tracer(this, v));
+    return outputs.map((v) => new JaxprTracer(this, v));
   }
 
   /** How this trace names an array: a variable of its own, a literal, or a constant that it closes over. */
   atom(x: Array): Atom {
-    if (x instanceof Tracer && x.trace === this) {
+    if (x instanceof JaxprTracer && x.owner === this) {
       if (this.#finished) throw escaped(x);
       return x.variable;
     }
-    if (x instanceof Tracer && !x.trace.alive) throw escaped(x);
+    if (x instanceof JaxprTracer && !x.owner.alive) throw escaped(x);
     if (x.literal !== undefined && x.aval.shape.length === 0) return newLiteral(x.literal, x.aval);
     let variable = this.#constants.get(x);
     if (!variable) this.#constants.set(x, (variable = newVar(x.aval)));
@@ -111,9 +96,9 @@ export class JaxprTrace implements Trace {
   }
 }
 
-function escaped(x: Tracer): TracerError {
+function escaped(x: JaxprTracer): TracerError {
   return new TracerError(
-    `a traced array was used after the function "${x.trace.name}" that made it had ended; got ${formatAval(x.aval)}. Return it from that function instead of storing it outside`,
+    `a traced array was used after the function "${x.owner.name}" that made it had ended; got ${formatAval(x.aval)}. Return it from that function instead of storing it outside`,
   );
 }
 
