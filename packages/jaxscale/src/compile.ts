@@ -1,16 +1,18 @@
 /** From a traced function to something that runs: every stage in order. */
 import type { Target } from "./base/target.ts";
 import { assemble } from "./fuse/assemble.ts";
-import { fuse } from "./fuse/grouping.ts";
+import { draft } from "./fuse/draft.ts";
+import { type Fusion, fuse } from "./fuse/grouping.ts";
+import { Homes } from "./fuse/homes.ts";
 import { defaultParameters, type ScheduleParameters } from "./fuse/parameters.ts";
-import { scheduled } from "./fuse/schedule-cache.ts";
 import { checkJaxpr } from "./jaxpr/check.ts";
-import type { ClosedJaxpr, Var } from "./jaxpr/ir.ts";
+import type { ClosedJaxpr, Jaxpr } from "./jaxpr/ir.ts";
 import { checkKernel } from "./kernel/check.ts";
 import { printKernel } from "./kernel/print.ts";
 import type { Program } from "./kernel/program.ts";
 import { inlineCalls } from "./passes/inline-calls.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
+import { inBodies } from "./passes/nested.ts";
 import { simplify } from "./passes/simplify.ts";
 import { printWgsl } from "./wgsl/print.ts";
 
@@ -22,18 +24,20 @@ export interface CompileOptions {
 }
 
 /** The part of compiling that needs no target: one flat jaxpr without calls, duplicates or dead code. */
-export const optimize = (traced: ClosedJaxpr): ClosedJaxpr =>
-  checked(storeLiteralResults(checked(simplify(checked(inlineCalls(traced))))));
+export const optimize = (traced: ClosedJaxpr): ClosedJaxpr => {
+  const flat = checked(inBodies(inlineCalls, inlineCalls(traced)));
+  const lean = checked(inBodies(simplify, simplify(flat)));
+  return checked(storeLiteralResults(lean));
+};
 
 /** @param optimized from `optimize`; its constants are the program's, in order */
 export function compile(optimized: ClosedJaxpr, target: Target, options: CompileOptions): Program {
   const { jaxpr } = optimized;
-  const fusion = fuse(jaxpr, target);
+  const homes = new Homes(jaxpr, new Set(options.donated));
   const parameters = options.parameters ?? defaultParameters(target);
-  const resolve = (v: Var): Var => fusion.aliases.get(v) ?? v;
-  const context = { graph: fusion.graph, target, parameters, resolve };
-  const schedules = new Map(fusion.groups.map((group) => [group, scheduled(group, context, fusion.access)]));
-  const program = assemble(jaxpr, fusion, schedules, target, options);
+  const fuseFor = (part: Jaxpr): Fusion => fuse(part, target);
+  const drafts = draft(fuseFor(jaxpr), { target, homes, parametersFor: () => parameters, fuse: fuseFor });
+  const program = assemble(jaxpr, drafts, homes, target, options);
   if (checks.enabled) for (const kernel of program.kernels) checkKernel(kernel);
   return program;
 }

@@ -10,6 +10,7 @@ import { roundToDtype } from "../kernel/rounding.ts";
 import { contextOf, type Graph, mapLowering, rules, sizeOfAtom } from "./graph.ts";
 import type { Group } from "./group.ts";
 import { MemoryView } from "./memory-view.ts";
+import type { ScheduleContext } from "./schedule.ts";
 
 /** A kernel binding: which window of which variable (or scratch of the schedule's own). */
 export interface Bound {
@@ -36,18 +37,20 @@ export class Emitter {
   readonly #graph: Graph;
   readonly #members: ReadonlySet<JaxprEqn>;
   readonly #target: Target;
+  readonly #turns: ScheduleContext["turns"];
   readonly #resolve: (v: Var) => Var;
   readonly #views = new Map<Var, MemoryView>();
   readonly #computed = new Map<Var, Value>();
   readonly #memo = new Map<string, Known>();
   readonly bindings: Bound[] = [];
 
-  constructor(k: KernelBuilder, graph: Graph, group: Group, target: Target, resolve: (v: Var) => Var) {
+  constructor(k: KernelBuilder, group: Group, context: ScheduleContext) {
     this.k = k;
-    this.#graph = graph;
+    this.#graph = context.graph;
     this.#members = new Set(group.members);
-    this.#target = target;
-    this.#resolve = resolve;
+    this.#target = context.target;
+    this.#turns = context.turns;
+    this.#resolve = context.resolve;
   }
 
   /** Fixes what a variable is from here on: the result of a reduction or contraction. */
@@ -61,6 +64,8 @@ export class Emitter {
     if (atom.kind === "literal") return this.k.constant(type, atom.value);
     const computed = this.#computed.get(atom);
     if (computed) return computed;
+    const turn = this.#turns.get(atom);
+    if (turn) return this.k.immediate(`turn${turn.depth}`, "i32", { min: 0, max: turn.trips - 1 });
     if (sizeOfAtom(atom) === 0) return this.k.constant(type, 0);
     const key = `${atom.id}:${index.linear.id}`;
     const known = this.#memo.get(key);
@@ -103,7 +108,7 @@ export class Emitter {
   /** The memory of a variable that the kernel writes. */
   output(v: Var, name: string, atomic = false): MemoryView {
     const view = new MemoryView(this.k, name, v.aval, "read_write", this.#target, atomic);
-    this.#bind(v, view, "read_write");
+    this.#bind(this.#resolve(v), view, "read_write");
     return view;
   }
   /** Memory of the schedule's own, in words of one element type. */

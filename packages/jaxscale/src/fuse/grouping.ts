@@ -65,6 +65,11 @@ class Grouping {
       case "contraction":
         this.#start(eqn, lowering.kind, makeDomain(eqn.outputs[0].aval.shape, []));
         return;
+      case "loop":
+      case "branch":
+        for (const a of eqn.inputs) this.#inMemory(a);
+        this.#start(eqn, lowering.kind, makeDomain([], []));
+        return;
       case "call":
         throw new Error(`jaxscale: internal error: ${eqn.primitive.name} was not inlined`);
     }
@@ -231,7 +236,8 @@ class Grouping {
     const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
     for (const a of this.#jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
     for (const g of groups) for (const v of g.reads) written.add(resolve(v));
-    for (const g of groups) g.writes.push(...[...g.defines].filter((v) => written.has(v)));
+    const always = (g: Group): boolean => g.kind === "loop" || g.kind === "branch";
+    for (const g of groups) g.writes.push(...[...g.defines].filter((v) => written.has(v) || always(g)));
     return { graph: this.#graph, access: this.#access, groups, aliases: this.#aliases };
   }
 

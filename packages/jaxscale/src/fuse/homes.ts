@@ -2,7 +2,7 @@
 import type { Target } from "../base/target.ts";
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Slot } from "../kernel/program.ts";
-import type { Draft } from "./assemble.ts";
+import type { Draft } from "./drafts.ts";
 import type { Scratch } from "./emitter.ts";
 import { storageBytes } from "./memory-view.ts";
 import { type Lifetime, planMemory } from "./plan-memory.ts";
@@ -12,32 +12,62 @@ type Memory = Var | Scratch;
 export class Homes {
   readonly #arguments: ReadonlyMap<Var, number>;
   readonly #constants: ReadonlyMap<Var, number>;
-  readonly #outputs: ReadonlySet<Var>;
+  readonly #results: Jaxpr["outvars"];
   readonly #donated: ReadonlySet<number>;
+  /** A variable that is another one's memory under a new name or shape. */
+  readonly #aliases = new Map<Var, Var>();
   /** A variable whose memory is that of an older one, updated in place. */
   readonly #successorOf = new Map<Memory, Var>();
+  #protected: ReadonlySet<Var> = new Set();
 
-  constructor(jaxpr: Jaxpr, resolve: (v: Var) => Var, donated: ReadonlySet<number>) {
+  constructor(jaxpr: Jaxpr, donated: ReadonlySet<number>) {
     this.#arguments = new Map(jaxpr.invars.map((v, i) => [v, i]));
     this.#constants = new Map(jaxpr.constvars.map((v, i) => [v, i]));
-    this.#outputs = new Set(jaxpr.outvars.flatMap((a) => (a.kind === "var" ? [resolve(a)] : [])));
+    this.#results = jaxpr.outvars;
     this.#donated = donated;
+  }
+
+  alias(v: Var, memory: Var): void {
+    this.#aliases.set(v, memory);
+  }
+  /** The variable whose memory `v` names. */
+  readonly resolve = (v: Var): Var => {
+    let memory = v;
+    for (let next = this.#aliases.get(memory); next; next = this.#aliases.get(memory)) memory = next;
+    return memory;
+  };
+
+  /** Runs `draft` while some memory must not be taken over: it is read again in the next turn, or by others. */
+  protecting<T>(memory: readonly Var[], draft: () => T): T {
+    const outer = this.#protected;
+    this.#protected = new Set([...outer, ...memory]);
+    try {
+      return draft();
+    } finally {
+      this.#protected = outer;
+    }
   }
 
   /** Lets `result` use the memory of `old` from now on, if nobody else may still want the old value. */
   takeOver(old: Var, result: Var): boolean {
     const argument = this.#arguments.get(old);
     const mine = argument === undefined ? !this.#constants.has(old) : this.#donated.has(argument);
-    if (!mine || this.#outputs.has(old)) return false;
+    if (!mine || this.#protected.has(this.rootOf(old)) || this.#outputs().has(old)) return false;
     this.#successorOf.set(result, old);
     return true;
   }
 
   /** The first variable of a chain of updates in place. */
-  #root(memory: Memory): Memory {
-    let root = memory;
+  rootOf(memory: Var): Var {
+    let root = this.resolve(memory);
     for (let older = this.#successorOf.get(root); older; older = this.#successorOf.get(root)) root = older;
     return root;
+  }
+  #root(memory: Memory): Memory {
+    return memory.kind === "var" ? this.rootOf(memory) : memory;
+  }
+  #outputs(): ReadonlySet<Var> {
+    return new Set(this.#results.flatMap((a) => (a.kind === "var" ? [this.resolve(a)] : [])));
   }
 
   plan(
@@ -52,49 +82,32 @@ export class Homes {
     for (const [v, index] of this.#arguments) add(v, { kind: "argument", index, sizeBytes: storageBytes(v.aval) });
     for (const [v, index] of this.#constants) add(v, { kind: "constant", index, sizeBytes: storageBytes(v.aval) });
 
-    const { firstWrite, lastUse } = this.#uses(drafts);
-    this.#addOutputs(add, firstWrite, lastUse);
-    const temporaries = [...firstWrite.keys()].filter((m) => !slotNumbers.has(m));
-    const lifetimes = this.#lifetimes(temporaries, drafts, firstWrite, lastUse);
+    const uses = new Uses((m) => this.#root(m));
+    uses.add(drafts);
+    // A result that no kernel writes (it has no elements) still needs a slot.
+    const outputs = this.#outputs();
+    for (const v of outputs) if (!uses.firstWrite.has(this.#root(v))) uses.firstWrite.set(this.#root(v), 0);
+    this.#addOutputs(add, outputs, uses);
+    const temporaries = [...uses.firstWrite.keys()].filter((m) => !slotNumbers.has(m));
+    const lifetimes = this.#lifetimes(temporaries, uses);
     const plan = planMemory(lifetimes, Math.max(target.limits.minStorageBufferOffsetAlignment, 16));
     temporaries.forEach((memory, i) => {
       add(memory, { kind: "temporary", ...plan.places[i], sizeBytes: lifetimes[i].sizeBytes });
     });
-    const slotOf = (memory: Memory): number =>
-      (slotNumbers.get(memory) ?? slotNumbers.get(this.#root(memory))) as number;
+    const slotOf = (memory: Memory): number => {
+      const named = memory.kind === "var" ? this.resolve(memory) : memory;
+      return (slotNumbers.get(named) ?? slotNumbers.get(this.#root(named))) as number;
+    };
     return { slots, slotOf, arenas: plan.arenas };
   }
 
-  /** First write and last use of each root, as step numbers. */
-  #uses(drafts: readonly Draft[]): { firstWrite: Map<Memory, number>; lastUse: Map<Memory, number> } {
-    const firstWrite = new Map<Memory, number>();
-    const lastUse = new Map<Memory, number>();
-    drafts.forEach((draft, step) => {
-      for (const memory of draft.writes) {
-        const root = this.#root(memory);
-        if (!firstWrite.has(root)) firstWrite.set(root, step);
-        lastUse.set(root, step);
-      }
-      for (const memory of draft.reads) lastUse.set(this.#root(memory), step);
-    });
-    // A result that no kernel writes (it has no elements) still needs a slot.
-    for (const v of this.#outputs) if (!firstWrite.has(this.#root(v))) firstWrite.set(this.#root(v), 0);
-    return { firstWrite, lastUse };
-  }
-
   /** Results get buffers of their own, or those of donated arguments that are no longer read. */
-  #addOutputs(
-    add: (memory: Memory, slot: Slot) => void,
-    firstWrite: ReadonlyMap<Memory, number>,
-    lastUse: ReadonlyMap<Memory, number>,
-  ): void {
-    const free = new Map(
-      [...this.#arguments].filter(([v, index]) => this.#donated.has(index) && !this.#outputs.has(v)),
-    );
+  #addOutputs(add: (memory: Memory, slot: Slot) => void, outputs: ReadonlySet<Var>, uses: Uses): void {
+    const free = new Map([...this.#arguments].filter(([v, index]) => this.#donated.has(index) && !outputs.has(v)));
     let index = 0;
     const later: Var[] = [];
-    for (const v of this.#outputs) {
-      const root = this.#root(v) as Var;
+    for (const v of outputs) {
+      const root = this.rootOf(v);
       const donor = this.#arguments.get(root);
       if (root === v && (donor !== undefined || this.#constants.has(root))) continue;
       if (donor === undefined) later.push(v);
@@ -104,43 +117,83 @@ export class Homes {
       }
     }
     for (const v of later) {
-      const root = this.#root(v);
+      const root = this.rootOf(v);
       const sizeBytes = storageBytes(v.aval);
-      const born = firstWrite.get(root) ?? 0;
+      const born = uses.firstWrite.get(root) ?? 0;
       const donor = [...free].find(
         ([a]) =>
           sizeBytes > 0 &&
           a.aval.dtype === v.aval.dtype &&
           storageBytes(a.aval) === sizeBytes &&
-          (lastUse.get(a) ?? -1) < born,
+          (uses.lastUse.get(a) ?? -1) < born,
       );
       if (donor) free.delete(donor[0]);
       add(root, { kind: "output", index: index++, sizeBytes, donor: donor?.[1] });
     }
   }
 
-  #lifetimes(
-    temporaries: readonly Memory[],
-    drafts: readonly Draft[],
-    firstWrite: ReadonlyMap<Memory, number>,
-    lastUse: ReadonlyMap<Memory, number>,
-  ): Lifetime[] {
+  #lifetimes(temporaries: readonly Memory[], uses: Uses): Lifetime[] {
     const numbers = new Map(temporaries.map((m, i) => [m, i]));
     const conflicts = temporaries.map(() => new Set<number>());
-    for (const draft of drafts) {
+    for (const { reads, writes } of uses.together) {
       const of = (list: readonly Memory[]): number[] => list.flatMap((m) => numbers.get(this.#root(m)) ?? []);
-      for (const w of of(draft.writes))
-        for (const r of of(draft.reads))
+      for (const w of of(writes))
+        for (const r of of(reads))
           if (w !== r) {
             conflicts[w].add(r);
             conflicts[r].add(w);
           }
     }
-    return temporaries.map((memory, i) => ({
-      sizeBytes: memory.kind === "var" ? storageBytes(memory.aval) : memory.sizeBytes,
-      first: firstWrite.get(memory) as number,
-      last: lastUse.get(memory) ?? (firstWrite.get(memory) as number),
-      conflicts: conflicts[i],
-    }));
+    return temporaries.map((memory, i) => {
+      const first = uses.firstWrite.get(memory) as number;
+      return {
+        sizeBytes: memory.kind === "var" ? storageBytes(memory.aval) : memory.sizeBytes,
+        first,
+        last: uses.lastUse.get(memory) ?? first,
+        conflicts: conflicts[i],
+      };
+    });
+  }
+}
+
+/** First write and last use of memory, as step numbers, loops laid out once. */
+class Uses {
+  readonly firstWrite = new Map<Memory, number>();
+  readonly lastUse = new Map<Memory, number>();
+  /** What one step binds together. */
+  readonly together: { readonly reads: readonly Memory[]; readonly writes: readonly Memory[] }[] = [];
+  readonly #root: (memory: Memory) => Memory;
+  #step = 0;
+
+  constructor(root: (memory: Memory) => Memory) {
+    this.#root = root;
+  }
+
+  add(drafts: readonly Draft[]): void {
+    for (const draft of drafts) {
+      if (draft.kind === "loop") this.#addLoop(draft.body);
+      else this.#addStep(draft.reads, draft.writes);
+    }
+  }
+  #addStep(reads: readonly Memory[], writes: readonly Memory[]): void {
+    for (const memory of writes) {
+      const root = this.#root(memory);
+      if (!this.firstWrite.has(root)) this.firstWrite.set(root, this.#step);
+      this.lastUse.set(root, this.#step);
+    }
+    for (const memory of reads) this.lastUse.set(this.#root(memory), this.#step);
+    this.together.push({ reads, writes });
+    this.#step++;
+  }
+  /** What a loop did not make itself in this very turn is wanted until its last turn ends. */
+  #addLoop(body: readonly Draft[]): void {
+    const begin = this.#step;
+    this.add(body);
+    const end = this.#step - 1;
+    for (const [memory, last] of this.lastUse) {
+      if (last < begin) continue;
+      const first = this.firstWrite.get(memory);
+      if (first === undefined || first < begin) this.lastUse.set(memory, end);
+    }
   }
 }

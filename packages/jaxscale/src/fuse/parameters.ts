@@ -4,7 +4,7 @@ import type { Target } from "../base/target.ts";
 export interface ScheduleParameters {
   /** Invocations of a workgroup in elementwise kernels. */
   readonly mapWorkgroup: number;
-  /** Vectors of four elements that one invocation of an elementwise kernel makes. */
+  /** Vectors of four elements that one invocation of an elementwise kernel makes at most. */
   readonly mapVectors: number;
   /** Invocations that share a row in a reduction; a power of two. */
   readonly rowWorkgroup: number;
@@ -17,36 +17,52 @@ export interface ScheduleParameters {
   /** Invocations along the columns, and along the rows, of a matrix product's workgroup. */
   readonly tileLanes: number;
   readonly tileLaneRows: number;
-  /** Result columns that a workgroup of a matrix-vector product makes. */
+  /** Whether the lanes of a subgroup load a row each and hand it round, where the device has subgroups of one size. */
+  readonly tileShared: boolean;
+  /** `tileColumns` and `tileDepth` of products with one row, of which only the columns' side is worth reading ahead. */
+  readonly wideColumns: number;
+  readonly wideDepth: number;
+  /** Products of at most so many rows are made by lanes along the depth, if the weights lie that way. */
+  readonly gemvRows: number;
+  /** Result columns that a workgroup of a matrix-vector product makes, and its invocations. */
   readonly gemvColumns: number;
   readonly gemvLanes: number;
 }
 
-const software: ScheduleParameters = {
-  mapWorkgroup: 64,
-  mapVectors: 1,
+/** Workgroups of one subgroup, each with much to do: starting one costs more than a turn of its loop. */
+const lavapipe: ScheduleParameters = {
+  mapWorkgroup: 8,
+  mapVectors: 64,
   rowWorkgroup: 8,
-  tileRows: 8,
+  tileRows: 16,
   tileColumns: 4,
-  tileDepth: 1,
+  tileDepth: 4,
   tileLanes: 8,
   tileLaneRows: 1,
+  tileShared: true,
+  wideColumns: 32,
+  wideDepth: 1,
+  gemvRows: 1,
   gemvColumns: 4,
   gemvLanes: 8,
 };
 
 const defaults: Record<Target["kind"], ScheduleParameters> = {
-  lavapipe: software,
-  swiftshader: { ...software, rowWorkgroup: 4, tileRows: 4, tileLanes: 4, gemvLanes: 4 },
+  lavapipe,
+  swiftshader: { ...lavapipe, mapWorkgroup: 4, rowWorkgroup: 4, tileRows: 8, tileLanes: 4, gemvLanes: 4 },
   hardware: {
     mapWorkgroup: 256,
-    mapVectors: 1,
+    mapVectors: 4,
     rowWorkgroup: 256,
     tileRows: 4,
     tileColumns: 4,
     tileDepth: 4,
     tileLanes: 16,
     tileLaneRows: 16,
+    tileShared: false,
+    wideColumns: 4,
+    wideDepth: 4,
+    gemvRows: 8,
     gemvColumns: 4,
     gemvLanes: 64,
   },

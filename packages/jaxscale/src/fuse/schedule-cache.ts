@@ -20,7 +20,7 @@ const caches = new WeakMap<Target, Map<string, Template>>();
 export function scheduled(group: Group, context: ScheduleContext, access: AccessAnalysis): Scheduled {
   let cache = caches.get(context.target);
   if (!cache) caches.set(context.target, (cache = new Map()));
-  const { key, variables } = structureOf(group, context.graph, context.resolve);
+  const { key, variables } = structureOf(group, context);
   const full = `${JSON.stringify(context.parameters)}\n${key}`;
   let template = cache.get(full);
   if (!template) {

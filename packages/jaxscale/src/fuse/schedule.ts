@@ -16,17 +16,36 @@ export interface Launch {
   readonly workgroups: readonly [number, number, number];
 }
 
+/** Work that is done only where a device value says so. */
+export interface Guard {
+  /** int32[] */
+  readonly variable: Var;
+  readonly equals: number;
+}
+
 export interface ScheduleContext {
   readonly graph: Graph;
+  /** Variables that are the number of the turn of an enclosing loop. */
+  readonly turns: ReadonlyMap<Var, Turn>;
+  readonly guards: readonly Guard[];
   readonly target: Target;
   readonly parameters: ScheduleParameters;
   /** The variable whose memory a variable lies in. */
   readonly resolve: (v: Var) => Var;
 }
 
-/** Starts a kernel for a group. */
+/** A loop around the group: its depth of nesting, and how often it turns. */
+export interface Turn {
+  readonly depth: number;
+  readonly trips: number;
+}
+
+/** Starts a kernel for a group; guards apply to all that is written into it. */
 export function emitterFor(group: Group, context: ScheduleContext): Emitter {
-  return new Emitter(new KernelBuilder(), context.graph, group, context.target, context.resolve);
+  const emit = new Emitter(new KernelBuilder(), group, context);
+  const { k } = emit;
+  for (const { variable, equals } of context.guards) k.guard(k.eq(emit.at(variable, k.i32(0)), k.i32(equals)));
+  return emit;
 }
 
 /** A name that a reader recognises: the group's operations in order, without repeats. */

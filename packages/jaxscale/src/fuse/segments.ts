@@ -15,7 +15,7 @@ export function splitIntoSegments(steps: readonly Step[], target: Target): reado
   const segments: Step[][] = [];
   let seconds = Number.POSITIVE_INFINITY;
   for (const step of steps) {
-    const own = step.origin.flops / rate.flops + step.origin.bytes / rate.bytes;
+    const own = secondsOf(step, rate);
     if (seconds + own > maxSegmentSeconds) {
       segments.push([]);
       seconds = 0;
@@ -24,4 +24,9 @@ export function splitIntoSegments(steps: readonly Step[], target: Target): reado
     seconds += own;
   }
   return segments.map((s) => ({ steps: s }));
+}
+
+function secondsOf(step: Step, rate: { readonly flops: number; readonly bytes: number }): number {
+  if (step.kind === "loop") return (step.trips ?? 1) * step.body.reduce((sum, s) => sum + secondsOf(s, rate), 0);
+  return step.origin.flops / rate.flops + step.origin.bytes / rate.bytes;
 }

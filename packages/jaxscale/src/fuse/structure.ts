@@ -1,8 +1,8 @@
 /** The structure of a group as text: groups of equal structure share their kernels. */
 import { type Atom, formatAvalShort, type JaxprEqn, type Var } from "../jaxpr/ir.ts";
 import { paramsKey } from "../jaxpr/key.ts";
-import type { Graph } from "./graph.ts";
 import type { Group } from "./group.ts";
+import type { ScheduleContext } from "./schedule.ts";
 
 export interface Structure {
   readonly key: string;
@@ -10,7 +10,7 @@ export interface Structure {
   readonly variables: readonly Var[];
 }
 
-export function structureOf(group: Group, graph: Graph, resolve: (v: Var) => Var): Structure {
+export function structureOf(group: Group, { graph, resolve, turns, guards }: ScheduleContext): Structure {
   const numbers = new Map<Var, number>();
   const lines: string[] = [`${group.kind} ${group.domain.shape}/${group.domain.axes}`];
   const number = (v: Var): number => {
@@ -26,6 +26,8 @@ export function structureOf(group: Group, graph: Graph, resolve: (v: Var) => Var
   const mention = (a: Atom): string => {
     if (a.kind === "literal") return `${Object.is(a.value, -0) ? "-0" : a.value}:${formatAvalShort(a.aval)}`;
     if (numbers.has(a)) return `${numbers.get(a)}`;
+    const turn = turns.get(a);
+    if (turn) return `${number(a)}:turn${turn.depth}<${turn.trips}`;
     const virtual = graph.virtualProducer(a);
     if (virtual) {
       describe(virtual.eqn);
@@ -37,6 +39,9 @@ export function structureOf(group: Group, graph: Graph, resolve: (v: Var) => Var
       : `${number(a)}:${formatAvalShort(a.aval)}@${number(memory)}:${formatAvalShort(memory.aval)}`;
   };
   for (const eqn of group.members) describe(eqn);
-  lines.push(`writes ${group.writes.map((v) => numbers.get(v))}`);
+  for (const { variable, equals } of guards) lines.push(`if ${mention(variable)}==${equals}`);
+  const homeOf = (v: Var): string =>
+    resolve(v) === v ? `${numbers.get(v)}` : `${numbers.get(v)}@${number(resolve(v))}`;
+  lines.push(`writes ${group.writes.map(homeOf)}`);
   return { key: lines.join("\n"), variables: [...numbers.keys()] };
 }

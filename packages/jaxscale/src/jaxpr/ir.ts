@@ -99,4 +99,6 @@ export interface Primitive<P extends Params = Params> {
   readonly sharesNames?: boolean;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */
   readonly subJaxprs: (params: P) => readonly ClosedJaxpr[];
+  /** The parameters with other jaxprs in the place of `subJaxprs`, in that order. */
+  readonly withSubJaxprs?: (params: P, jaxprs: readonly ClosedJaxpr[]) => P;
 }

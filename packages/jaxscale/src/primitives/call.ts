@@ -19,6 +19,7 @@ export const jitCall = definePrimitive<JitParams>("jit", {
   reference: (inputs, { jaxpr }) => interpret(jaxpr, inputs),
   printParams: ({ name, jaxpr }) => ({ name, jaxpr }),
   subJaxprs: ({ jaxpr }) => [jaxpr],
+  withSubJaxprs: (params, [jaxpr]) => ({ ...params, jaxpr }),
   sharesNames: true,
   lowering: { kind: "call" },
   // Only its body is ever sharded.

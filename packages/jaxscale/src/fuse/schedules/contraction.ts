@@ -22,7 +22,7 @@ export function depthIsContiguous(access: AccessAnalysis, product: Product, side
 export function scheduleContraction(group: Group, context: ScheduleContext, access: AccessAnalysis): readonly Launch[] {
   const product = productOf(group);
   if (product.batch * product.rows * product.columns === 0) return [];
-  const fewRows = product.rows <= 8;
+  const fewRows = product.rows <= context.parameters.gemvRows;
   const alongDepth = depthIsContiguous(access, product, product.columnSide, product.columns);
   if ((fewRows && alongDepth && product.depth >= 32) || product.columns === 1)
     return scheduleDotRows(group, product, context);

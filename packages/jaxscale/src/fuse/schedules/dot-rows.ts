@@ -1,12 +1,13 @@
 /** Matrix-vector products with rows of weights contiguous along the depth: a few lanes share the dot products of a few columns. */
 
 import type { Var } from "../../jaxpr/ir.ts";
+import type { KernelBuilder } from "../../kernel/builder.ts";
 import type { Value, Variable } from "../../kernel/ir.ts";
 import type { Emitter } from "../emitter.ts";
 import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
-import { multiplyAdd, type Product, sideIndex, widen } from "./product.ts";
+import { type Product, sideIndex, widen } from "./product.ts";
 import { writeColumns } from "./result-tile.ts";
 import { isPacked } from "./store.ts";
 import { combineLanes, type Team } from "./team.ts";
@@ -80,12 +81,13 @@ function accumulate(
         ),
       );
       sums.forEach((row, i) => {
-        k.set(
-          row[c],
-          steps.reduce((sum, u) => multiplyAdd(k, rows[i][u], weights[u], sum), k.get(row[c])),
-        );
+        k.set(row[c], k.add(k.get(row[c]), dotOf(k, rows[i], weights)));
       });
     }
   });
   return sums;
 }
+
+/** One addition to the loop-carried sum a turn: a chain of multiply-adds would wait for each other. */
+const dotOf = (k: KernelBuilder, a: readonly Value[], b: readonly Value[]): Value =>
+  a.length === 1 ? k.mul(a[0], b[0]) : k.dot(k.vec(a), k.vec(b));

@@ -19,7 +19,10 @@ const whole =
   (schedule: (group: Group, context: ScheduleContext, access: AccessAnalysis) => readonly Launch[]): Schedule =>
   (group, context, access) => ({ launches: schedule(group, context, access), inPlace: false });
 
-const schedules: Record<GroupKind, Schedule> = {
+/** Loops and branches are made of other groups: see control-flow.ts. */
+type KernelKind = Exclude<GroupKind, "loop" | "branch">;
+
+const schedules: Record<KernelKind, Schedule> = {
   map: whole(scheduleMap),
   reduce: whole(scheduleReduce),
   scan: whole(scheduleScan),
@@ -27,4 +30,5 @@ const schedules: Record<GroupKind, Schedule> = {
   update: scheduleUpdate,
 };
 
-export const scheduleGroup: Schedule = (group, context, access) => schedules[group.kind](group, context, access);
+export const scheduleGroup: Schedule = (group, context, access) =>
+  schedules[group.kind as KernelKind](group, context, access);

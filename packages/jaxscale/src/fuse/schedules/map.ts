@@ -1,24 +1,23 @@
-/** Elementwise kernels: each invocation makes runs of four consecutive elements of every result. */
+/** Elementwise kernels: a workgroup makes one block of every result, its invocations side by side, four elements a turn. */
 import type { Value } from "../../kernel/ir.ts";
 import type { Emitter } from "../emitter.ts";
-import { ceilDivide, invocationNumber } from "../grid.ts";
+import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
-import { scheduleMapWords } from "./map-words.ts";
 import { runLength, storeRun } from "./store.ts";
 
-/** Beyond this the four copies of the formula take longer to compile than wide loads save. */
-const maxUnrolledValues = 400;
+/** Workgroups that keep a device busy; blocks grow only beyond them. */
+const enoughWorkgroups = 64;
 
 export function scheduleMap(group: Group, context: ScheduleContext): readonly Launch[] {
   const size = group.domain.rows;
   if (size === 0) return [];
   const { mapWorkgroup, mapVectors } = context.parameters;
   const runs = ceilDivide(size, runLength);
-  const perInvocation = runs >= mapVectors * mapWorkgroup * 64 ? mapVectors : 1;
-  const invocations = ceilDivide(runs, perInvocation);
-  const workgroup = Math.min(mapWorkgroup, Math.max(1, invocations));
-  const grid = gridFor(invocations, workgroup, context.target);
+  const workgroup = Math.min(mapWorkgroup, runs);
+  const turns = Math.min(mapVectors, Math.max(1, Math.floor(runs / (workgroup * enoughWorkgroups))));
+  const block = workgroup * turns;
+  const grid = gridFor(runs, block, context.target);
 
   const emit = emitterFor(group, context);
   const { k } = emit;
@@ -44,13 +43,9 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
     if (whole < runs) k.if(k.eq(run, k.i32(whole)), () => writeTail(emit, outputs, whole * runLength, size));
   };
 
-  const invocation = invocationNumber(k, grid, workgroup);
-  if (perInvocation === 1) writeRun(invocation);
-  else {
-    const first = k.mul(k.assume(invocation, { min: 0, max: grid[0] * grid[1] * workgroup - 1 }), k.i32(perInvocation));
-    k.loop(k.i32(0), k.i32(perInvocation), k.i32(1), (i) => writeRun(k.add(first, i)));
-  }
-  if (k.valueCount > maxUnrolledValues) return scheduleMapWords(group, context);
+  const first = k.add(k.mul(workgroupNumber(k, grid), k.i32(block)), k.local(0, workgroup));
+  if (turns === 1) writeRun(first);
+  else k.loop(k.i32(0), k.i32(block), k.i32(workgroup), (ahead) => writeRun(k.add(first, ahead)));
   return [{ kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid }];
 }
 

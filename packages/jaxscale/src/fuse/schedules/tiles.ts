@@ -9,25 +9,28 @@ import { multiplyAdd, type Product, sideIndex, widen } from "./product.ts";
 import { writeColumns } from "./result-tile.ts";
 import { isPacked } from "./store.ts";
 
-const lanesOf = (k: KernelBuilder, v: Value): Value[] =>
-  Array.from({ length: laneCount(v.type) }, (_, lane) => k.lane(v, lane));
-
 interface Tile {
   readonly rows: number;
   readonly columns: number;
   readonly depth: number;
+  /** Invocations of a workgroup along the columns, and along the rows. */
+  readonly lanes: number;
+  readonly laneRows: number;
+  /** Lanes of a subgroup load a row each and hand it round, instead of all loading all. */
+  readonly shared: boolean;
+}
+
+/** Where an invocation's tile begins. */
+interface Corner {
+  readonly batch: Value;
+  readonly row: (i: Value) => Value;
+  readonly column: Value;
+  readonly lane: Value;
 }
 
 export function scheduleTiles(group: Group, product: Product, context: ScheduleContext): readonly Launch[] {
-  const p = context.parameters;
-  const aligned = product.columns % 4 === 0 && product.columnsAreLast;
-  const tile: Tile = {
-    rows: Math.min(p.tileRows, product.rows),
-    columns: aligned ? Math.min(p.tileColumns, product.columns) : 1,
-    depth: product.depth % p.tileDepth === 0 ? p.tileDepth : 1,
-  };
-  const lanes = Math.min(p.tileLanes, ceilDivide(product.columns, tile.columns));
-  const laneRows = Math.min(p.tileLaneRows, ceilDivide(product.rows, tile.rows));
+  const tile = tileFor(product, context);
+  const { lanes, laneRows } = tile;
   const across = ceilDivide(product.columns, tile.columns * lanes);
   const down = ceilDivide(product.rows, tile.rows * laneRows);
   const total = product.batch * down * across;
@@ -42,31 +45,25 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
 
   k.if(k.lt(number, k.i32(total)), () => {
     const place = k.assume(number, { min: 0, max: total - 1 });
+    // Neighbours share their columns, of which there is more to read.
     const [batch, rest] = [k.div(place, k.i32(down * across)), k.rem(place, k.i32(down * across))];
-    const tileRow = k.add(k.mul(k.div(rest, k.i32(across)), k.i32(laneRows)), k.local(1, laneRows));
-    const tileColumn = k.add(k.mul(k.rem(rest, k.i32(across)), k.i32(lanes)), k.local(0, lanes));
+    const lane = k.local(0, lanes);
+    const tileRow = k.add(k.mul(k.rem(rest, k.i32(down)), k.i32(laneRows)), k.local(1, laneRows));
+    const tileColumn = k.add(k.mul(k.div(rest, k.i32(down)), k.i32(lanes)), lane);
     const firstRow = k.mul(tileRow, k.i32(tile.rows));
     // Lanes beyond the last column repeat the last tile and store nothing.
     const lastTile = ceilDivide(product.columns, tile.columns) - 1;
     const inside = k.le(tileColumn, k.i32(lastTile));
-    const firstColumn = k.mul(k.min(tileColumn, k.i32(lastTile)), k.i32(tile.columns));
-    const row = (i: number): Value => k.min(k.add(firstRow, k.i32(i)), k.i32(product.rows - 1));
-    const sums = accumulate(emit, product, tile, batch, row, firstColumn);
+    const column = k.mul(k.min(tileColumn, k.i32(lastTile)), k.i32(tile.columns));
+    const row = (i: Value): Value => k.min(k.add(firstRow, i), k.i32(product.rows - 1));
+    const sums = accumulate(emit, product, tile, { batch, row, column, lane });
     k.if(inside, () => {
       sums.forEach((columns, i) => {
         const at = k.add(firstRow, k.i32(i));
         k.if(k.lt(at, k.i32(product.rows)), () => {
           const bounded = k.assume(at, { min: 0, max: product.rows - 1 });
-          writeColumns(
-            emit,
-            product,
-            outputs,
-            batch,
-            bounded,
-            firstColumn,
-            columns.flatMap((sum) => lanesOf(k, k.get(sum))),
-            false,
-          );
+          const totals = columns.flatMap((sum) => lanesOf(k, k.get(sum)));
+          writeColumns(emit, product, outputs, batch, bounded, column, totals, false);
         });
       });
     });
@@ -76,38 +73,64 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
   ];
 }
 
+function tileFor(product: Product, { parameters: p, target }: ScheduleContext): Tile {
+  const aligned = product.columns % 4 === 0 && product.columnsAreLast;
+  const few = product.rows === 1;
+  const columns = aligned ? Math.min(few ? p.wideColumns : p.tileColumns, product.columns) : 1;
+  const depth = few ? p.wideDepth : p.tileDepth;
+  const { min, max } = target.subgroupSize;
+  const shared = p.tileShared && !few && target.features.subgroups && min === max && p.tileLaneRows === 1;
+  const lanes = shared ? min : Math.min(p.tileLanes, ceilDivide(product.columns, columns));
+  return {
+    rows: Math.min(p.tileRows, product.rows),
+    columns: product.columns % columns === 0 ? columns : 4,
+    depth: product.depth % depth === 0 ? depth : 1,
+    lanes,
+    laneRows: Math.min(p.tileLaneRows, ceilDivide(product.rows, p.tileRows)),
+    shared,
+  };
+}
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+const lanesOf = (k: KernelBuilder, v: Value): Value[] => range(laneCount(v.type)).map((lane) => k.lane(v, lane));
+
 /** Sums of this invocation's tile over the whole depth: for each row, a vector of its columns (or one column). */
-function accumulate(
-  emit: Emitter,
-  product: Product,
-  tile: Tile,
-  batch: Value,
-  row: (i: number) => Value,
-  firstColumn: Value,
-): Variable[][] {
+function accumulate(emit: Emitter, product: Product, tile: Tile, corner: Corner): Variable[][] {
   const { k } = emit;
   const width = tile.columns % 4 === 0 ? 4 : 1;
-  const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
   const zero = k.splat(widen(k, product, k.i32(0)), width);
   const sums = range(tile.rows).map(() => range(tile.columns / width).map(() => k.variable(zero, "sum")));
   const read = (side: Product["rowSide"], free: Value, depth: Value): Value =>
-    widen(k, product, emit.read(side.atom, sideIndex(k, side, batch, free, depth)));
+    widen(k, product, emit.read(side.atom, sideIndex(k, side, corner.batch, free, depth)));
+  const weights = (depth: Value): Value[] =>
+    range(tile.columns / width).map((c) =>
+      k.vec(range(width).map((l) => read(product.columnSide, k.add(corner.column, k.i32(c * width + l)), depth))),
+    );
+  const addTo = (i: number, value: Value, columns: readonly Value[]): void =>
+    columns.forEach((w, c) => k.set(sums[i][c], multiplyAdd(k, k.splat(value, width), w, k.get(sums[i][c]))));
+
   k.loop(k.i32(0), k.i32(product.depth / tile.depth), k.i32(1), (turn) => {
     const depths = range(tile.depth).map((u) => k.add(k.mul(turn, k.i32(tile.depth)), k.i32(u)));
-    const weights = sums[0].map((_, c) =>
-      depths.map((d) =>
-        k.vec(range(width).map((lane) => read(product.columnSide, k.add(firstColumn, k.i32(c * width + lane)), d))),
-      ),
-    );
-    sums.forEach((columns, i) => {
-      const values = depths.map((d) => k.splat(read(product.rowSide, row(i), d), width));
-      columns.forEach((sum, c) => {
-        k.set(
-          sum,
-          depths.reduce((s, _, u) => multiplyAdd(k, values[u], weights[c][u], s), k.get(sum)),
-        );
+    if (tile.shared) {
+      const held = range(ceilDivide(tile.rows, tile.lanes)).map((g) => {
+        const row = corner.row(k.add(corner.lane, k.i32(g * tile.lanes)));
+        return depths.map((depth) => read(product.rowSide, row, depth));
       });
-    });
+      depths.forEach((depth, u) => {
+        const columns = weights(depth);
+        for (const i of range(tile.rows))
+          addTo(i, k.subgroupBroadcast(held[Math.floor(i / tile.lanes)][u], i % tile.lanes), columns);
+      });
+      return;
+    }
+    const columns = depths.map(weights);
+    for (const i of range(tile.rows)) {
+      const values = depths.map((depth) => read(product.rowSide, corner.row(k.i32(i)), depth));
+      sums[i].forEach((sum, c) => {
+        const add = (s: Value, value: Value, u: number): Value => multiplyAdd(k, k.splat(value, width), columns[u][c], s);
+        k.set(sum, values.reduce(add, k.get(sum)));
+      });
+    }
   });
   return sums;
 }

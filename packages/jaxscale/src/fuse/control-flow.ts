@@ -1,0 +1,162 @@
+/** Loops and branches: their bodies fused like programs of their own, their carries kept in one place. */
+import { invariant } from "../base/errors.ts";
+import { cloneJaxpr } from "../jaxpr/clone.ts";
+import { type Atom, type ClosedJaxpr, type JaxprEqn, newLiteral, newVar, shapedArray, type Var } from "../jaxpr/ir.ts";
+import { convertElementType } from "../primitives/convert.ts";
+import type { LoopPlan } from "../primitives/primitive.ts";
+import { draftCopy, originOf } from "./draft-kernels.ts";
+import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
+import { contextOf, rules } from "./graph.ts";
+import type { Group } from "./group.ts";
+
+const int32 = shapedArray([], "int32");
+
+/** A loop's carries are its results' memory from the start: every turn reads them, and commits what it made into them. */
+export function draftLoop(group: Group, program: DraftProgram, scope: DraftScope): readonly Draft[] {
+  const [eqn] = group.members;
+  const { lowering } = rules(eqn);
+  invariant(lowering.kind === "loop", "a loop group has a loop");
+  const plan = lowering.loop(contextOf(eqn));
+  const carries = eqn.outputs;
+  const first = plan.carries.flatMap((operand, i) =>
+    operand === null ? [] : [...draftCopy(eqn.inputs[operand], carries[i], program, scope)],
+  );
+  if (plan.trips === 0) return first;
+  const origin = { ...originOf(group), flops: 0, bytes: 0, transcendentals: 0 };
+  const constants = plan.constants.map((i) => eqn.inputs[i]);
+  const depth = scope.depth;
+  if (plan.trips !== null) {
+    const body = draftTurn(plan, constants, carries, program, { ...scope, depth: depth + 1 }, plan.trips);
+    return [...first, { kind: "loop", depth, trips: plan.trips, body, origin }];
+  }
+  // Whether to go on is a word that only unguarded kernels write: in an idle branch it stays 0.
+  const flag = newVar(int32);
+  const condition = (): readonly Draft[] => draftCondition(plan, constants, carries, flag, program, scope);
+  const inner = { ...scope, depth: depth + 1, guards: [...scope.guards, { variable: flag, equals: 1 }] };
+  const turn = draftTurn(plan, constants, carries, program, inner, 2 ** 31 - 1);
+  const reset = draftCopy(newLiteral(0, int32), flag, program, { ...scope, guards: [] });
+  return [
+    ...first,
+    ...reset,
+    ...condition(),
+    { kind: "loop", depth, trips: plan.maxTrips ?? null, flag, body: [...turn, ...condition()], origin },
+  ];
+}
+
+/** One turn: the body on the carries, then the carries replaced. */
+function draftTurn(
+  { body }: LoopPlan,
+  constants: readonly Atom[],
+  carries: readonly Var[],
+  program: DraftProgram,
+  scope: DraftScope,
+  trips: number,
+): readonly Draft[] {
+  const turn = newVar(int32);
+  const turns = new Map([...scope.turns, [turn, { depth: scope.depth - 1, trips }]]);
+  const inner = { ...scope, turns };
+  const { drafts, results } = draftBody(body, [turn, ...constants, ...carries], program, inner, new Set(carries));
+  return [...drafts, ...commit(results, carries, program, inner)];
+}
+
+function draftCondition(
+  { condition }: LoopPlan,
+  constants: readonly Atom[],
+  carries: readonly Var[],
+  flag: Var,
+  program: DraftProgram,
+  scope: DraftScope,
+): readonly Draft[] {
+  invariant(condition, "a loop without a number of turns has a condition");
+  const { drafts, results } = draftBody(asInteger(condition), [...constants, ...carries], program, scope, new Set());
+  return [...drafts, ...draftCopy(results[0], flag, program, scope)];
+}
+
+/** A predicate as 0 or 1. */
+function asInteger({ jaxpr, consts }: ClosedJaxpr): ClosedJaxpr {
+  const [predicate] = jaxpr.outvars;
+  const result = newVar(int32);
+  const eqn = {
+    primitive: convertElementType,
+    inputs: [predicate],
+    outputs: [result],
+    params: { newDtype: "int32", weakType: false },
+    source: { scope: "" },
+  } as unknown as JaxprEqn;
+  return { jaxpr: { ...jaxpr, eqns: [...jaxpr.eqns, eqn], outvars: [result] }, consts };
+}
+
+/**
+ * The steps of a jaxpr on operands that lie in memory (or are literals, or the number of a turn).
+ * @param mine memory that the jaxpr may update in place, if its results say so
+ */
+function draftBody(
+  body: ClosedJaxpr,
+  operands: readonly Atom[],
+  program: DraftProgram,
+  scope: DraftScope,
+  mine: ReadonlySet<Var>,
+): { drafts: readonly Draft[]; results: readonly Atom[] } {
+  invariant(body.consts.length === 0, "a body gets its constants as operands");
+  const { homes } = program;
+  const given = new Map(body.jaxpr.invars.map((v, i) => [v, operands[i]]));
+  // Literals and turn numbers take the argument's place; memory is reached through a name of the body's own.
+  const replaced = new Map([...given].filter(([, a]) => a.kind === "literal" || scope.turns.has(a)));
+  const { jaxpr } = cloneJaxpr(body, replaced);
+  const inMemory = [...given].filter(([v]) => !replaced.has(v)).map(([, a]) => a as Var);
+  const invars = jaxpr.invars.filter((v) => !scope.turns.has(v));
+  invars.forEach((v, i) => homes.alias(v, inMemory[i]));
+  const forbidden = inMemory.map(homes.resolve).filter((v) => !mine.has(v));
+  const drafts = homes.protecting(forbidden, () => program.draft(program.fuse({ ...jaxpr, invars }), program, scope));
+  return { drafts, results: jaxpr.outvars };
+}
+
+/** Replaces carries by results. A result that is another carry's old value is set aside first. */
+function commit(
+  results: readonly Atom[],
+  carries: readonly Var[],
+  program: DraftProgram,
+  scope: DraftScope,
+): readonly Draft[] {
+  const { homes } = program;
+  const before: Draft[] = [];
+  const after: Draft[] = [];
+  results.forEach((result, i) => {
+    const home = carries[i];
+    const lies = result.kind === "var" ? homes.rootOf(result) : undefined;
+    if (lies === homes.rootOf(home)) return;
+    if (result.kind === "var" && carries.some((c) => homes.rootOf(c) === lies)) {
+      const aside = newVar(result.aval);
+      before.push(...draftCopy(result, aside, program, scope));
+      after.push(...draftCopy(aside, home, program, scope));
+    } else after.push(...draftCopy(result, home, program, scope));
+  });
+  return [...before, ...after];
+}
+
+/** All branches are in the program; each does its work only where operand 0 is its number. */
+export function draftBranch(group: Group, program: DraftProgram, scope: DraftScope): readonly Draft[] {
+  const [eqn] = group.members;
+  const { lowering } = rules(eqn);
+  invariant(lowering.kind === "branch", "a branch group has branches");
+  const branches = lowering.branches(contextOf(eqn));
+  const [index, ...operands] = eqn.inputs;
+  if (index.kind === "literal") return draftChosen(branches[index.value], operands, eqn.outputs, program, scope);
+  return branches.flatMap((branch, i) => [
+    ...draftChosen(branch, operands, eqn.outputs, program, {
+      ...scope,
+      guards: [...scope.guards, { variable: index, equals: i }],
+    }),
+  ]);
+}
+
+function draftChosen(
+  branch: ClosedJaxpr,
+  operands: readonly Atom[],
+  results: readonly Var[],
+  program: DraftProgram,
+  scope: DraftScope,
+): readonly Draft[] {
+  const body = draftBody(branch, operands, program, scope, new Set());
+  return [...body.drafts, ...body.results.flatMap((a, i) => draftCopy(a, results[i], program, scope))];
+}

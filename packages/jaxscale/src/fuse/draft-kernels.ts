@@ -1,0 +1,89 @@
+/** The steps of groups that are kernels. */
+import { invariant } from "../base/errors.ts";
+import type { Atom, Jaxpr, Var } from "../jaxpr/ir.ts";
+import type { KernelOrigin } from "../kernel/program.ts";
+import { copy } from "../primitives/identity.ts";
+import { AccessAnalysis } from "./access.ts";
+import { makeDomain } from "./domain.ts";
+import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
+import type { Scratch } from "./emitter.ts";
+import { contextOf, Graph, rules, sizeOfAtom } from "./graph.ts";
+import { type Group, newGroup } from "./group.ts";
+import type { Fusion } from "./grouping.ts";
+import { storageBytes } from "./memory-view.ts";
+import type { Launch } from "./schedule.ts";
+import { scheduled } from "./schedule-cache.ts";
+
+export function draftKernels(
+  group: Group,
+  fusion: Fusion,
+  at: number,
+  program: DraftProgram,
+  scope: DraftScope,
+): Draft[] {
+  const { homes, target } = program;
+  const context = {
+    graph: fusion.graph,
+    target,
+    parameters: program.parametersFor(group),
+    resolve: homes.resolve,
+    turns: scope.turns,
+    guards: scope.guards,
+  };
+  const { launches, inPlace } = scheduled(group, context, fusion.access);
+  const origin = originOf(group);
+  const drafts: Draft[] = [];
+  if (inPlace) {
+    const [eqn] = group.members;
+    const [operand] = eqn.inputs;
+    invariant(operand.kind === "var", "what is updated in place lies in memory");
+    const old = homes.resolve(operand);
+    const [result] = eqn.outputs;
+    const readsOldElsewhere = launches.some((l) => l.bindings.some((b) => b.memory === old));
+    const isResult = fusion.graph.jaxpr.outvars.some((a) => a.kind === "var" && homes.resolve(a) === old);
+    const needed = (g: Group): boolean => [...g.reads].some((v) => homes.resolve(v) === old);
+    if (readsOldElsewhere || isResult || fusion.groups.slice(at + 1).some(needed) || !homes.takeOver(old, result))
+      drafts.push({ kind: "copy", reads: [old], writes: [result], origin: { ...origin, operations: ["copy"] } });
+  }
+  for (const launch of launches) drafts.push(launchDraft(launch, origin));
+  return drafts;
+}
+
+function launchDraft(launch: Launch, origin: KernelOrigin): Draft {
+  const bound = (access: "read" | "read_write"): (Var | Scratch)[] =>
+    launch.bindings.filter((b) => b.access === access).map((b) => b.memory);
+  return { kind: "launch", launch, reads: bound("read"), writes: bound("read_write"), origin };
+}
+
+/** A kernel that copies an atom (or writes a literal) to the memory of another variable, under the scope's guards. */
+export function draftCopy(from: Atom, to: Var, program: DraftProgram, scope: DraftScope): readonly Draft[] {
+  const eqn = { primitive: copy, inputs: [from], outputs: [to], params: {}, source: { scope: "" } };
+  const jaxpr = { constvars: [], invars: from.kind === "var" ? [from] : [], eqns: [eqn], outvars: [to] };
+  const graph = new Graph(jaxpr as unknown as Jaxpr);
+  const group = newGroup("map", makeDomain(to.aval.shape, []));
+  group.members.push(graph.jaxpr.eqns[0]);
+  group.defines.add(to);
+  group.writes.push(to);
+  if (from.kind === "var") group.reads.add(from);
+  const { homes, target } = program;
+  const context = { ...scope, graph, target, parameters: program.parametersFor(group), resolve: homes.resolve };
+  const { launches } = scheduled(group, context, new AccessAnalysis(graph));
+  return launches.map((launch) => launchDraft(launch, originOf(group)));
+}
+
+export function originOf(group: Group): KernelOrigin {
+  const costs = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
+  const anchor = group.members.find((m) => rules(m).lowering.kind === group.kind) ?? group.members[0];
+  const bytes = [...group.reads, ...group.writes].reduce(
+    (n, v) => n + (sizeOfAtom(v) === 0 ? 0 : storageBytes(v.aval)),
+    0,
+  );
+  return {
+    scope: anchor.source.scope,
+    operations: group.members.map((m) => m.primitive.name),
+    site: anchor.source.site,
+    flops: costs.reduce((n, c) => n + c.flops, 0),
+    transcendentals: costs.reduce((n, c) => n + c.transcendentals, 0),
+    bytes,
+  };
+}

@@ -1,0 +1,55 @@
+/** The steps of a program before memory is planned: what each touches, by variable. */
+import type { Target } from "../base/target.ts";
+import type { Jaxpr, Var } from "../jaxpr/ir.ts";
+import type { KernelOrigin } from "../kernel/program.ts";
+import type { Scratch } from "./emitter.ts";
+import type { Group } from "./group.ts";
+import type { Fusion } from "./grouping.ts";
+import type { Homes } from "./homes.ts";
+import type { ScheduleParameters } from "./parameters.ts";
+import type { Guard, Launch, Turn } from "./schedule.ts";
+
+export type Draft =
+  | {
+      readonly kind: "launch";
+      readonly launch: Launch;
+      readonly reads: readonly (Var | Scratch)[];
+      readonly writes: readonly (Var | Scratch)[];
+      readonly origin: KernelOrigin;
+    }
+  | {
+      readonly kind: "copy";
+      readonly reads: readonly [Var];
+      readonly writes: readonly [Var];
+      readonly origin: KernelOrigin;
+    }
+  | LoopDraft;
+
+/** Steps that are repeated. */
+export interface LoopDraft {
+  readonly kind: "loop";
+  readonly depth: number;
+  /** Turns; null: as long as `flag` is 1. */
+  readonly trips: number | null;
+  /** int32[], 1 while there is more to do; written by the body. */
+  readonly flag?: Var;
+  readonly body: readonly Draft[];
+  readonly origin: KernelOrigin;
+}
+
+/** What is the same for a whole program. */
+export interface DraftProgram {
+  readonly target: Target;
+  readonly homes: Homes;
+  readonly parametersFor: (group: Group) => ScheduleParameters;
+  readonly fuse: (jaxpr: Jaxpr) => Fusion;
+  /** The steps of a part of the program. */
+  readonly draft: (fusion: Fusion, program: DraftProgram, scope: DraftScope) => readonly Draft[];
+}
+
+/** Where in the program groups stand. */
+export interface DraftScope {
+  readonly turns: ReadonlyMap<Var, Turn>;
+  readonly guards: readonly Guard[];
+  readonly depth: number;
+}
