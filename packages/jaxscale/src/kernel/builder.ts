@@ -32,6 +32,7 @@ export class KernelBuilder {
   readonly #enclosing: Statement[][] = [];
   #usesSubgroups = false;
   #usesF16 = false;
+  #guard: Value | undefined;
 
   // ---- constants -------------------------------------------------------------
 
@@ -235,6 +236,8 @@ export class KernelBuilder {
   subgroupMax = (x: Value): Value => this.#subgroup("subgroupMax", x);
   subgroupMin = (x: Value): Value => this.#subgroup("subgroupMin", x);
   subgroupShuffleXor = (x: Value, mask: number): Value => this.#subgroup("subgroupShuffleXor", x, this.u32(mask));
+  /** Lane `lane`'s value of `x`. */
+  subgroupBroadcast = (x: Value, lane: number): Value => this.#subgroup("subgroupBroadcast", x, this.u32(lane));
   subgroupBroadcastFirst = (x: Value): Value => this.#subgroup("subgroupBroadcastFirst", x);
   #subgroup(op: OpName, ...args: Value[]): Value {
     this.#usesSubgroups = true;
@@ -373,8 +376,18 @@ export class KernelBuilder {
     this.#push({ kind: "let", value });
     return value;
   }
+  #guarded(): Statement[] {
+    const condition = this.#guard;
+    const then = { statements: this.#block };
+    return condition ? [{ kind: "if", condition, then, otherwise: { statements: [] } }] : this.#block;
+  }
   #push(statement: Statement): void {
     this.#block.push(statement);
+  }
+
+  /** Runs the kernel only where `condition` holds, which must be uniform. May be called more than once. */
+  guard(condition: Value): void {
+    this.#guard = this.#guard ? this.and(this.#guard, condition) : condition;
   }
 
   /** The finished kernel, with every pure value placed. */
@@ -385,7 +398,7 @@ export class KernelBuilder {
       shared: this.#shared,
       workgroupSize,
       immediates: this.#immediates,
-      body: place({ statements: this.#block }),
+      body: place({ statements: this.#guarded() }),
       usesSubgroups: this.#usesSubgroups,
       usesF16: this.#usesF16,
     };

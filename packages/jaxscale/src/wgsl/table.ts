@@ -100,6 +100,7 @@ export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane" | "assum
   subgroupMax: call("subgroupMax"),
   subgroupMin: call("subgroupMin"),
   subgroupShuffleXor: call("subgroupShuffleXor"),
+  subgroupBroadcast: call("subgroupBroadcast"),
   subgroupBroadcastFirst: call("subgroupBroadcastFirst"),
   assume: ([a]) => a,
   cast: ([a], value) => atom(`${value.type}(${a.text})`),
