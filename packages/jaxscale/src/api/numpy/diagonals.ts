@@ -114,8 +114,10 @@ const takeDiagonal = staticJit("diagonal", (offset: number, rows: number, column
   const moved = moveaxis(x, [rows, columns], [-2, -1]);
   const [m, n] = moved.shape.slice(-2);
   const size = Math.max(0, Math.min(m + Math.min(offset, 0), n - Math.max(offset, 0)));
-  const [i, j] = [counting([size], 0), counting([size], 0)];
-  return getAt(moved, ["...", offset < 0 ? binary(add, -offset, i) : i, offset > 0 ? binary(add, offset, j) : j]);
+  const short = counting([size], 0);
+  const plain = counting([size], 0);
+  const shifted = offset === 0 ? plain : binary(add, Math.abs(offset), plain);
+  return getAt(moved, offset < 0 ? ["...", shifted, short] : ["...", short, shifted]);
 });
 
 /**

@@ -1,5 +1,5 @@
 /** Reading parts of an array by NumPy's rules: static slices, starts decided on the device, gathers. */
-import { kindOf } from "../../base/dtypes.ts";
+import { type DType, isBool, isFloat, kindOf, rangeOf } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { formatShape } from "../../base/shapes.ts";
 import { dynamicSlice } from "../../primitives/dynamic-slice.ts";
@@ -27,6 +27,14 @@ const modes: Record<IndexMode, GatherScatterMode> = {
   clip: "CLIP",
   promise_in_bounds: "PROMISE_IN_BOUNDS",
 };
+
+/** What is read out of bounds if nothing else is asked for: NaN, the least signed or greatest unsigned integer, true. */
+export function defaultFill(dtype: DType): number | boolean {
+  if (isBool(dtype)) return true;
+  if (isFloat(dtype)) return Number.NaN;
+  const { min, max } = rangeOf(dtype);
+  return kindOf(dtype) === "signed" ? min : max;
+}
 
 /** @throws DTypeError for another name */
 export function gatherMode(op: string, mode: IndexMode): GatherScatterMode {
@@ -146,7 +154,7 @@ function gatheredPart(op: string, x: Array, index: Index, mode: GatherScatterMod
           },
           sliceSizes: at.sliceSizes,
           mode,
-          fillValue: mode === "FILL_OR_DROP" ? (fillValue ?? null) : null,
+          fillValue: mode === "FILL_OR_DROP" ? (fillValue ?? defaultFill(x.dtype)) : null,
           indicesAreSorted: indicesAreSorted || at.distinct,
           uniqueIndices: uniqueIndices || at.distinct,
         });

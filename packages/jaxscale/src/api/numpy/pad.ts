@@ -101,7 +101,7 @@ function padMirrored(mode: PadMode, odd: boolean): PadAxis {
         const source = front ? part(grown, axis, skipped, skipped + step) : part(grown, axis, end - step, end);
         let mirrored = flip(source, axis);
         if (odd) {
-          mirrored = bind1(sub, [spreadTo(binary(mul, 2, edge), mirrored), mirrored], {});
+          mirrored = bind1(sub, [binary(mul, 2, edge), mirrored], {});
           if (size > 1) edge = front ? part(mirrored, axis, 0, 1) : part(mirrored, axis, step - 1, step);
         }
         grown = joined(front ? [mirrored, grown] : [grown, mirrored], axis);
@@ -111,9 +111,6 @@ function padMirrored(mode: PadMode, odd: boolean): PadAxis {
     return grow(grow(x, before, true), after, false);
   };
 }
-
-const spreadTo = (x: Array, like: Array): Array =>
-  x.shape.every((n, axis) => n === like.shape[axis]) ? x : spread(x, like.shape, range(x.ndim));
 
 const paddings: Record<Exclude<PadMode, "constant">, (odd: boolean) => PadAxis> = {
   edge: () => padEdge,

@@ -1,6 +1,7 @@
 /** Evenly spaced numbers, and grids of them. */
 import { bitsOf, type DType, isFloat, promoteTypes } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { roundTo } from "../../base/rounding.ts";
 import { canonicalAxis } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import { add, mul, sub } from "../../primitives/arithmetic.ts";
@@ -39,7 +40,7 @@ export const arange: Arange = (...args: readonly (number | DTypeOption | undefin
   const [start, stop, step] = numbers.length === 1 ? [0, numbers[0]] : numbers;
   if (step === 0) throw new ShapeError("arange: step must not be 0; got 0");
   const size = Math.max(0, Math.ceil((stop - start) / (step ?? 1)));
-  const scalar = (x: number, as: DType): Array => scalarOf(isFloat(as) ? x : Math.trunc(x), as);
+  const scalar = (x: number, as: DType): Array => scalarOf(roundTo(as, isFloat(as) ? x : Math.trunc(x)), as);
   if (step !== undefined) {
     // Steps are added up in float32: a narrower dtype would drift.
     const working = isFloat(dtype) && bitsOf(dtype) < 32 ? "float32" : dtype;
@@ -119,7 +120,7 @@ export function logspace(
   { endpoint, axis, base = 10, dtype }: LogspaceOptions = {},
 ): Array {
   const powers = linspace(start, stop, num, { endpoint, axis });
-  const result = bind1(pow, [scalarOf(base, powers.dtype), powers], {});
+  const result = bind1(pow, [scalarOf(roundTo(powers.dtype, base), powers.dtype), powers], {});
   return dtype === undefined ? result : convert(result, dtype);
 }
 

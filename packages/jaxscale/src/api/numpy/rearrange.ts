@@ -111,8 +111,8 @@ const staticRoll = staticJit("_roll_static", (shifts: readonly number[], axes: r
   axes.forEach((axis, i) => {
     const size = x.shape[axis];
     if (size === 0) return;
-    const shift = ((shifts[i] % size) + size) % size;
-    rolled = joined([part(rolled, axis, size - shift, size), part(rolled, axis, 0, size - shift)], axis);
+    const cut = ((-shifts[i] % size) + size) % size;
+    rolled = joined([part(rolled, axis, cut, size), part(rolled, axis, 0, cut)], axis);
   });
   return rolled;
 });
@@ -130,9 +130,10 @@ const dynamicRoll = staticJit("_roll_dynamic", (axes: readonly number[]) => (x: 
   axes.forEach((axis, i) => {
     const size = x.shape[axis];
     const by = remainder(dropAxes(part(shifts, 0, i, i + 1), [0]), binary(max, scalarOf(size, shift.dtype), 1));
+    const twice = joined([rolled, rolled], axis);
     const start = wrapNegative(binary(sub, size, by), 2 * size);
     const starts = x.shape.map((_, a) => (a === axis ? start : scalarOf(0, shift.dtype)));
-    rolled = bind1(dynamicSlice, [joined([rolled, rolled], axis), ...starts], { sliceSizes: x.shape });
+    rolled = bind1(dynamicSlice, [twice, ...starts], { sliceSizes: x.shape });
   });
   return rolled;
 });

@@ -15,7 +15,7 @@ import { zeros } from "./creation.ts";
 import { remainder } from "./division.ts";
 import { binary, convert, dropAxes, filled, insertAxes, range, reshapeTo, wrapNegative } from "./equations.ts";
 import { clip } from "./float-functions.ts";
-import { gatherMode, type IndexMode } from "./indexing.ts";
+import { defaultFill, gatherMode, type IndexMode } from "./indexing.ts";
 import { where } from "./logic.ts";
 import { ravel } from "./shape.ts";
 import { staticJit } from "./static-jit.ts";
@@ -64,7 +64,7 @@ const taken = staticJit(
         },
         sliceSizes: x.shape.with(along, 1),
         mode: takeMode[mode],
-        fillValue,
+        fillValue: mode === "fill" ? (fillValue ?? defaultFill(x.dtype)) : null,
         indicesAreSorted: sorted,
         uniqueIndices: unique,
       });
@@ -128,6 +128,7 @@ const takenAlong = staticJit(
     const indexAxes = axes.filter((a) => kind(a) !== "window");
     const among = (list: readonly number[], ...kinds: string[]): number[] =>
       list.flatMap((a, i) => (kinds.includes(kind(a)) ? [i] : []));
+    const oob = gatherMode("takeAlongAxis", mode);
     const vectors = reshapeTo(places, [...indexAxes.map((a) => shape[a]), 1]);
     return bind1(
       gather,
@@ -147,8 +148,8 @@ const takenAlong = staticJit(
           startIndicesBatchingDims: among(indexAxes, "paired"),
         },
         sliceSizes: kept.map((a) => (kind(a) === "window" ? x.shape[a] : 1)),
-        mode: gatherMode("takeAlongAxis", mode),
-        fillValue,
+        mode: oob,
+        fillValue: oob === "FILL_OR_DROP" ? (fillValue ?? defaultFill(x.dtype)) : null,
         indicesAreSorted: false,
         uniqueIndices: false,
       },
