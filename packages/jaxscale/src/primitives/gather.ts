@@ -149,9 +149,9 @@ export const gather = definePrimitive<GatherParams>("gather", {
     };
   },
   exact: true,
-  printParams: ({ dimensionNumbers: numbers, ...params }) => ({
+  printParams: ({ dimensionNumbers: numbers, ...params }, [operand]) => ({
     dimension_numbers: `GatherDimensionNumbers(offset_dims=${tuple(numbers.offsetDims)}, collapsed_slice_dims=${tuple(numbers.collapsedSliceDims)}, start_index_map=${tuple(numbers.startIndexMap)}, operand_batching_dims=${tuple(numbers.operandBatchingDims)}, start_indices_batching_dims=${tuple(numbers.startIndicesBatchingDims)})`,
-    fill_value: formatFill(params.fillValue),
+    fill_value: formatFill(params.mode === "FILL_OR_DROP" ? fillOf(operand.dtype, params.fillValue) : params.fillValue),
     indices_are_sorted: bool(params.indicesAreSorted),
     mode: `GatherScatterMode.${params.mode}`,
     slice_sizes: tuple(params.sliceSizes),

@@ -1,6 +1,7 @@
 /** Functions of floats that take several equations. */
-import { isFloat, rangeOf } from "../../base/dtypes.ts";
+import { isBool, isFloat, rangeOf } from "../../base/dtypes.ts";
 import { DTypeError } from "../../base/errors.ts";
+import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { innerJit } from "../inner-jit.ts";
@@ -128,6 +129,7 @@ export function clip(x: ArrayLike, min?: ArrayLike | null, max?: ArrayLike | nul
 }
 
 const toDecimals = staticJit("round", (decimals: number) => (x: Array) => {
+  if (isBool(x.dtype)) throw new DTypeError(`round: dtype must be a number's; got ${formatAval(x.aval)}`);
   if (!isFloat(x.dtype)) {
     if (decimals < 0) throw new DTypeError(`round: integers have no decimals below 0; got ${decimals}`);
     return x;
@@ -136,5 +138,5 @@ const toDecimals = staticJit("round", (decimals: number) => (x: Array) => {
   const factor = constant(x, 10 ** decimals);
   return lax.div(lax.round(lax.mul(x, factor), { roundingMethod: 1 }), factor);
 });
-/** To so many decimals, halves to even; ints stay. @throws DTypeError for ints and negative decimals @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.round.html */
+/** To so many decimals, halves to even; ints stay. @throws DTypeError for bools, and for ints and negative decimals @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.round.html */
 export const round = (x: ArrayLike, decimals = 0): Array => toDecimals(decimals)(asArray("round", x));

@@ -6,7 +6,7 @@ import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import * as lax from "../lax/index.ts";
 import { where } from "./logic.ts";
-import { constant, promoteArgsInexact, promoteArgsNumeric, promoteRanks } from "./promotion.ts";
+import { promoteArgsInexact, promoteArgsNumeric, promoteRanks } from "./promotion.ts";
 
 /**
  * xʸ. A JavaScript integer y is a static one: repeated multiplication, also of integers; `jnp.float(2)` asks for `x ** 2.0`.
@@ -15,7 +15,7 @@ import { constant, promoteArgsInexact, promoteArgsNumeric, promoteRanks } from "
  */
 export function power(x: ArrayLike, y: ArrayLike): Array {
   const base = asArray("power", x);
-  if (typeof y === "number" && Number.isInteger(y)) return lax.integerPow(promoteArgsNumeric("power", base)[0], y);
+  if (typeof y === "boolean" || Number.isInteger(y)) return lax.integerPow(promoteArgsNumeric("power", base)[0], Number(y));
   const exponent = asArray("power", y);
   if (isFloat(base.dtype) && isInteger(exponent.dtype)) {
     const [a, b] = promoteRanks("power", base, exponent);
@@ -33,7 +33,8 @@ function powerOfInts(x: Array, y: Array): Array {
     throw new DTypeError(
       `power: integers cannot be raised to negative powers; got ${formatAval(x.aval)} and ${y.literal}`,
     );
-  const [zero, one] = [constant(x, 0), constant(x, 1)];
+  // Strong, and so is the result, as in JAX.
+  const [zero, one] = [0, 1].map((n) => lax.convertElementType(n, x.dtype));
   const vanishes = lax.bitwiseAnd(lax.eq(x, zero), lax.ne(y, zero));
   let result = where(vanishes, zero, one);
   let [base, rest] = [x, y];

@@ -7,9 +7,9 @@ import { convertTo } from "../lax/convert.ts";
 import { ne } from "../lax/elementwise.ts";
 import { broadcastInDim } from "../lax/shape.ts";
 
-/** A constant of an array's own dtype. */
+/** A constant of an array's own dtype and weak type. */
 export const constant = (like: Array, value: number): Array =>
-  convertTo(scalarOf(value, "float32", true), like.dtype, false);
+  convertTo(scalarOf(value, "float32", true), like.dtype, like.weakType);
 
 /** Bools stay; of numbers, whether they are not 0. */
 export const truth = (x: Array): Array => (isBool(x.dtype) ? x : ne(x, constant(x, 0)));
