@@ -1,10 +1,10 @@
 /** An array whose values lie on a device, or will once the work queued before is done. */
 import { DeviceError, TracerError } from "../base/errors.ts";
+import { type NestedList, nestedList, type TypedArray, typedArrayOf } from "../base/host-values.ts";
 import { type HostTensor, hostTensor, packWords, unpackWords } from "../base/tensor-data.ts";
 import { getClient, type Storage, storageBytes } from "../compile.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import { Array } from "../trace/array.ts";
-import { type NestedList, nestedList, type TypedArray, typedArrayOf } from "./host-values.ts";
 import { formatArray } from "./print-array.ts";
 
 export class DeviceArray extends Array {
@@ -44,14 +44,14 @@ export class DeviceArray extends Array {
   }
 
   /** Whether it was disposed of or donated. */
-  get isDeleted(): boolean {
+  override get isDeleted(): boolean {
     return this.#storage?.deleted ?? false;
   }
   /** Gives the memory back at once instead of at the next garbage collection. Any use after it throws. */
-  dispose(): void {
+  override dispose(): void {
     this.storage.dispose();
   }
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     if (!this.isDeleted) this.dispose();
   }
 
@@ -67,25 +67,25 @@ export class DeviceArray extends Array {
   }
 
   /** Values in row-major order: float16 and bfloat16 as a Float32Array, bool as a Uint8Array of 0 and 1. @throws DeviceError if the work failed */
-  async data(): Promise<TypedArray> {
+  override async data(): Promise<TypedArray> {
     return typedArrayOf(await this.#host());
   }
   /** The one element: a number, or a boolean for dtype bool. @throws TypeError if there is not exactly one; DeviceError if the work failed */
-  async item(): Promise<number | boolean> {
+  override async item(): Promise<number | boolean> {
     if (this.size !== 1) throw new TypeError(`item: the array must have one element; got ${formatAval(this.aval)}`);
     const { values, dtype } = await this.#host();
     return dtype === "bool" ? values[0] !== 0 : values[0];
   }
   /** Nested lists of numbers (booleans for dtype bool), as deep as the array has axes. */
-  async toList(): Promise<NestedList> {
+  override async toList(): Promise<NestedList> {
     return nestedList(await this.#host());
   }
   /** The array as JAX prints it: `Array([1., 2.], dtype=float32)`. */
-  async text(): Promise<string> {
+  override async text(): Promise<string> {
     return formatArray(await this.#host(), this.aval.weakType);
   }
   /** Resolves with this array when its values are there. @throws DeviceError if the work failed */
-  async blockUntilReady(): Promise<this> {
+  override async blockUntilReady(): Promise<this> {
     if (this.#storage) await getClient().wait(this.storage);
     return this;
   }
@@ -100,7 +100,7 @@ export class DeviceArray extends Array {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
-  [Symbol.iterator](): never {
+  override [Symbol.iterator](): never {
     throw new TypeError(
       `iterating over an array is not possible, for its values are on the device; got ${formatAval(this.aval)}. Use (await x.toList()) for values, x.at(i).get() for rows`,
     );

@@ -1,11 +1,11 @@
 /** Devices, and arrays on their way to and from them. */
 
+import type { TypedArray } from "../base/host-values.ts";
 import { flatten, treeMap } from "../base/pytree.ts";
 import type { Target } from "../base/target.ts";
 import { type Client, getClient } from "../compile.ts";
 import { Array } from "../trace/array.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
-import type { TypedArray } from "./host-values.ts";
 import { asarray } from "./numpy/creation.ts";
 
 /** A device that programs run on. */

@@ -1,13 +1,25 @@
 /** Library functions that JAX jits: one named equation in the caller's jaxpr. */
+import { type ClosedJaxpr, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { jitCall } from "../primitives/call.ts";
 import type { Array } from "../trace/array.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind } from "../trace/trace.ts";
 import { Tracer } from "../trace/tracer.ts";
 
-/** `f` as a call named `name`. Arrays that `f` closes over become leading operands. */
+interface Traced {
+  readonly avals: readonly ShapedArray[];
+  readonly closed: ClosedJaxpr;
+  readonly single: boolean;
+}
+
+const mostKept = 64;
+
+/** `f` as a call named `name`, traced once for each signature. Arrays that `f` closes over become leading operands. */
 export function innerJit<F extends (...args: Array[]) => Array | readonly Array[]>(name: string, f: F): F {
-  const called = (...args: Array[]): Array | readonly Array[] => {
+  const kept: Traced[] = [];
+  const tracedFor = (avals: readonly ShapedArray[]): Traced => {
+    const before = kept.find((t) => t.avals.length === avals.length && t.avals.every((a, i) => sameAval(a, avals[i])));
+    if (before) return before;
     let single = false;
     const closed = traceToJaxpr(
       name,
@@ -16,8 +28,15 @@ export function innerJit<F extends (...args: Array[]) => Array | readonly Array[
         single = !globalThis.Array.isArray(out);
         return single ? [out as Array] : (out as readonly Array[]);
       },
-      args.map((x) => x.aval),
+      avals,
     );
+    const traced = { avals, closed, single };
+    // What closes over arrays is good for this call only.
+    if (closed.consts.length === 0 && kept.unshift(traced) > mostKept) kept.pop();
+    return traced;
+  };
+  const called = (...args: Array[]): Array | readonly Array[] => {
+    const { closed, single } = tracedFor(args.map((x) => x.aval));
     const { jaxpr, operands } = hoistConstants(closed, args);
     const results = bind(jitCall, operands, { name, jaxpr });
     return single ? results[0] : results;

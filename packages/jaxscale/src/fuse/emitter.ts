@@ -7,7 +7,7 @@ import type { KernelBuilder } from "../kernel/builder.ts";
 import { Index } from "../kernel/index-space.ts";
 import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
 import { roundToDtype } from "../kernel/rounding.ts";
-import { contextOf, type Graph, mapLowering, rules, sizeOfAtom } from "./graph.ts";
+import { contextOf, type Graph, rules, sizeOfAtom } from "./graph.ts";
 import type { Group } from "./group.ts";
 import { MemoryView } from "./memory-view.ts";
 import type { ScheduleContext } from "./schedule.ts";
@@ -79,8 +79,12 @@ export class Emitter {
     const producer = this.#graph.producer(v);
     if (producer && (this.#graph.virtual.has(producer.eqn) || this.#members.has(producer.eqn))) {
       const { eqn, output } = producer;
-      const lowering = mapLowering(eqn);
-      invariant(lowering, `${eqn.primitive.name} has to be computed before it is read`);
+      const { lowering } = rules(eqn);
+      // An update may also be written whole, by its formula.
+      invariant(
+        lowering.kind === "map" || lowering.kind === "update",
+        `${eqn.primitive.name} has to be computed before it is read`,
+      );
       const value = lowering.element(this.k, index, (i, at) => this.read(eqn.inputs[i], at), contextOf(eqn), output);
       return rules(eqn).exact ? value : this.round(v, value);
     }

@@ -1,6 +1,7 @@
 /** What users hold: an array on a device, or a tracer that stands for one. Methods are added by `api/array-methods.ts`. */
 import type { DType } from "../base/dtypes.ts";
 import { TracerError } from "../base/errors.ts";
+import type { NestedList, TypedArray } from "../base/host-values.ts";
 import { type Shape, sizeOf } from "../base/shapes.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 
@@ -28,6 +29,48 @@ export abstract class Array {
   /** Number of elements. */
   get size(): number {
     return sizeOf(this.aval.shape);
+  }
+
+  /** Values in row-major order: float16 and bfloat16 as a Float32Array, bool as a Uint8Array of 0 and 1. @throws DeviceError if the work failed */
+  data(): Promise<TypedArray> {
+    return this.noValue("data");
+  }
+  /** The one element: a number, or a boolean for dtype bool. @throws TypeError if there is not exactly one */
+  item(): Promise<number | boolean> {
+    return this.noValue("item");
+  }
+  /** Nested lists of numbers (booleans for dtype bool), as deep as the array has axes. */
+  toList(): Promise<NestedList> {
+    return this.noValue("toList");
+  }
+  /** The array as JAX prints it: `Array([1., 2.], dtype=float32)`. */
+  text(): Promise<string> {
+    return this.noValue("text");
+  }
+  /** Resolves with this array when its values are there. @throws DeviceError if the work failed */
+  blockUntilReady(): Promise<this> {
+    return this.noValue("blockUntilReady");
+  }
+  /** Whether it was disposed of or donated. */
+  get isDeleted(): boolean {
+    return false;
+  }
+  /** Gives the memory back at once instead of at the next garbage collection. Any use after it throws. */
+  dispose(): void {
+    this.noValue("dispose");
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+  /** Values are on the device, so iteration is not possible. */
+  [Symbol.iterator](): never {
+    return this.noValue("iteration");
+  }
+  /** What the values of an array that has none are asked for. */
+  protected noValue(wanted: string): never {
+    throw new TracerError(
+      `${wanted}: the values of a traced array are not known while tracing; got ${formatAval(this.aval)}. Return it from the jitted function, and ask its result`,
+    );
   }
 
   /** Reached by `x + 1`, `x < 0`, `` `${x}` ``. */

@@ -17,7 +17,7 @@ export abstract class Tracer extends Array {
       `a traced array has no value to print; got ${formatAval(this.aval)}. Return it from the traced function and print the result, or print x.shape and x.dtype`,
     );
   }
-  [Symbol.iterator](): never {
+  override [Symbol.iterator](): never {
     throw new TracerError(
       `iterating over a traced array is not possible; got ${formatAval(this.aval)}. Index it with x.at(i).get(), or use vmap or lax.scan`,
     );

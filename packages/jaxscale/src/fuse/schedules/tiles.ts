@@ -127,7 +127,8 @@ function accumulate(emit: Emitter, product: Product, tile: Tile, corner: Corner)
     for (const i of range(tile.rows)) {
       const values = depths.map((depth) => read(product.rowSide, corner.row(k.i32(i)), depth));
       sums[i].forEach((sum, c) => {
-        const add = (s: Value, value: Value, u: number): Value => multiplyAdd(k, k.splat(value, width), columns[u][c], s);
+        const add = (s: Value, value: Value, u: number): Value =>
+          multiplyAdd(k, k.splat(value, width), columns[u][c], s);
         k.set(sum, values.reduce(add, k.get(sum)));
       });
     }

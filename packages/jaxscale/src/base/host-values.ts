@@ -1,6 +1,6 @@
 /** Values as JavaScript holds them. */
-import type { DType } from "../base/dtypes.ts";
-import type { HostTensor } from "../base/tensor-data.ts";
+import type { DType } from "./dtypes.ts";
+import type { HostTensor } from "./tensor-data.ts";
 
 export type TypedArray = Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
 
