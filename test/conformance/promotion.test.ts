@@ -108,7 +108,7 @@ const expressions: Readonly<Record<string, () => unknown>> = {
   "jnp.full((2,), True)": () => jnp.full([2], true),
   "jnp.arange(3)": () => jnp.arange(3),
   "jnp.arange(0, 1, 0.25)": () => jnp.arange(0, 1, 0.25),
-  "jnp.linspace(0, 1, 3)": () => jnp.linspace(0, 1, { num: 3 }),
+  "jnp.linspace(0, 1, 3)": () => jnp.linspace(0, 1, 3),
   "jnp.eye(2)": () => jnp.eye(2),
   "jnp.tri(2)": () => jnp.tri(2),
   "lax.iota('int32', 3)": () => lax.iota("int32", 3),

@@ -29,9 +29,13 @@ const special: Readonly<Record<string, number>> = {
 };
 export const numberOf = (value: unknown): unknown => (typeof value === "string" ? (special[value] ?? value) : value);
 
-/** Params as the trailing options object: camelCase names, numbers spelled as strings made numbers. */
+/** Params as the trailing options object: camelCase names, numbers spelled as strings made numbers, a mode of None left out. */
 export const optionsOf = (params: Params): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(params).map(([key, value]) => [camel(key), numberOf(value)]));
+  Object.fromEntries(
+    Object.entries(params)
+      .filter(([key, value]) => key !== "mode" || value !== null)
+      .map(([key, value]) => [camel(key), numberOf(value)]),
+  );
 
 /** `op(*inputs, **params)` */
 export const plain =
@@ -55,8 +59,8 @@ export const positional =
     return plain(op)([...inputs, ...given], rest);
   };
 
-/** All inputs form one list. */
+/** All inputs form one list, before the positional params. */
 export const listed =
-  (op: string): Row =>
+  (op: string, ...names: readonly string[]): Row =>
   (inputs, params) =>
-    plain(op)([inputs], params);
+    positional(op, ...names)([inputs], params);

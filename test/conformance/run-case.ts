@@ -50,16 +50,16 @@ export const trace = ({ name }: Case, { args, f }: Prepared): ClosedJaxpr =>
 const runners: Readonly<Record<BackendName, (item: Case, prepared: Prepared) => Promise<readonly HostTensor[]>>> = {
   reference: async (item, prepared) => {
     const { jaxpr, consts } = inlineCalls(trace(item, prepared));
-    const hostConsts = await Promise.all(consts.map((value) => toHost(value as jax.Array)));
+    const hostConsts = await Promise.all(consts.map((value) => toHost(value as jax.DeviceArray)));
     return interpret({ jaxpr, consts: hostConsts }, prepared.args);
   },
   gpu: async (_, { args, f }) => {
     const results = jax.jit(f)(...args.map((tensor) => getBackend().fromHost(tensor, false)));
-    return Promise.all(results.map(toHost));
+    return Promise.all((results as readonly jax.DeviceArray[]).map(toHost));
   },
 };
 
-async function toHost(array: jax.Array): Promise<HostTensor> {
+async function toHost(array: jax.DeviceArray): Promise<HostTensor> {
   const { shape, dtype, size } = array;
   const values = allocateValues(dtype, size);
   values.set(await array.data());

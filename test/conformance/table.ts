@@ -1,71 +1,71 @@
 /** The conformance table: one row for each op of the fixtures. */
-import { apiFunction, listed, numberOf, type Params, plain, positional, type Row } from "./rows.ts";
+import * as jax from "jaxscale";
+import { apiFunction, listed, numberOf, optionsOf, type Params, plain, positional, type Row } from "./rows.ts";
 
 /** `op(*inputs, **params)`, all params in the options object. */
 const plainOps = {
-  lax: `abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor cbrt ceil clamp clz
-    cos cosh digamma div dot_general eq erf erf_inv erfc exp exp2 expm1 floor ge gt is_finite le lgamma log log1p logistic lt max
-    min mul ne neg nextafter population_count pow reciprocal rem rsqrt select select_n shift_left shift_right_arithmetic
-    shift_right_logical sign sin sinh sqrt square sub tan tanh`,
-  jnp: `abs add all any argmax argmin bincount clip copysign count_nonzero cumsum diag diagonal dot exp fmax float_power
-    floor floor_divide hypot inner isinf isnan kron less log10 log2 logaddexp logical_and logical_not logical_or logical_xor
-    matmul max maximum mean meshgrid min multiply nan_to_num outer power prod ptp ravel reciprocal remainder rint signbit sinc
-    sqrt std subtract sum tensordot trace tril triu true_divide trunc var vdot where`,
-  nn: `celu elu gelu glu hard_sigmoid hard_silu hard_tanh identity leaky_relu log_sigmoid log_softmax logsumexp mish relu
-    relu6 selu sigmoid silu soft_sign softmax softplus squareplus standardize swish`,
+  lax: `abs acos acosh add argmax asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor
+    broadcast_in_dim cbrt ceil clamp clz cos cosh cumlogsumexp cummax cummin cumprod cumsum digamma div
+    dynamic_index_in_dim dynamic_update_index_in_dim eq erf erf_inv erfc exp exp2 expm1 floor ge gt is_finite le
+    lgamma log log1p logistic lt max min mul ne neg nextafter population_count pow reciprocal reduce_precision
+    rem round rsqrt select select_n shift_left shift_right_arithmetic shift_right_logical sign sin sinh slice
+    sqrt square sub tan tanh`,
+  jnp: `abs add all any argmax argmin bincount clip copysign count_nonzero cumsum diagonal dot exp float_power floor
+    floor_divide fmax hypot inner isinf isnan kron less log10 log2 logaddexp logical_and logical_not logical_or
+    logical_xor matmul max maximum mean min multiply nan_to_num outer power prod ptp ravel reciprocal remainder
+    rint signbit sinc sqrt std subtract sum tensordot take take_along_axis trace true_divide trunc var vdot where`,
+  nn: `celu elu gelu glu hard_sigmoid hard_silu hard_tanh identity leaky_relu log_sigmoid log_softmax logsumexp
+    mish relu relu6 selu sigmoid silu soft_sign softmax softplus squareplus standardize swish`,
 };
 
-/** Params that are positional, in this order. */
+/** Params that are positional, in this order; the rest are options. */
 const positionalOps: Readonly<Record<string, readonly string[]>> = {
-  "lax.argmax": ["axis", "index_dtype"],
   "lax.bitcast_convert_type": ["new_dtype"],
-  "lax.broadcast_in_dim": ["shape", "broadcast_dimensions"],
   "lax.broadcasted_iota": ["dtype", "shape", "dimension"],
   "lax.convert_element_type": ["new_dtype"],
-  "lax.cumlogsumexp": ["axis", "reverse"],
-  "lax.cummax": ["axis", "reverse"],
-  "lax.cummin": ["axis", "reverse"],
-  "lax.cumprod": ["axis", "reverse"],
-  "lax.cumsum": ["axis", "reverse"],
-  "lax.dynamic_index_in_dim": ["axis", "keepdims"],
-  "lax.dynamic_slice_in_dim": ["slice_size", "axis"],
-  "lax.dynamic_update_index_in_dim": ["axis"],
+  "lax.dot_general": ["dimension_numbers"],
+  "lax.dynamic_slice_in_dim": ["slice_size"],
   "lax.integer_pow": ["y"],
   "lax.iota": ["dtype", "size"],
   "lax.pad": ["padding_config"],
-  "lax.reduce_precision": ["exponent_bits", "mantissa_bits"],
   "lax.reduce_sum": ["axes"],
-  "lax.reshape": ["new_sizes"],
   "lax.rev": ["dimensions"],
-  "lax.round": ["rounding_method"],
-  "lax.slice": ["start_indices", "limit_indices", "strides"],
-  "lax.slice_in_dim": ["start_index", "limit_index", "stride", "axis"],
+  "lax.slice_in_dim": ["start_index", "limit_index"],
   "lax.transpose": ["permutation"],
   "jnp.arange": ["start", "stop", "step"],
   "jnp.broadcast_to": ["shape"],
+  "jnp.diag": ["k"],
   "jnp.expand_dims": ["axis"],
   "jnp.eye": ["N", "M"],
   "jnp.flip": ["axis"],
   "jnp.full": ["shape", "fill_value"],
-  "jnp.linspace": ["start", "stop"],
+  "jnp.linspace": ["start", "stop", "num"],
   "jnp.moveaxis": ["source", "destination"],
   "jnp.pad": ["pad_width"],
   "jnp.repeat": ["repeats"],
   "jnp.reshape": ["shape"],
   "jnp.roll": ["shift"],
   "jnp.round": ["decimals"],
-  "jnp.split": ["indices_or_sections"],
+  "jnp.split": ["indices_or_sections", "axis"],
   "jnp.squeeze": ["axis"],
   "jnp.swapaxes": ["axis1", "axis2"],
-  "jnp.take": [],
-  "jnp.take_along_axis": ["axis"],
   "jnp.tile": ["reps"],
   "jnp.tri": ["N", "M"],
+  "jnp.tril": ["k"],
+  "jnp.triu": ["k"],
   "jnp.zeros": ["shape"],
   "nn.one_hot": ["num_classes"],
 };
 
-const listedOps = ["jnp.concatenate", "jnp.hstack", "jnp.stack", "jnp.vstack"];
+/** All inputs form one list, before the positional params. */
+const listedOps: Readonly<Record<string, readonly string[]>> = {
+  "jnp.concatenate": ["axis"],
+  "jnp.hstack": [],
+  "jnp.meshgrid": [],
+  "jnp.stack": ["axis"],
+  "jnp.vstack": [],
+  "lax.concatenate": ["dimension"],
+};
 
 type IndexEntry =
   | "newaxis"
@@ -77,11 +77,11 @@ type IndexEntry =
 /** The fixtures' spelling of an index as this library's. */
 function indexOf(entries: unknown, arrays: readonly unknown[]): unknown[] {
   return (entries as readonly IndexEntry[]).map((entry) => {
-    if (entry === "newaxis") return null;
+    if (entry === "newaxis") return entry;
     if (entry === "ellipsis") return "...";
     if ("int" in entry) return entry.int;
     if ("array" in entry) return arrays[entry.array];
-    return entry.slice;
+    return jax.slice(...entry.slice);
   });
 }
 
@@ -97,25 +97,22 @@ const atUpdate =
   ([x, updates, ...arrays], { index, ...mode }) =>
     at(x, indexOf(index, arrays))[method](updates, modeOf(mode));
 
-/** gather and scatter take their dimension numbers as one object. */
-const gatherRow: Row = ([x, indices], { slice_sizes, mode, fill_value, ...numbers }) =>
-  apiFunction("lax.gather")(x, indices, dimensionNumbers(numbers), slice_sizes, modeOf({ mode, fill_value }));
-const scatterRow =
+/** gather and scatter take their dimension numbers as one option. */
+const numbered =
   (op: string): Row =>
-  ([x, indices, updates], { mode, ...numbers }) =>
-    apiFunction(op)(x, indices, updates, dimensionNumbers(numbers), modeOf({ mode }));
-const dimensionNumbers = (params: Params): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(params).map(([key, value]) => [key.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase()), value]),
-  );
+  (inputs, { slice_sizes, mode, fill_value, ...numbers }) =>
+    apiFunction(op)(...inputs, {
+      dimensionNumbers: optionsOf(numbers),
+      ...(slice_sizes === undefined ? {} : { sliceSizes: slice_sizes }),
+      ...modeOf({ mode, fill_value }),
+    });
 
 const specialRows: Readonly<Record<string, Row>> = {
   "jnp.einsum": (inputs, { subscripts, ...params }) => plain("jnp.einsum")([subscripts, ...inputs], params),
   "jnp.index": ([x, ...arrays], { index, ...mode }) => at(x, indexOf(index, arrays)).get(modeOf(mode)),
-  "lax.concatenate": (inputs, { dimension }) => apiFunction("lax.concatenate")(inputs, dimension),
   "lax.dynamic_slice": ([x, ...starts], { slice_sizes }) => apiFunction("lax.dynamic_slice")(x, starts, slice_sizes),
   "lax.dynamic_update_slice": ([x, update, ...starts]) => apiFunction("lax.dynamic_update_slice")(x, update, starts),
-  "lax.gather": gatherRow,
+  "lax.gather": numbered("lax.gather"),
 };
 
 const rows = new Map<string, Row>([
@@ -123,14 +120,14 @@ const rows = new Map<string, Row>([
     names.split(/\s+/).map((name): [string, Row] => [`${namespace}.${name}`, plain(`${namespace}.${name}`)]),
   ),
   ...Object.entries(positionalOps).map(([op, names]): [string, Row] => [op, positional(op, ...names)]),
-  ...listedOps.map((op): [string, Row] => [op, listed(op)]),
+  ...Object.entries(listedOps).map(([op, names]): [string, Row] => [op, listed(op, ...names)]),
   ...["add", "divide", "max", "min", "multiply", "power", "set"].map((method): [string, Row] => [
     `jnp.at.${method}`,
     atUpdate(method),
   ]),
   ...["add", "max", "min", "mul"].map((kind): [string, Row] => [
     `lax.scatter_${kind}`,
-    scatterRow(`lax.scatter_${kind}`),
+    numbered(`lax.scatter_${kind}`),
   ]),
   ...Object.entries(specialRows),
 ]);
