@@ -1,6 +1,7 @@
 /** Constants as WGSL text. */
 import type { Value } from "../kernel/ir.ts";
 
+const largestF32 = 3.4028234663852886e38;
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
@@ -14,10 +15,12 @@ export function f32Literal(x: number): string {
   if (x === 0) return Object.is(x, -0) ? "-0.0f" : "0.0f";
   for (let digits = 1; digits <= 9; digits++) {
     const short = Number(x.toPrecision(digits));
-    if (Math.fround(short) !== Math.fround(x)) continue;
+    // WGSL refuses a decimal beyond the largest f32, even one that would round to it.
+    if (Math.fround(short) !== Math.fround(x) || Math.abs(short) > largestF32) continue;
     const text = String(short);
     return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
   }
+  if (Math.abs(x) === largestF32) return `${x}f`;
   throw new RangeError(`not a finite f32: ${x}`);
 }
 
