@@ -33,19 +33,23 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
         Array.from({ length: runLength }, (_, lane) => emit.at(v, position(lane))),
       );
   };
-  const writeRun = (run: Value): void => {
-    if (whole > 0)
-      k.if(k.lt(run, k.i32(whole)), () => {
-        const first = k.mul(k.assume(run, { min: 0, max: whole - 1 }), k.i32(runLength));
-        storeAt((lane) => k.add(first, k.i32(lane)));
-      });
-    // The last, partial run: its missing elements repeat the last one, into the padding.
-    if (whole < runs) k.if(k.eq(run, k.i32(whole)), () => writeTail(emit, outputs, whole * runLength, size));
-  };
-
-  const first = k.add(k.mul(workgroupNumber(k, grid), k.i32(block)), k.local(0, workgroup));
-  if (turns === 1) writeRun(first);
-  else k.loop(k.i32(0), k.i32(block), k.i32(workgroup), (ahead) => writeRun(k.add(first, ahead)));
+  const start = k.mul(workgroupNumber(k, grid), k.i32(block));
+  const lane = k.local(0, workgroup);
+  if (whole > 0) {
+    const writeRun = (run: Value): void => {
+      const first = k.mul(k.assume(run, { min: 0, max: whole - 1 }), k.i32(runLength));
+      storeAt((i) => k.add(first, k.i32(i)));
+    };
+    const first = k.add(start, lane);
+    if (turns === 1) k.if(k.lt(first, k.i32(whole)), () => writeRun(first));
+    // The loop begins where a driver cannot count its turns: some would unroll it, and compile for seconds.
+    else k.loop(first, k.min(k.add(start, k.i32(block)), k.i32(whole)), k.i32(workgroup), writeRun);
+  }
+  // The last, partial run: its missing elements repeat the last one, into the padding.
+  if (whole < runs)
+    k.if(k.eq(k.add(start, lane), k.i32(runs - 1 - ((runs - 1) % block))), () =>
+      writeTail(emit, outputs, whole * runLength, size),
+    );
   return [{ kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid }];
 }
 
