@@ -1,11 +1,11 @@
 /** How an index is written: `x.at(0, ":", slice(null, null, 2), ids)`, and what it means for a shape. */
 import { isBool, isInteger } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
-import { formatShape, type Shape } from "../../base/shapes.ts";
+import { forEachIndex, formatShape, type Shape, sameShape } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import { Array } from "../../trace/array.ts";
 import { asarray } from "./creation.ts";
-import { dtypeOfTyped, type TypedArray } from "./host-data.ts";
+import { dtypeOfTyped, isList, leavesOfList, shapeOfList, type TypedArray } from "./host-data.ts";
 
 /** `start:stop:step` of Python: negative bounds count from the end, null is the end in that direction. */
 export class Slice {
@@ -25,9 +25,10 @@ export const slice = (start: number | null = null, stop: number | null = null, s
 
 /**
  * One entry of an index: a whole number, a slice (as object or text `"start:stop:step"`), an integer array,
- * `null` or `"newaxis"` for a new axis, `"..."` for all axes not named.
+ * `null` or `"newaxis"` for a new axis, `"..."` for all axes not named, or nested lists of booleans: a mask over as many axes.
  */
-export type IndexEntry = number | Slice | Array | TypedArray | null | "..." | "newaxis" | (string & {});
+export type IndexEntry = number | Slice | Array | TypedArray | Mask | null | "..." | "newaxis" | (string & {});
+export type Mask = readonly (boolean | Mask)[];
 export type Index = readonly IndexEntry[];
 
 /** An entry with the axis that it indexes; slices of the axes left out are filled in. */
@@ -52,8 +53,27 @@ export interface ParsedIndex {
 
 const sliceText = /^\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?$/;
 
+/** The places where a mask is true: an index array for each of its axes. */
+function readMask(op: string, mask: readonly unknown[], shape: Shape, axis: number): Array[] {
+  const leaves = leavesOfList(mask);
+  if (leaves.length === 0 || !leaves.every((leaf) => typeof leaf === "boolean"))
+    throw new DTypeError(
+      `${op}: a list in an index must be a mask of booleans; got [${leaves.slice(0, 4).join(", ")}${leaves.length > 4 ? ", …" : ""}]. Use array([…]) for elements, slice(start, stop) or "start:stop" for a part`,
+    );
+  const sizes = shapeOfList(op, mask);
+  if (!sameShape(sizes, shape.slice(axis, axis + sizes.length)))
+    throw new ShapeError(
+      `${op}: a mask must have the sizes of the axes it stands for; got ${formatShape(sizes)} at axis ${axis} of ${formatShape(shape)}`,
+    );
+  const places: number[][] = sizes.map(() => []);
+  forEachIndex(sizes, (at, linear) => {
+    if (leaves[linear]) at.forEach((i, a) => places[a].push(i));
+  });
+  return places.map((list) => asarray(Int32Array.from(list)));
+}
+
 /** Turns what is written into slices, arrays and numbers; rejects all else. */
-function readEntry(op: string, entry: IndexEntry | undefined): number | Slice | Array | null | "..." {
+function readEntry(op: string, entry: Exclude<IndexEntry, Mask> | undefined): number | Slice | Array | null | "..." {
   if (entry === null || entry === "newaxis" || entry === undefined) return null;
   if (entry === "...") return "...";
   if (entry instanceof Slice) return entry;
@@ -74,10 +94,6 @@ function readEntry(op: string, entry: IndexEntry | undefined): number | Slice | 
     throw new DTypeError(
       `${op}: a boolean is no index, for it would decide the shape; got ${entry}. Use where(condition, x, y)`,
     );
-  if (globalThis.Array.isArray(entry))
-    throw new DTypeError(
-      `${op}: a list is no index; got [${entry}]. Use array([…]) for elements, slice(start, stop) or "start:stop" for a part`,
-    );
   const index = entry instanceof Array ? entry : dtypeOfTyped(entry) ? asarray(entry) : undefined;
   if (!index)
     throw new DTypeError(
@@ -85,7 +101,7 @@ function readEntry(op: string, entry: IndexEntry | undefined): number | Slice | 
     );
   if (isBool(index.dtype))
     throw new DTypeError(
-      `${op}: a boolean mask decides the shape of the result, which must be known; got ${formatAval(index.aval)}. Use where(mask, x, y), or where(mask, size) indices`,
+      `${op}: a boolean mask decides the shape of the result, which must be known; got ${formatAval(index.aval)}. Use where(mask, x, y), or a mask of JavaScript booleans`,
     );
   if (!isInteger(index.dtype))
     throw new DTypeError(`${op}: index arrays must be integers; got ${formatAval(index.aval)}`);
@@ -97,7 +113,11 @@ function readEntry(op: string, entry: IndexEntry | undefined): number | Slice | 
  * @throws ShapeError for too many entries or two "..."; DTypeError for entries that are no index
  */
 export function parseIndex(op: string, index: Index, shape: Shape): ParsedIndex {
-  const read = globalThis.Array.from(index, (entry) => readEntry(op, entry));
+  const read: ReturnType<typeof readEntry>[] = [];
+  for (const [i, entry] of index.entries()) {
+    if (isList(entry)) read.push(...readMask(op, entry, shape, axisOfEntry(index, i, shape)));
+    else read.push(readEntry(op, entry));
+  }
   const consumed = read.filter((entry) => entry !== null && entry !== "...").length;
   if (consumed > shape.length)
     throw new ShapeError(
@@ -120,6 +140,21 @@ export function parseIndex(op: string, index: Index, shape: Shape): ParsedIndex 
     else entries.push({ kind: "array", axis: axis++, index: entry });
   }
   return { entries, contiguous: advanced.every((at, i) => i === 0 || at === advanced[i - 1] + 1) };
+}
+
+/** Axes that an entry stands for. */
+const axesOfEntry = (entry: IndexEntry | undefined): number =>
+  isList(entry)
+    ? depthOf(entry)
+    : entry === null || entry === undefined || entry === "newaxis" || entry === "..."
+      ? 0
+      : 1;
+const depthOf = (list: unknown): number => (isList(list) ? 1 + depthOf(list[0]) : 0);
+
+/** The first axis of entry `i`. */
+function axisOfEntry(index: Index, i: number, shape: Shape): number {
+  const axes = (entries: Index): number => entries.reduce<number>((sum, entry) => sum + axesOfEntry(entry), 0);
+  return index.slice(0, i).includes("...") ? shape.length - axes(index.slice(i)) : axes(index.slice(0, i));
 }
 
 function parsedSlice(op: string, { start, stop, step }: Slice, axis: number, size: number): ParsedEntry {

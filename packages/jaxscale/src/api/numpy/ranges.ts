@@ -30,7 +30,7 @@ interface Arange {
  */
 export const arange: Arange = (...args: readonly (number | DTypeOption | undefined)[]): Array => {
   const last = args.at(-1);
-  const options: DTypeOption = typeof last === "object" ? last : {};
+  const options: DTypeOption = typeof last === "object" && !(last instanceof Array) ? last : {};
   const numbers = args.filter((x) => x !== options && x !== undefined);
   if (!numbers.every((x) => typeof x === "number") || numbers.length === 0)
     throw new DTypeError(
