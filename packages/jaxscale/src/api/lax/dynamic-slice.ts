@@ -9,7 +9,7 @@ import { Array, type ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
 import { staticJit } from "../numpy/static-jit.ts";
-import { selectN } from "./convert.ts";
+import { convertTo, selectN } from "./convert.ts";
 import { add, lt } from "./elementwise.ts";
 import { expandDims, indexInDim, squeeze } from "./shape.ts";
 
@@ -35,7 +35,7 @@ function wrapped(op: string, start: Array, size: number): Array {
   if (start.literal !== undefined)
     return scalarOf(start.literal < 0 ? start.literal + size : start.literal, start.dtype);
   const count = scalarOf(size, start.dtype);
-  return selectN(lt(start, scalarOf(0, start.dtype)), start, add(start, count));
+  return selectN(lt(start, scalarOf(0, start.dtype)), start, add(convertTo(start, start.dtype, false), count));
 }
 
 /** A box of static size. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_slice.html */

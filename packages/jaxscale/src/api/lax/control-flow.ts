@@ -1,0 +1,256 @@
+/** Loops and branches on the device: a body compiles once, whatever the number of turns. */
+import { ShapeError } from "../../base/errors.ts";
+import { formatTreedef, sameTreedef, unflatten } from "../../base/pytree.ts";
+import { formatAval, newVar } from "../../jaxpr/ir.ts";
+import { cond as condPrimitive } from "../../primitives/cond.ts";
+import { scan as scanPrimitive } from "../../primitives/scan.ts";
+import { whileLoop as whilePrimitive } from "../../primitives/while.ts";
+import type { Array, ArrayLike } from "../../trace/array.ts";
+import { asArray } from "../../trace/operand.ts";
+import { bind } from "../../trace/trace.ts";
+import { clamp, convertElementType } from "./convert.ts";
+import { add, lt, ne } from "./elementwise.ts";
+import {
+  avalsOf,
+  checkCarry,
+  type Flat,
+  flattenArrays,
+  isSameType,
+  promoteWeak,
+  sliceAval,
+  traceBody,
+} from "./trace-body.ts";
+
+export interface ScanOptions {
+  /** Turns; needed only without inputs. */
+  readonly length?: number;
+  /** From the last slice to the first. */
+  readonly reverse?: boolean;
+  /** Accepted for JAX's sake: the loop runs on the device in any case. */
+  readonly unroll?: number;
+}
+
+/**
+ * Applies `f(carry, x) → [carry, y]` to the slices of `xs` along axis 0, and stacks the ys.
+ * @throws TypeError if the carry changes its structure, shape or dtype; ShapeError if inputs differ in length
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html
+ */
+export function scan<Carry, X, Y>(
+  f: (carry: Carry, x: X) => readonly [Carry, Y],
+  init: Carry,
+  xs: X,
+  { length, reverse = false, unroll = 1 }: ScanOptions = {},
+): [Carry, Y] {
+  let carry = flattenArrays("scan", init);
+  const inputs = flattenArrays("scan", xs);
+  const turns = lengthOf(inputs, length);
+  const traced = (first: Flat): { body: ReturnType<typeof traceBody>; outTree: ReturnType<typeof splitPair> } => {
+    const body = traceBody(
+      "scan",
+      f,
+      [first.treedef, inputs.treedef],
+      [avalsOf(first), inputs.leaves.map((x) => sliceAval(x.aval))],
+    );
+    return { body, outTree: splitPair(body.outTree) };
+  };
+  let { body, outTree } = traced(carry);
+  const promoted = promoteWeak(
+    carry,
+    body.jaxpr.jaxpr.outvars.slice(0, outTree.carry.numLeaves).map((a) => a.aval),
+  );
+  if (promoted) {
+    carry = promoted;
+    ({ body, outTree } = traced(carry));
+  }
+  const numCarry = carry.leaves.length;
+  const outputs = body.jaxpr.jaxpr.outvars.map((a) => a.aval);
+  checkCarry("scan body", carry, outTree.carry, outputs.slice(0, outTree.carry.numLeaves));
+  const results = bind(scanPrimitive, [...body.constants, ...carry.leaves, ...inputs.leaves], {
+    jaxpr: body.jaxpr,
+    length: turns,
+    numConsts: body.constants.length,
+    numCarry,
+    reverse,
+    unroll,
+  });
+  return [
+    unflatten<Carry>(outTree.carry, results.slice(0, numCarry)),
+    unflatten<Y>(outTree.ys, results.slice(numCarry)),
+  ];
+}
+
+function lengthOf(inputs: Flat, length: number | undefined): number {
+  for (const x of inputs.leaves)
+    if (x.ndim === 0) throw new ShapeError(`scan: inputs must have an axis to scan over; got ${formatAval(x.aval)}`);
+  const lengths = [...new Set([...(length === undefined ? [] : [length]), ...inputs.leaves.map((x) => x.shape[0])])];
+  if (lengths.length === 0) throw new ShapeError("scan: needs inputs or a length; got neither");
+  if (lengths.length > 1)
+    throw new ShapeError(`scan: inputs must have equal leading sizes; got ${lengths.join(" and ")}`);
+  return lengths[0];
+}
+
+function splitPair(treedef: ReturnType<typeof traceBody>["outTree"]): { carry: typeof treedef; ys: typeof treedef } {
+  if (treedef.kind !== "list" || treedef.children.length !== 2)
+    throw new TypeError(`scan: the body must return [carry, y]; got ${formatTreedef(treedef)}`);
+  return { carry: treedef.children[0], ys: treedef.children[1] };
+}
+
+export interface WhileOptions {
+  /** The most turns that can happen; with it the loop needs no round trip to the host. Turns after it do not happen. */
+  readonly maxTrips?: number;
+}
+
+/**
+ * Applies `body` to the carry while `condition` of it holds; the decision is taken on the device.
+ * @throws TypeError if the carry changes its type, or the condition is no bool scalar
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.while_loop.html
+ */
+export function whileLoop<Carry>(
+  condition: (carry: Carry) => ArrayLike,
+  body: (carry: Carry) => Carry,
+  init: Carry,
+  { maxTrips }: WhileOptions = {},
+): Carry {
+  let carry = flattenArrays("while_loop", init);
+  let traced = traceBody("body_fun", body, [carry.treedef], [avalsOf(carry)]);
+  const promoted = promoteWeak(
+    carry,
+    traced.jaxpr.jaxpr.outvars.map((a) => a.aval),
+  );
+  if (promoted) {
+    carry = promoted;
+    traced = traceBody("body_fun", body, [carry.treedef], [avalsOf(carry)]);
+  }
+  checkCarry(
+    "body_fun",
+    carry,
+    traced.outTree,
+    traced.jaxpr.jaxpr.outvars.map((a) => a.aval),
+  );
+  const test = traceBody("cond_fun", condition, [carry.treedef], [avalsOf(carry)]);
+  const [predicate, ...more] = test.jaxpr.jaxpr.outvars;
+  if (!predicate || more.length > 0 || predicate.aval.dtype !== "bool" || predicate.aval.shape.length > 0)
+    throw new TypeError(
+      `while_loop: cond_fun must return a boolean scalar; got ${test.jaxpr.jaxpr.outvars.map((a) => formatAval(a.aval)).join(", ")}`,
+    );
+  const results = bind(whilePrimitive, [...test.constants, ...traced.constants, ...carry.leaves], {
+    condJaxpr: test.jaxpr,
+    condNconsts: test.constants.length,
+    bodyJaxpr: traced.jaxpr,
+    bodyNconsts: traced.constants.length,
+    ...(maxTrips !== undefined && { maxTrips }),
+  });
+  return unflatten<Carry>(traced.outTree, results);
+}
+
+/**
+ * `for (i = lower; i < upper; i++) x = body(i, x)`: a scan for bounds known on the host, else a while loop.
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.fori_loop.html
+ */
+export function foriLoop<Carry>(
+  lower: ArrayLike,
+  upper: ArrayLike,
+  body: (i: Array, carry: Carry) => Carry,
+  init: Carry,
+): Carry {
+  const [low, high] = [asArray("fori_loop", lower), asArray("fori_loop", upper)];
+  if (low.literal !== undefined && high.literal !== undefined) {
+    const step = ([i, x]: [Array, Carry]): readonly [[Array, Carry], null] => [[add(i, int32(1)), body(i, x)], null];
+    const length = Math.max(0, high.literal - low.literal);
+    const [[, result]] = scan(step, [int32(low.literal), init] as [Array, Carry], null, { length });
+    return result;
+  }
+  const [, , result] = whileLoop<[Array, Array, Carry]>(
+    ([i, end]) => lt(i, end),
+    ([i, end, x]) => [add(i, int32(1)), end, body(i, x)],
+    [low, high, init],
+  );
+  return result;
+}
+const int32 = (n: number): Array => convertElementType(asArray("fori_loop", n), "int32");
+
+/**
+ * `onTrue(...operands)` where `predicate` is not 0, else `onFalse(...operands)`; only one of them does its work.
+ * @throws TypeError if the branches differ in structure, shape or dtype
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cond.html
+ */
+export function cond<Args extends unknown[], R>(
+  predicate: ArrayLike,
+  onTrue: (...args: Args) => R,
+  onFalse: (...args: Args) => R,
+  ...operands: Args
+): R {
+  const p = asArray("cond", predicate);
+  if (p.ndim > 0) throw new TypeError(`cond: the predicate must be a scalar; got ${formatAval(p.aval)}`);
+  const holds = p.dtype === "bool" ? p : ne(p, convertElementType(asArray("cond", 0), p.dtype));
+  return branch("cond", convertElementType(holds, "int32"), [onFalse, onTrue], operands);
+}
+
+/**
+ * `branches[index](...operands)`, with the index clamped to the branches.
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.switch.html
+ */
+export function switchBranch<Args extends unknown[], R>(
+  index: ArrayLike,
+  branches: readonly ((...args: Args) => R)[],
+  ...operands: Args
+): R {
+  if (branches.length === 0) throw new TypeError("switch: needs at least one branch; got none");
+  const i = asArray("switch", index);
+  if (i.ndim > 0) throw new TypeError(`switch: the index must be a scalar; got ${formatAval(i.aval)}`);
+  if (branches.length === 1) return branches[0](...operands);
+  const as32 = i.dtype === "int32" ? i : convertElementType(i, "int32");
+  return branch("switch", clamp(int32(0), as32, int32(branches.length - 1)), branches, operands);
+}
+export { switchBranch as switch };
+
+function branch<Args extends unknown[], R>(
+  op: string,
+  index: Array,
+  functions: readonly ((...args: Args) => R)[],
+  operands: Args,
+): R {
+  const { leaves, treedef } = flattenArrays(op, operands);
+  const avals = leaves.map((x) => x.aval);
+  const bodies = functions.map((f) => traceBody(op, (args: Args) => f(...args), [treedef], [avals]));
+  const [first] = bodies;
+  bodies.forEach((body, i) => checkBranch(op, first, body, i));
+  // Every branch takes what any of them closed over.
+  const constants = bodies.flatMap((b) => b.constants);
+  let before = 0;
+  const branches = bodies.map(({ jaxpr: { jaxpr }, constants: own }) => {
+    const mine = jaxpr.invars.slice(0, own.length);
+    const unused = constants.map((x) => newVar(x.aval));
+    unused.splice(before, own.length, ...mine);
+    before += own.length;
+    return { jaxpr: { ...jaxpr, invars: [...unused, ...jaxpr.invars.slice(own.length)] }, consts: [] };
+  });
+  return unflatten<R>(first.outTree, bind(condPrimitive, [index, ...constants, ...leaves], { branches }));
+}
+
+function checkBranch(
+  op: string,
+  first: ReturnType<typeof traceBody>,
+  other: ReturnType<typeof traceBody>,
+  i: number,
+): void {
+  if (!sameTreedef(first.outTree, other.outTree))
+    throw new TypeError(
+      `${op}: branches must return trees of one structure; got ${formatTreedef(first.outTree)} from branch 0 and ${formatTreedef(other.outTree)} from branch ${i}`,
+    );
+  const [a, b] = [first, other].map(({ jaxpr }) => jaxpr.jaxpr.outvars.map((v) => v.aval));
+  const wrong = a.findIndex((aval, j) => !isSameType(aval, b[j]));
+  if (wrong >= 0)
+    throw new TypeError(
+      `${op}: branches must have equal output types; got ${formatAval(a[wrong])} from branch 0 and ${formatAval(b[wrong])} from branch ${i}`,
+    );
+}
+
+/**
+ * `f` of each slice of `xs` along axis 0, stacked: a scan without a carry.
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.map.html
+ */
+export function map<X, Y>(f: (x: X) => Y, xs: X): Y {
+  const [, ys] = scan((carry: null, x: X): readonly [null, Y] => [carry, f(x)], null, xs);
+  return ys;
+}

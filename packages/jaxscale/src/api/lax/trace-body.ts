@@ -1,0 +1,87 @@
+/** Functions over trees, traced as the bodies of loops and branches. */
+import { flatten, formatTreedef, sameTreedef, type TreeDef, unflatten } from "../../base/pytree.ts";
+import { type ClosedJaxpr, formatAval, type ShapedArray, shapedArray } from "../../jaxpr/ir.ts";
+import type { Array, ArrayLike } from "../../trace/array.ts";
+import { asArray } from "../../trace/operand.ts";
+import { traceToJaxpr } from "../../trace/staging.ts";
+import { convertElementType } from "./convert.ts";
+
+/** A tree of arrays, flat. */
+export interface Flat {
+  readonly leaves: readonly Array[];
+  readonly treedef: TreeDef;
+}
+
+export function flattenArrays(op: string, tree: unknown): Flat {
+  const { leaves, treedef } = flatten(tree);
+  return { leaves: leaves.map((x) => asArray(op, x as ArrayLike)), treedef };
+}
+
+/** A body without constants: what the function closed over comes first among its arguments. */
+export interface Body {
+  readonly jaxpr: ClosedJaxpr;
+  readonly constants: readonly Array[];
+  readonly outTree: TreeDef;
+}
+
+/** Traces `f` of the trees' leaves, one tree an argument. */
+export function traceBody(
+  op: string,
+  f: (...args: never[]) => unknown,
+  trees: readonly TreeDef[],
+  avals: readonly (readonly ShapedArray[])[],
+): Body {
+  let outTree: TreeDef | undefined;
+  const { jaxpr, consts } = traceToJaxpr(
+    f.name || op,
+    (...tracers) => {
+      let next = 0;
+      const args = trees.map((treedef, i) => unflatten(treedef, tracers.slice(next, (next += avals[i].length))));
+      const out = flattenArrays(op, (f as (...args: unknown[]) => unknown)(...args));
+      outTree = out.treedef;
+      return out.leaves;
+    },
+    avals.flat(),
+  );
+  return {
+    jaxpr: { jaxpr: { ...jaxpr, constvars: [], invars: [...jaxpr.constvars, ...jaxpr.invars] }, consts: [] },
+    constants: consts as readonly Array[],
+    outTree: outTree as TreeDef,
+  };
+}
+
+export const avalsOf = (flat: Flat): readonly ShapedArray[] => flat.leaves.map((x) => x.aval);
+
+const sameType = (a: ShapedArray, b: ShapedArray): boolean =>
+  a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i]);
+
+/** First carries, converted where they are weak and the body gives another dtype; undefined if none needs it. */
+export function promoteWeak(init: Flat, outputs: readonly ShapedArray[]): Flat | undefined {
+  if (init.leaves.length !== outputs.length) return undefined;
+  let changed = false;
+  const leaves = init.leaves.map((x, i) => {
+    if (!x.weakType || x.dtype === outputs[i].dtype) return x;
+    changed = true;
+    return convertElementType(x, outputs[i].dtype);
+  });
+  return changed ? { leaves, treedef: init.treedef } : undefined;
+}
+
+/** @throws TypeError in JAX's words if a body's carries differ in structure, shape or dtype from what it gets */
+export function checkCarry(what: string, init: Flat, outTree: TreeDef, outputs: readonly ShapedArray[]): void {
+  if (!sameTreedef(init.treedef, outTree))
+    throw new TypeError(
+      `${what} function carry input and carry output must have the same pytree structure, but they differ: the input carry has ${formatTreedef(init.treedef)}, the output carry has ${formatTreedef(outTree)}`,
+    );
+  const wrong = init.leaves.findIndex((x, i) => !sameType(x.aval, outputs[i]));
+  if (wrong >= 0)
+    throw new TypeError(
+      `${what} function carry input and carry output must have equal types (e.g. shapes and dtypes of arrays), but they differ: the input carry component ${wrong} has type ${formatAval(init.leaves[wrong].aval)} but the corresponding output carry component has type ${formatAval(outputs[wrong])}`,
+    );
+}
+
+/** Type of one slice along axis 0. */
+export const sliceAval = ({ shape, dtype, weakType }: ShapedArray): ShapedArray =>
+  shapedArray(shape.slice(1), dtype, weakType);
+
+export const isSameType = sameType;
