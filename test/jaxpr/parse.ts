@@ -119,7 +119,7 @@ export function parseJaxpr(text: string): ClosedJaxpr {
   }
 
   // The bodies of `let` may name one another, so they are read in reverse.
-  const lets = [...text.matchAll(/^let ([a-z_]+) = ([\s\S]*?) in\n/gm)].reverse();
+  const lets = [...text.matchAll(/^let ([a-z_][a-z0-9_]*) = ([\s\S]*?) in\n/gm)].reverse();
   for (const [, name, body] of lets) {
     rest = body;
     shared.set(name, jaxpr());

@@ -71,7 +71,7 @@ function logsumexpAndSign(x: ArrayLike, options: LogsumexpOptions, wantsSign: bo
   const largest = max(operand, { axis: axes, where, keepdims, initial: -Infinity });
   const finite = lax.select(lax.isFinite(largest), largest, lax.fullLike(largest, 0));
   const center = lax.stopGradient(finite);
-  const powers = exp(subtract(operand, keepdims ? center : lax.expandDims(center, axes)));
+  const powers = lax.exp(lax.sub(operand, keepdims ? center : lax.expandDims(center, axes)));
   const total = sum(b === undefined ? powers : multiply(powers, b), { axis: axes, where, keepdims });
   const totalSign = wantsSign || b !== undefined ? sign(total) : undefined;
   return [add(log(abs(total)), center), totalSign];

@@ -11,8 +11,7 @@ import * as lax from "../lax/index.ts";
 import { abs, add, divide, multiply, negative, sqrt, square } from "../numpy/elementwise.ts";
 import { logaddexp } from "../numpy/float-functions.ts";
 import { power } from "../numpy/power.ts";
-import { constant, promoteArgsInexact } from "../numpy/promotion.ts";
-import { float } from "../numpy/scalars.ts";
+import { promoteArgsInexact } from "../numpy/promotion.ts";
 import { staticJit } from "../numpy/static-jit.ts";
 import { tanh as tanhOf } from "../numpy/trigonometry.ts";
 
@@ -32,7 +31,7 @@ export const swish = silu;
 /** @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.tanh.html */
 export const tanh = tanhOf;
 /** log(1 + exp(x)). @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.softplus.html */
-export const softplus = activation("softplus", (x) => logaddexp(x, float(0)));
+export const softplus = activation("softplus", (x) => logaddexp(x, 0));
 /** x / (|x| + 1). @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.soft_sign.html */
 export const softSign = activation("soft_sign", (x) => divide(x, add(abs(x), 1)));
 /** log(sigmoid(x)). @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.log_sigmoid.html */
@@ -54,13 +53,13 @@ export function gelu(x: ArrayLike, { approximate = true }: { readonly approximat
 
 function geluByTanh(x: Array): Array {
   const bent = add(x, multiply(0.044715, power(x, 3)));
-  const below = multiply(0.5, add(1, tanh(multiply(constant(x, Math.sqrt(2 / Math.PI)), bent))));
+  const below = multiply(0.5, add(1, tanh(multiply(lax.convertElementType(Math.sqrt(2 / Math.PI), x.dtype), bent))));
   return multiply(x, below);
 }
 
 function geluByErfc(x: Array): Array {
   const half = multiply(0.5, x);
-  const tail = lax.erfc(multiply(negative(x), constant(x, Math.SQRT1_2)));
+  const tail = lax.erfc(multiply(negative(x), lax.convertElementType(Math.SQRT1_2, x.dtype)));
   return bind1(copy, [multiply(half, tail)], {});
 }
 

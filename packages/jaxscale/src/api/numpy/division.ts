@@ -4,8 +4,8 @@ import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { innerJit } from "../inner-jit.ts";
 import * as lax from "../lax/index.ts";
-import { where } from "./logic.ts";
-import { constant, promoteArgsNumeric } from "./promotion.ts";
+import { logicalAnd, where } from "./logic.ts";
+import { constant, constantAsWeak, promoteArgsNumeric } from "./promotion.ts";
 
 type Pair = readonly [Array, Array];
 
@@ -16,14 +16,14 @@ function divideFloats(x: Array, y: Array): Pair {
   const whole = lax.div(where(lax.eq(y, constant(y, 0)), x, lax.sub(x, rest)), y);
   const crosses = lax.bitwiseAnd(lax.ne(rest, constant(rest, 0)), lax.ne(lax.sign(y), lax.sign(rest)));
   const modulus = lax.select(crosses, lax.add(rest, y), rest);
-  const quotient = lax.select(crosses, lax.sub(whole, constant(whole, 1)), whole);
+  const quotient = lax.select(crosses, lax.sub(whole, constantAsWeak(whole, 1)), whole);
   return [lax.round(quotient), modulus];
 }
 
 function divideSigned(x: Array, y: Array): Array {
   const quotient = lax.div(x, y);
-  const crosses = lax.bitwiseAnd(lax.ne(lax.sign(x), lax.sign(y)), lax.ne(lax.rem(x, y), constant(x, 0)));
-  return where(crosses, lax.sub(quotient, constant(quotient, 1)), quotient);
+  const crosses = logicalAnd(lax.ne(lax.sign(x), lax.sign(y)), lax.ne(lax.rem(x, y), constantAsWeak(x, 0)));
+  return where(crosses, lax.sub(quotient, constantAsWeak(quotient, 1)), quotient);
 }
 
 const quotientOf = innerJit("floor_divide", (x: Array, y: Array) => {

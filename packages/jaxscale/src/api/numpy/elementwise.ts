@@ -125,7 +125,7 @@ const cutFraction = innerJit("trunc", (x: Array) =>
 export const trunc: Unary = (x) => cutFraction(asArray("trunc", x));
 
 const toNearest = innerJit("rint", (x: Array) =>
-  isFloat(x.dtype) ? lax.round(x, { roundingMethod: 1 }) : convertTo(x, "float32", x.weakType),
+  isFloat(x.dtype) ? lax.round(x, { roundingMethod: 1 }) : convertTo(x, "float32", false),
 );
 /** To the nearest whole number, halves to even; of ints float32. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.rint.html */
 export const rint: Unary = (x) => toNearest(asArray("rint", x));

@@ -9,7 +9,7 @@ import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { maximum, minimum } from "./elementwise.ts";
 import { signbit, where } from "./logic.ts";
-import { constant, promoteArgsInexact } from "./promotion.ts";
+import { constant, constantAsWeak, promoteArgsInexact, promoteTypesInexact } from "./promotion.ts";
 import { float } from "./scalars.ts";
 import { staticJit } from "./static-jit.ts";
 
@@ -48,7 +48,7 @@ const hypotenuse = innerJit("hypot", (x: Array, y: Array) => {
   const vanishes = lax.eq(larger, constant(larger, 0));
   const divisor = where(lax.eq(larger, constant(larger, 0)), lax.fullLike(larger, 1), larger);
   const ratio = lax.square(lax.div(smaller, divisor));
-  const length = lax.mul(larger, lax.sqrt(lax.add(constant(ratio, 1), ratio)));
+  const length = lax.mul(larger, lax.sqrt(lax.add(constantAsWeak(ratio, 1), ratio)));
   return where(infinite, constant(larger, Infinity), where(vanishes, larger, length));
 });
 /** √(x² + y²) without overflow. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.hypot.html */
@@ -63,7 +63,7 @@ const withSignOf = innerJit("copysign", (x: Array, y: Array) => {
 export const copysign: Binary = (x, y) => withSignOf(asArray("copysign", x), asArray("copysign", y));
 
 const step = innerJit("heaviside", (x: Array, y: Array) => {
-  const [a, b] = promoteArgsInexact("heaviside", x, y);
+  const [a, b] = promoteTypesInexact("heaviside", x, y);
   const [below, above] = [lax.lt(a, constant(a, 0)), lax.gt(a, constant(a, 0))];
   const atZero = where(lax.ne(a, a), a, b);
   return where(below, constant(a, 0), where(above, constant(a, 1), atZero));
@@ -102,10 +102,9 @@ const replaceNonFinite = staticJit(
       const defaults = { nan: 0, neginf: min, posinf: max };
       const valueOf = (which: Replaced): Array =>
         convertTo(values[given.indexOf(which)] ?? float(defaults[which]), x.dtype, false);
-      const [nan, posinf, neginf] = [valueOf("nan"), valueOf("posinf"), valueOf("neginf")];
-      const numbers = where(lax.ne(x, x), nan, x);
-      const bounded = where(lax.eq(numbers, constant(x, Infinity)), posinf, numbers);
-      return where(lax.eq(bounded, constant(x, -Infinity)), neginf, bounded);
+      const numbers = where(lax.ne(x, x), valueOf("nan"), x);
+      const bounded = where(lax.eq(numbers, constant(x, Infinity)), valueOf("posinf"), numbers);
+      return where(lax.eq(bounded, constant(x, -Infinity)), valueOf("neginf"), bounded);
     },
 );
 /** NaN and infinities replaced; ints stay. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.nan_to_num.html */

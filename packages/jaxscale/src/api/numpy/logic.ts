@@ -127,34 +127,44 @@ export interface ClosenessOptions {
   /** Whether NaN is close to NaN. */
   readonly equalNan?: boolean;
 }
+type Tolerance = "rtol" | "atol";
+/** @param given names of the tolerances that are operands, in their order */
 const closeness = staticJit(
   "isclose",
-  (equalNan: boolean, hasAtol: boolean, hasRtol: boolean) =>
+  (equalNan: boolean, given: readonly Tolerance[]) =>
     (x: Array, y: Array, ...tolerances: readonly Array[]) => {
-      const [a, b] = promoteArgsInexact("isclose", x, y);
-      const given = [...tolerances];
-      const atol = (hasAtol && given.shift()) || scalarOf(1e-8, "float32", true);
-      const rtol = (hasRtol && given.shift()) || scalarOf(1e-5, "float32", true);
-      const [relative, absolute] = [convertTo(rtol, a.dtype, false), convertTo(atol, a.dtype, false)];
-      const bothNan = lax.bitwiseAnd(lax.ne(a, a), lax.ne(b, b));
+      const [a, b] = promoteArgsInexact("isclose", ...promoteArgs("isclose", x, y));
+      const toleranceOf = (name: Tolerance, otherwise: number): Array =>
+        convertTo(tolerances[given.indexOf(name)] ?? scalarOf(otherwise, "float32", true), a.dtype, false);
+      const [rtol, atol] = [toleranceOf("rtol", 1e-5), toleranceOf("atol", 1e-8)];
+      const bothNan = logicalAnd(isnan(a), isnan(b));
       const finite = lax.isFinite(b);
-      const distance = lax.abs(lax.sub(a, b));
-      const bound = lax.add(absolute, lax.mul(relative, lax.abs(b)));
-      const within = lax.le(distance, bound);
-      const close = lax.bitwiseOr(lax.eq(a, b), lax.bitwiseAnd(finite, within));
-      return equalNan ? lax.bitwiseOr(close, bothNan) : close;
+      const within = lax.le(lax.abs(lax.sub(a, b)), lax.add(atol, lax.mul(rtol, lax.abs(b))));
+      const close = logicalOr(lax.eq(a, b), logicalAnd(finite, within));
+      return equalNan ? logicalOr(close, bothNan) : close;
     },
 );
-/** |x - y| ≤ atol + rtol · |y|, element by element. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isclose.html */
-export function isclose(x: ArrayLike, y: ArrayLike, options: ClosenessOptions = {}): Array {
-  const { rtol, atol, equalNan = false } = options;
-  const tolerances = [atol, rtol].filter((t) => t !== undefined).map((t) => asArray("isclose", t));
-  return closeness(equalNan, atol !== undefined, rtol !== undefined)(
-    asArray("isclose", x),
-    asArray("isclose", y),
-    ...tolerances,
-  );
+function givenTolerances(options: ClosenessOptions): readonly [readonly Tolerance[], readonly Array[]] {
+  const given = (["atol", "rtol"] as const).filter((name) => options[name] !== undefined);
+  return [given, given.map((name) => asArray("isclose", options[name] as ArrayLike))];
 }
-/** Whether all elements are close: a bool scalar. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.allclose.html */
-export const allclose = (x: ArrayLike, y: ArrayLike, options: ClosenessOptions = {}): Array =>
-  all(isclose(x, y, options));
+/** |x - y| ≤ atol + rtol · |y|, element by element. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isclose.html */
+export function isclose(x: ArrayLike, y: ArrayLike, options: ClosenessOptions = {}): Array {
+  const [given, values] = givenTolerances(options);
+  return closeness(options.equalNan ?? false, given)(asArray("isclose", x), asArray("isclose", y), ...values);
+}
+
+const closenessOfAll = staticJit(
+  "allclose",
+  (equalNan: boolean, given: readonly Tolerance[]) =>
+    (x: Array, y: Array, ...tolerances: readonly Array[]) => {
+      const valueOf = (name: Tolerance, otherwise: number): Array =>
+        tolerances[given.indexOf(name)] ?? scalarOf(otherwise, "float32", true);
+      return all(closeness(equalNan, ["rtol", "atol"])(x, y, valueOf("rtol", 1e-5), valueOf("atol", 1e-8)));
+    },
+);
+/** Whether all elements are close: a bool scalar. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.allclose.html */
+export function allclose(x: ArrayLike, y: ArrayLike, options: ClosenessOptions = {}): Array {
+  const [given, values] = givenTolerances(options);
+  return closenessOfAll(options.equalNan ?? false, given)(asArray("allclose", x), asArray("allclose", y), ...values);
+}

@@ -7,8 +7,11 @@ import { convertTo } from "../lax/convert.ts";
 import { ne } from "../lax/elementwise.ts";
 import { broadcastInDim } from "../lax/shape.ts";
 
-/** A constant of an array's own dtype and weak type. */
+/** A constant of an array's dtype: weak only beside a weak scalar, as in JAX. */
 export const constant = (like: Array, value: number): Array =>
+  convertTo(scalarOf(value, "float32", true), like.dtype, like.weakType && like.ndim === 0);
+/** A constant of an array's dtype that leaves its weak type alone. */
+export const constantAsWeak = (like: Array, value: number): Array =>
   convertTo(scalarOf(value, "float32", true), like.dtype, like.weakType);
 
 /** Bools stay; of numbers, whether they are not 0. */
@@ -69,6 +72,9 @@ export function broadcastArgs(op: string, ...xs: readonly ArrayLike[]): Array[] 
 /** Operands of one dtype and rank. @throws DTypeError, ShapeError */
 export const promoteArgs = (op: string, ...xs: readonly ArrayLike[]): Array[] =>
   promoteRanks(op, ...promoteTypesOf(op, ...xs));
+/** As `promoteTypesOf`; ints and bools become float32. @throws DTypeError */
+export const promoteTypesInexact = (op: string, ...xs: readonly ArrayLike[]): Array[] =>
+  promoteDTypes(op, xs, inexactDType);
 /** As `promoteArgs`; ints and bools become float32. */
 export const promoteArgsInexact = (op: string, ...xs: readonly ArrayLike[]): Array[] =>
   promoteRanks(op, ...promoteDTypes(op, xs, inexactDType));
