@@ -54,6 +54,8 @@ export { storageBytes } from "./fuse/memory-view.ts";
 export type { Program } from "./kernel/program.ts";
 export { type Client, getClient } from "./runtime/client.ts";
 export type { HostConstant, LazyProgram } from "./runtime/lazy-program.ts";
+export { measureRoofs, type Roofs } from "./runtime/measure.ts";
+export type { KernelTiming } from "./runtime/profile.ts";
 export type { Storage } from "./runtime/storage.ts";
 
 /** IR no. 2 of each distinct kernel. */

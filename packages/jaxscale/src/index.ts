@@ -2,20 +2,21 @@
 import "./api/array-methods.ts";
 import "./api/evaluate.ts";
 
-export type { DType } from "./base/dtypes.ts";
-export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, TracerError } from "./base/errors.ts";
-export { registerPytreeNode } from "./base/pytree.ts";
-export type { Target } from "./base/target.ts";
-export { blockUntilReady, deviceGet, devicePut, devices, ready, statistics, type Device } from "./api/device.ts";
+export { blockUntilReady, type Device, deviceGet, devicePut, devices, ready, statistics } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
-export { jit, type Jitted, type JitOptions } from "./api/jit.ts";
+export { type JitOptions, type Jitted, jit } from "./api/jit.ts";
 export * as lax from "./api/lax/index.ts";
 export { Compiled, type CostAnalysis, Lowered, type MemoryAnalysis } from "./api/lowered.ts";
 export { evalShape, makeJaxpr, type PrintableJaxpr, ShapeDtypeStruct } from "./api/make-jaxpr.ts";
 export * as nn from "./api/nn/index.ts";
 export * as numpy from "./api/numpy/index.ts";
 export { slice } from "./api/numpy/indexing.ts";
+export * as profiler from "./api/profiler.ts";
 export * as tree from "./api/tree.ts";
+export type { DType } from "./base/dtypes.ts";
+export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, TracerError } from "./base/errors.ts";
+export { registerPytreeNode } from "./base/pytree.ts";
+export type { Target } from "./base/target.ts";
 export { Mesh } from "./partition/mesh.ts";
 export { P, PartitionSpec } from "./partition/partition-spec.ts";
 export { Array, type ArrayLike } from "./trace/array.ts";
