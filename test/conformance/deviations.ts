@@ -8,9 +8,33 @@ export interface Deviation {
   readonly reason: string;
   /** What the harness says of such a case: asserted, so that a change is noticed. */
   readonly fails: RegExp;
+  /** Some adapters give the golden result. */
+  readonly varies?: boolean;
 }
 
-export const deviations: readonly Deviation[] = [];
+const both = ["reference", "gpu"] as const;
+
+export const deviations: readonly Deviation[] = [
+  {
+    cases: /^lax\.add\/denormal$/,
+    backends: both,
+    reason: "XLA on CPU takes denormal operands for zero; here two denormals may add up to a normal number",
+    fails: /got 2\.35\d+e-38, wanted 0$/,
+    varies: true,
+  },
+  {
+    cases: /^jnp\.multiply\/bool\/inf$/,
+    backends: both,
+    reason: "inf · false is inf · 0, which is NaN; XLA rewrites a product with a bool as a choice and gives 0",
+    fails: /got NaN, wanted 0$/,
+  },
+  {
+    cases: /^jnp\.index\/bool_mask$/,
+    backends: both,
+    reason: "a mask decides the shape of the result, and its values are on the device: a call cannot wait for them",
+    fails: /^DTypeError: index: a boolean mask decides the shape of the result/,
+  },
+];
 
 export const deviationOf = ({ name }: Case, backend: BackendName): Deviation | undefined =>
   deviations.find((deviation) => deviation.cases.test(name) && deviation.backends.includes(backend));
