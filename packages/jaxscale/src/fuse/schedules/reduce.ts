@@ -1,5 +1,6 @@
 /** Row kernels: every reduction of a group over the same rows, and the elementwise work around them. */
 import type { Atom, JaxprEqn, Params, Var } from "../../jaxpr/ir.ts";
+import { hide } from "../../kernel/cancel.ts";
 import type { Value, Variable } from "../../kernel/ir.ts";
 import type { ReduceLowering } from "../../primitives/primitive.ts";
 import { extentOf, fullPosition, isTrailing } from "../domain.ts";
@@ -88,10 +89,12 @@ export function reductionLevels(group: Group, graph: Graph): readonly (readonly 
 }
 
 function foldLevel(place: RowPlace, level: readonly Reduction[]): void {
-  const { emit, team } = place;
+  const { emit, team, group } = place;
   const { k } = emit;
+  // Over an empty row the driver would see the initial value, and make 0 / 0 of a mean 0.
+  const start = (v: Value): Value => (group.domain.columns === 0 && v.type === "f32" ? hide(k, v) : v);
   const accumulators = level.map(({ eqn, lowering }) =>
-    lowering.initial(k, contextOf(eqn)).map((v): Variable => k.variable(v, "acc")),
+    lowering.initial(k, contextOf(eqn)).map((v): Variable => k.variable(start(v), "acc")),
   );
   eachRun(place, (position, column) => {
     level.forEach(({ eqn, lowering }, r) => {
