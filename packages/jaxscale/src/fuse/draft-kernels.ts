@@ -72,15 +72,16 @@ export function draftCopy(from: Atom, to: Var, program: DraftProgram, scope: Dra
 }
 
 export function originOf(group: Group): KernelOrigin {
-  const costs = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
-  const anchor = group.members.find((m) => rules(m).lowering.kind === group.kind) ?? group.members[0];
+  const equations = [...group.members, ...group.sources];
+  const costs = equations.map((eqn) => rules(eqn).cost(contextOf(eqn)));
+  const anchor = equations.find((m) => rules(m).lowering.kind === group.kind) ?? equations[0];
   const bytes = [...group.reads, ...group.writes].reduce(
     (n, v) => n + (sizeOfAtom(v) === 0 ? 0 : storageBytes(v.aval)),
     0,
   );
   return {
     scope: anchor.source.scope,
-    operations: group.members.map((m) => m.primitive.name),
+    operations: equations.map((m) => m.primitive.name),
     site: anchor.source.site,
     flops: costs.reduce((n, c) => n + c.flops, 0),
     transcendentals: costs.reduce((n, c) => n + c.transcendentals, 0),

@@ -2,7 +2,7 @@
 import { bitsOf, computeType, isFloat } from "../base/dtypes.ts";
 import { invariant } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
-import type { Atom, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import type { Atom, Var } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import { Index } from "../kernel/index-space.ts";
 import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
@@ -35,7 +35,7 @@ interface Known {
 export class Emitter {
   readonly k: KernelBuilder;
   readonly #graph: Graph;
-  readonly #members: ReadonlySet<JaxprEqn>;
+  readonly #defines: ReadonlySet<Var>;
   readonly #target: Target;
   readonly #turns: ScheduleContext["turns"];
   readonly #resolve: (v: Var) => Var;
@@ -47,7 +47,7 @@ export class Emitter {
   constructor(k: KernelBuilder, group: Group, context: ScheduleContext) {
     this.k = k;
     this.#graph = context.graph;
-    this.#members = new Set(group.members);
+    this.#defines = group.defines;
     this.#target = context.target;
     this.#turns = context.turns;
     this.#resolve = context.resolve;
@@ -77,7 +77,7 @@ export class Emitter {
 
   #evaluate(v: Var, index: Index): Value {
     const producer = this.#graph.producer(v);
-    if (producer && (this.#graph.virtual.has(producer.eqn) || this.#members.has(producer.eqn))) {
+    if (producer && (this.#defines.has(v) || this.#graph.virtualProducer(v))) {
       const { eqn, output } = producer;
       const { lowering } = rules(eqn);
       // An update may also be written whole, by its formula.

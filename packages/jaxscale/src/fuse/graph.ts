@@ -14,6 +14,8 @@ export class Graph {
   readonly #consumers = new Map<Var, JaxprEqn[]>();
   /** Equations that have no kernel of their own: readers evaluate them at the index that they need. */
   readonly virtual = new Set<JaxprEqn>();
+  /** Results of such equations that lie in memory all the same. */
+  readonly stored = new Set<Var>();
 
   constructor(jaxpr: Jaxpr) {
     this.jaxpr = jaxpr;
@@ -37,7 +39,7 @@ export class Graph {
   /** The producer of `v` if readers recompute it. */
   virtualProducer(v: Var): Producer | undefined {
     const producer = this.#producers.get(v);
-    return producer && this.virtual.has(producer.eqn) ? producer : undefined;
+    return producer && this.virtual.has(producer.eqn) && !this.stored.has(v) ? producer : undefined;
   }
 }
 

@@ -12,6 +12,8 @@ export interface Group {
   domain: Domain;
   /** In topological order. */
   readonly members: JaxprEqn[];
+  /** Recomputed equations, some of whose results the group stores. */
+  readonly sources: JaxprEqn[];
   /** Variables that members define. */
   readonly defines: Set<Var>;
   /** Groups that must run before. */
@@ -28,6 +30,7 @@ export const newGroup = (kind: GroupKind, domain: Domain): Group => ({
   kind,
   domain,
   members: [],
+  sources: [],
   defines: new Set(),
   needs: new Set(),
   reads: new Set(),

@@ -62,8 +62,12 @@ class Grouping {
         this.#start(eqn, "update", makeDomain(eqn.outputs[0].aval.shape, []));
         return;
       case "scan":
+      case "sort":
       case "contraction":
         this.#start(eqn, lowering.kind, makeDomain(eqn.outputs[0].aval.shape, []));
+        return;
+      case "topK":
+        this.#start(eqn, "topK", makeDomain(eqn.inputs[0].aval.shape, []));
         return;
       case "loop":
       case "branch":
@@ -222,10 +226,27 @@ class Grouping {
       this.#aliases.set(a, site.variable);
       return;
     }
-    this.#graph.virtual.delete(virtual.eqn);
-    for (const v of virtual.eqn.outputs) this.#loads.delete(v);
-    if (virtual.eqn.outputs.length > 1) this.#start(virtual.eqn, "map", domain);
-    else this.#joinOrStart(virtual.eqn, domain);
+    this.#loads.delete(a);
+    if (virtual.eqn.outputs.length > 1) this.#store(a, virtual.eqn, domain);
+    else {
+      this.#graph.virtual.delete(virtual.eqn);
+      this.#joinOrStart(virtual.eqn, domain);
+    }
+  }
+
+  /** A kernel for one of several results of a recomputed equation. */
+  #store(v: Var, eqn: JaxprEqn, domain: Domain): void {
+    const group = newGroup("map", domain);
+    group.sources.push(eqn);
+    group.defines.add(v);
+    this.#groups.add(group);
+    for (const leaf of this.#leaves(eqn)) {
+      group.reads.add(leaf);
+      const owner = this.#owner.get(leaf);
+      if (owner) group.needs.add(owner);
+    }
+    this.#graph.stored.add(v);
+    this.#owner.set(v, group);
   }
 
   finish(): Fusion {
@@ -245,7 +266,7 @@ class Grouping {
   #recomputeCheapGroups(): void {
     const outvars = new Set(this.#jaxpr.outvars);
     for (const group of [...this.#groups]) {
-      if (group.kind !== "map" || group.reads.size > 3) continue;
+      if (group.kind !== "map" || group.reads.size > 3 || group.sources.length > 0) continue;
       if ([...group.defines].some((v) => outvars.has(v) || this.#aliasOf(v))) continue;
       const readers = [...this.#groups].filter((g) => g.needs.has(group));
       if (readers.length === 0 || readers.some((g) => g.kind === "update")) continue;
@@ -256,6 +277,7 @@ class Grouping {
         readers.length === 1 &&
         readers[0].kind !== "contraction" &&
         readers[0].kind !== "scan" &&
+        readers[0].kind !== "sort" &&
         readers[0].domain.rows * readers[0].domain.columns <= size;
       if (!readOnce && work > 2) continue;
       const limit = this.#target.limits.maxStorageBuffersPerShaderStage;
@@ -282,7 +304,7 @@ class Grouping {
   /** Topological, close to the program's order; an update in place waits for the readers of what it overwrites. */
   #ordered(): Group[] {
     const position = new Map(this.#jaxpr.eqns.map((eqn, i) => [eqn, i]));
-    const rank = (g: Group): number => Math.max(...g.members.map((m) => position.get(m) as number));
+    const rank = (g: Group): number => Math.max(...[...g.members, ...g.sources].map((m) => position.get(m) as number));
     const waiting = [...this.#groups].sort((a, b) => rank(a) - rank(b));
     for (const g of waiting) {
       if (g.kind !== "update" || g.members[0].inputs[0].kind !== "var") continue;

@@ -14,6 +14,8 @@ export interface Launch {
   readonly kernel: Kernel;
   readonly bindings: readonly Bound[];
   readonly workgroups: readonly [number, number, number];
+  /** Values of the kernel's own immediates, by name. */
+  readonly immediates?: Readonly<Record<string, number>>;
 }
 
 /** Work that is done only where a device value says so. */
@@ -50,7 +52,7 @@ export function emitterFor(group: Group, context: ScheduleContext): Emitter {
 
 /** A name that a reader recognises: the group's operations in order, without repeats. */
 export function kernelName(group: Group, suffix = ""): string {
-  const names = group.members.map((m) => m.primitive.name.replaceAll("-", "_"));
+  const names = [...group.members, ...group.sources].map((m) => m.primitive.name.replaceAll("-", "_"));
   const distinct = names.filter((n, i) => n !== names[i - 1]);
   const shown = distinct.length > 5 ? [...distinct.slice(0, 4), `${distinct.length - 4}_more`] : distinct;
   const dtype = group.writes[0]?.aval.dtype ?? "";

@@ -38,7 +38,7 @@ export function structureOf(group: Group, { graph, resolve, turns, guards }: Sch
       ? `${number(a)}:${formatAvalShort(a.aval)}`
       : `${number(a)}:${formatAvalShort(a.aval)}@${number(memory)}:${formatAvalShort(memory.aval)}`;
   };
-  for (const eqn of group.members) describe(eqn);
+  for (const eqn of [...group.members, ...group.sources]) describe(eqn);
   for (const { variable, equals } of guards) lines.push(`if ${mention(variable)}==${equals}`);
   const homeOf = (v: Var): string =>
     resolve(v) === v ? `${numbers.get(v)}` : `${numbers.get(v)}@${number(resolve(v))}`;
