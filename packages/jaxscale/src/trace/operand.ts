@@ -9,10 +9,10 @@ const weakInt = shapedArray([], "int32", true);
 const weakFloat = shapedArray([], "float32", true);
 const strongBool = shapedArray([], "bool", false);
 
-/** A JavaScript number has no int or float of its own: an integral one is a Python int, any other a Python float. */
+/** A JavaScript number has no int or float of its own: an integral one that fits int32 is a Python int, any other (-1e30 too) a Python float. */
 export function scalarAval(x: number | boolean): typeof weakInt {
   if (typeof x === "boolean") return strongBool;
-  return Number.isInteger(x) && !Object.is(x, -0) ? weakInt : weakFloat;
+  return x === (x | 0) && !Object.is(x, -0) ? weakInt : weakFloat;
 }
 
 /** Numbers and booleans as weakly typed scalars (a bool is strong). @throws DTypeError for anything else that is no array */

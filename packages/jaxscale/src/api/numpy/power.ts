@@ -15,7 +15,8 @@ import { promoteArgsInexact, promoteArgsNumeric, promoteRanks } from "./promotio
  */
 export function power(x: ArrayLike, y: ArrayLike): Array {
   const base = asArray("power", x);
-  if (typeof y === "boolean" || Number.isInteger(y)) return lax.integerPow(promoteArgsNumeric("power", base)[0], Number(y));
+  if (typeof y === "boolean" || (typeof y === "number" && y === (y | 0)))
+    return lax.integerPow(promoteArgsNumeric("power", base)[0], Number(y));
   const exponent = asArray("power", y);
   if (isFloat(base.dtype) && isInteger(exponent.dtype)) {
     const [a, b] = promoteRanks("power", base, exponent);
