@@ -1,5 +1,6 @@
 /** `npm run conformance -- [DIR] [--backend reference|gpu|both] [--family F] [--op X] [--verbose]`: the table on golden cases from any folder. */
 import { parseArgs } from "node:util";
+import * as jax from "jaxscale";
 import { readFamily } from "./fixtures.ts";
 import { isLater } from "./later.ts";
 import type { BackendName } from "./run-case.ts";
@@ -22,6 +23,9 @@ const choices: Readonly<Record<string, readonly BackendName[]>> = {
 const backends = choices[values.backend];
 if (!backends) throw new Error(`--backend must be reference, gpu or both; got ${values.backend}`);
 const selection: Selection = { folder: positionals[0], families: values.family, ops: values.op, backends };
+
+// Without an adapter, one sentence instead of one a case.
+if (backends.includes("gpu")) await jax.ready();
 
 let passed = 0;
 let failed = 0;
