@@ -8,7 +8,7 @@ import { type Device, openDevice } from "./device.ts";
 import { popScopes, pushScopes } from "./doubt.ts";
 import type { Executable } from "./executable.ts";
 import { keepAlive } from "./keep-alive.ts";
-import { argumentError, borrowArguments, runInto, takeOutputs } from "./launch.ts";
+import { argumentError, borrowArguments, runInto, runWaitingInto, takeOutputs } from "./launch.ts";
 import { LaunchQueue } from "./launch-queue.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import { MemoryPressure } from "./memory-pressure.ts";
@@ -257,7 +257,7 @@ export class Client {
   #launchNow(device: Device, lazy: LazyProgram, args: readonly Memory[], results: readonly Memory[]): boolean {
     if (!this.#queue.empty) return false;
     const executable = device.programs.ready(lazy);
-    if (executable === undefined) return false;
+    if (executable === undefined || executable.waits) return false;
     for (let i = 0; i < args.length; i++) if (!args[i].settled) return false;
     if (argumentError(device, args) !== undefined) return false;
     const blocks = takeOutputs(device, executable, args);
@@ -266,7 +266,7 @@ export class Client {
       for (const block of blocks) device.pool.release(block);
       return false;
     }
-    runInto(device, executable, args, blocks, results, this.#recorder);
+    runInto(device, executable, { args, blocks, results, recorder: this.#recorder });
     return true;
   }
 
@@ -288,7 +288,9 @@ export class Client {
           const error = argumentError(device, args);
           if (error) return this.#fail(results, held, error);
           const blocks = await this.#obtainOutputs(device, executable, args);
-          runInto(device, executable, args, blocks, results, this.#recorder);
+          const call = { args, blocks, results, recorder: this.#recorder };
+          if (executable.waits) await runWaitingInto(device, executable, call);
+          else runInto(device, executable, call);
           for (const memory of held) memory.release();
         },
         fail: (error) => this.#fail(results, held, error),

@@ -1,4 +1,5 @@
 /** The commands of a device in order. A call is submitted at once; small calls that follow in the same turn share a submit. */
+import { TurnRows, type Values, writeTurns } from "./immediates.ts";
 import type { Statistics } from "./statistics.ts";
 
 // Enough to hide what a submit costs, few enough that the device is not kept waiting.
@@ -9,11 +10,17 @@ export class CommandStream {
   readonly #statistics: Statistics;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
-  #waiting = 0;
   #turnHasSubmitted = false;
+  #rows: TurnRows | undefined;
+  /** Counts the turns of loops, and submits: values written in an earlier one are stale. */
+  #loopTurn = 0;
+  /** What is encoded and not submitted: dispatches, and the estimated time of those in loops. */
+  waitingDispatches = 0;
+  waitingSeconds = 0;
   /** What the open pass was last told to use. */
   pipeline: GPUComputePipeline | undefined;
   group: GPUBindGroup | undefined;
+  values: Values | undefined;
   readonly #endTurn = (): void => {
     this.#turnHasSubmitted = false;
     this.flush();
@@ -31,6 +38,7 @@ export class CommandStream {
       this.#pass = this.#encoder.beginComputePass();
       this.pipeline = undefined;
       this.group = undefined;
+      this.values = undefined;
     }
     return this.#pass;
   }
@@ -43,14 +51,38 @@ export class CommandStream {
     return this.#encoder;
   }
 
+  /** Where a device without immediates keeps turn numbers. */
+  get turnRows(): TurnRows {
+    this.#rows ??= new TurnRows(this.#device);
+    return this.#rows;
+  }
+
+  /** A loop begins its next turn: numbers of turns are written anew. */
+  beginLoopTurn(): void {
+    this.#loopTurn++;
+    this.values = undefined;
+  }
+
+  /** Dynamic offset of a dispatch's values. May submit, so ask for the pass afterwards. */
+  rowOf(values: Values, turns: readonly number[]): number {
+    if (values.turns.length === 0) return 0;
+    if (values.writtenIn !== this.#loopTurn) {
+      const rows = this.turnRows;
+      if (rows.full) this.flush();
+      writeTurns(values, turns);
+      values.row = rows.add(values);
+      values.writtenIn = this.#loopTurn;
+    }
+    return values.row;
+  }
+
   /** Says that a call is complete. */
-  endCall(dispatches: number): void {
-    this.#waiting += dispatches;
+  endCall(): void {
     if (!this.#turnHasSubmitted) {
       this.#turnHasSubmitted = true;
       queueMicrotask(this.#endTurn);
       this.flush();
-    } else if (this.#waiting >= batchedDispatches) this.flush();
+    } else if (this.waitingDispatches >= batchedDispatches) this.flush();
   }
 
   /** Submits what is encoded. Needed before a queue's own writes, and before a buffer is destroyed. */
@@ -60,7 +92,10 @@ export class CommandStream {
     this.#pass?.end();
     this.#pass = undefined;
     this.#encoder = undefined;
-    this.#waiting = 0;
+    this.waitingDispatches = 0;
+    this.waitingSeconds = 0;
+    this.#loopTurn++;
+    this.#rows?.upload();
     this.#device.queue.submit([encoder.finish()]);
     this.#statistics.submits++;
   }

@@ -12,7 +12,6 @@ import type { Home } from "./storage.ts";
 import { describeTarget } from "./target.ts";
 
 export interface Device extends Home {
-  readonly target: Target;
   readonly found: FoundAdapter;
   readonly pipelines: PipelineCache;
   readonly programs: ProgramTable;

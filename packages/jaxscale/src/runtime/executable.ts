@@ -1,38 +1,18 @@
 /** A program on a device: everything that a call needs, made beforehand. */
 import { invariant } from "../base/errors.ts";
-import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
-import { BindGroupCache, type GroupRecipe } from "./bind-group-cache.ts";
+import type { Program } from "../kernel/program.ts";
+import { BindGroupCache } from "./bind-group-cache.ts";
 import type { Block, PooledBuffer } from "./buffer-pool.ts";
-import type { CommandStream } from "./command-stream.ts";
 import { type Doubt, eitherDoubt } from "./doubt.ts";
-import { encodeImmediates, uniformImmediates } from "./immediates.ts";
+import { type DispatchRecorder, type Encoding, encodeSteps } from "./encode-steps.ts";
 import type { HostConstant } from "./lazy-program.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
-import { type OutputPlan, type Place, SlotTable } from "./slot-table.ts";
+import { planSteps, waits } from "./plan-steps.ts";
+import type { PlannedStep } from "./planned-step.ts";
+import { type OutputPlan, SlotTable } from "./slot-table.ts";
 import type { Home, Memory } from "./storage.ts";
 import { writeWords } from "./transfer.ts";
-
-/** Records what each dispatch takes; see profile.ts. */
-export interface DispatchRecorder {
-  begin(encoder: GPUCommandEncoder, program: string, dispatch: DispatchStep): GPUComputePassEncoder;
-}
-
-export interface DispatchStep {
-  readonly kind: "dispatch";
-  readonly kernel: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly group: number;
-  readonly x: number;
-  readonly y: number;
-  readonly z: number;
-  readonly immediates: Uint32Array<ArrayBuffer> | undefined;
-  readonly origin: KernelOrigin;
-}
-interface CopyStep {
-  readonly kind: "copy";
-  readonly from: Place;
-  readonly to: Place;
-}
+import { runSteps } from "./waiting-loop.ts";
 
 /** Where a result of the program lies. */
 export interface ResultPlan {
@@ -44,6 +24,8 @@ export class Executable {
   readonly program: Program;
   readonly table: SlotTable;
   readonly results: readonly ResultPlan[];
+  /** Whether a call must hear from the device before it is wholly submitted. */
+  readonly waits: boolean;
   /** Of the first run, in which the device checks what all later ones repeat. */
   doubt: Doubt | undefined;
   hasRun = false;
@@ -52,10 +34,11 @@ export class Executable {
   readonly #constantSources: readonly (Memory | HostConstant)[];
   /** The buffers of the current call, reused by every call. */
   readonly #buffers: PooledBuffer[];
+  readonly #turns: number[] = [];
   #owned: Block[] = [];
   #constants: Block[] = [];
   #uniforms: GPUBuffer | undefined;
-  #segments: (readonly (DispatchStep | CopyStep)[])[] | undefined;
+  #segments: readonly (readonly PlannedStep[])[] | undefined;
   #groups: BindGroupCache | undefined;
 
   constructor(
@@ -71,6 +54,7 @@ export class Executable {
     this.#constantSources = constants;
     this.table = new SlotTable(program, resultLabels, home.pool.chunkBytes);
     this.#buffers = new Array<PooledBuffer>(this.table.bufferCount);
+    this.waits = program.segments.some(({ steps }) => steps.some(waits));
     this.results = program.results.map(({ slot: i }) => {
       const slot = program.slots[i];
       invariant(slot.kind !== "temporary", "a result lies in a temporary slot");
@@ -164,60 +148,15 @@ export class Executable {
   }
 
   #prepare(arenas: readonly Block[]): void {
-    const { kernels, segments } = this.program;
-    const recipes: GroupRecipe[] = [];
-    const words = segments.flatMap(({ steps }) =>
-      steps.flatMap((step) =>
-        step.kind === "dispatch" ? [encodeImmediates(kernels[step.kernel], step.immediates ?? [])] : [],
-      ),
-    );
-    const usesUniforms = this.#pipelines.some(({ immediates }) => immediates === "uniform");
-    const uniforms = usesUniforms ? uniformImmediates(this.#home.gpu, words) : undefined;
-    let nextDispatch = 0;
-    const dispatch = (step: Step & { kind: "dispatch" }): DispatchStep => {
-      const pipeline = this.#pipelines[step.kernel];
-      const kernel = kernels[step.kernel];
-      const entries = step.bindings.map(({ slot, offsetBytes, sizeBytes }, binding) => ({
-        binding,
-        ...this.table.place(slot, offsetBytes ?? 0, sizeBytes, arenas, this.#constants),
-      }));
-      const index = nextDispatch++;
-      if (pipeline.immediates === "uniform" && uniforms)
-        entries.push({ binding: entries.length, buffer: uniforms.buffer, ...uniforms.ranges[index] });
-      recipes.push({
-        layout: pipeline.layout,
-        entries,
-        dynamic: entries.flatMap(({ buffer }) => (typeof buffer === "number" ? [buffer] : [])),
-      });
-      const [x, y, z] = step.workgroups;
-      return {
-        kind: "dispatch",
-        kernel: kernel.name,
-        pipeline: pipeline.gpu,
-        group: recipes.length - 1,
-        x,
-        y,
-        z,
-        immediates: pipeline.immediates === "immediate" ? words[index] : undefined,
-        origin: step.origin,
-      };
-    };
-    this.#segments = segments.map(({ steps }) =>
-      steps.flatMap((step): (DispatchStep | CopyStep)[] => {
-        if (step.kind === "copy")
-          return [...this.table.pieces(step.from, step.to, step.sizeBytes, arenas, this.#constants)].map(
-            ({ source, destination }) => ({ kind: "copy", from: source, to: destination }),
-          );
-        const made = dispatch(step);
-        return step.workgroups.includes(0) ? [] : [made];
-      }),
-    );
-    this.#uniforms = uniforms?.buffer;
-    this.#groups = new BindGroupCache(this.#home.gpu, this.#home.statistics, recipes);
+    const home = this.#home;
+    const plan = planSteps(home, this.program, this.#pipelines, this.table, arenas, this.#constants);
+    this.#segments = plan.segments;
+    this.#uniforms = plan.uniforms;
+    this.#groups = new BindGroupCache(home.gpu, home.statistics, plan.recipes);
   }
 
   /**
-   * Encodes and submits one call.
+   * Encodes and submits one call of a program that needs no word from the device.
    * @param copied outputs whose donor is still needed, so that its contents are copied first; undefined if none
    */
   run(
@@ -226,71 +165,48 @@ export class Executable {
     copied: readonly number[] | undefined,
     recorder: DispatchRecorder | undefined,
   ): void {
+    const call = this.#begin(args, outputs, copied, recorder);
+    const segments = this.#segments as readonly (readonly PlannedStep[])[];
+    for (let s = 0; s < segments.length; s++) {
+      // What was split is meant to be submitted apart.
+      if (s > 0) call.commands.flush();
+      encodeSteps(call, segments[s]);
+      call.commands.endCall();
+    }
+  }
+
+  /** The same for any program. Nothing else may run it meanwhile. @throws DeviceError if the device is lost */
+  async runWaiting(
+    args: readonly Memory[],
+    outputs: readonly Block[],
+    copied: readonly number[] | undefined,
+    recorder: DispatchRecorder | undefined,
+  ): Promise<void> {
+    const call = this.#begin(args, outputs, copied, recorder);
+    for (const steps of this.#segments as readonly (readonly PlannedStep[])[]) {
+      await runSteps(this.#home, call, steps);
+      call.commands.flush();
+    }
+  }
+
+  #begin(
+    args: readonly Memory[],
+    outputs: readonly Block[],
+    copied: readonly number[] | undefined,
+    recorder: DispatchRecorder | undefined,
+  ): Encoding {
     const { commands, statistics } = this.#home;
     const { table } = this;
     const buffers = this.#buffers;
-    const segments = this.#segments;
     const cache = this.#groups;
-    invariant(segments && cache, "a program runs before it has its memory");
+    invariant(cache, "a program runs before it has its memory");
     for (let i = 0; i < table.argumentCount; i++)
       fill(buffers, table.argumentStart(i), (args[i].block as Block).buffers);
     for (let i = 0; i < outputs.length; i++) fill(buffers, table.outputStart(i), outputs[i].buffers);
     const groups = cache.groupsFor(buffers);
     statistics.launches++;
     if (copied) for (const output of copied) this.#copyDonor(args, outputs, output);
-    for (let s = 0; s < segments.length; s++) {
-      // What was split is meant to be submitted apart.
-      if (s > 0) commands.flush();
-      this.#encode(commands, segments[s], groups, buffers, recorder);
-    }
-  }
-
-  #encode(
-    commands: CommandStream,
-    steps: readonly (DispatchStep | CopyStep)[],
-    groups: readonly GPUBindGroup[],
-    buffers: readonly PooledBuffer[],
-    recorder: DispatchRecorder | undefined,
-  ): void {
-    let pass: GPUComputePassEncoder | undefined;
-    let { pipeline, group } = commands;
-    let dispatches = 0;
-    for (let i = 0; i < steps.length; i++) {
-      const step = steps[i];
-      if (step.kind === "copy") {
-        pass = undefined;
-        const { from, to } = step;
-        commands
-          .encoder()
-          .copyBufferToBuffer(bufferOf(from, buffers), from.offset, bufferOf(to, buffers), to.offset, from.size);
-        continue;
-      }
-      if (recorder !== undefined) {
-        pass?.end();
-        pass = recorder.begin(commands.encoder(), this.program.name, step);
-        pipeline = undefined;
-        group = undefined;
-      } else if (pass === undefined) {
-        pass = commands.computePass();
-        ({ pipeline, group } = commands);
-      }
-      if (step.pipeline !== pipeline) {
-        pipeline = step.pipeline;
-        pass.setPipeline(pipeline);
-      }
-      if (groups[step.group] !== group) {
-        group = groups[step.group];
-        pass.setBindGroup(0, group);
-      }
-      if (step.immediates !== undefined) pass.setImmediates(0, step.immediates);
-      pass.dispatchWorkgroups(step.x, step.y, step.z);
-      dispatches++;
-    }
-    if (recorder !== undefined) pass?.end();
-    commands.pipeline = pipeline;
-    commands.group = group;
-    this.#home.statistics.dispatches += dispatches;
-    commands.endCall(dispatches);
+    return { program: this.program.name, commands, statistics, groups, buffers, recorder, turns: this.#turns };
   }
 
   #copyDonor(args: readonly Memory[], outputs: readonly Block[], output: number): void {
@@ -308,6 +224,3 @@ export class Executable {
 function fill(buffers: PooledBuffer[], start: number, from: readonly PooledBuffer[]): void {
   for (let i = 0; i < from.length; i++) buffers[start + i] = from[i];
 }
-
-const bufferOf = ({ buffer }: Place, buffers: readonly PooledBuffer[]): GPUBuffer =>
-  typeof buffer === "number" ? buffers[buffer].gpu : buffer;

@@ -1,35 +1,111 @@
-/** The small values of dispatches, as words for `setImmediates` or in a uniform buffer where a device has none. */
+/** The small values of dispatches: for `setImmediates`, or in uniform buffers where a device has none. */
 import { invariant } from "../base/errors.ts";
 import type { Kernel } from "../kernel/ir.ts";
 
-export function encodeImmediates({ immediates, name }: Kernel, values: readonly number[]): Uint32Array<ArrayBuffer> {
-  invariant(values.length === immediates.length, `kernel ${name} takes ${immediates.length} immediates`);
-  const view = new DataView(new ArrayBuffer(4 * values.length));
-  immediates.forEach(({ type }, i) => {
-    if (type === "f32") view.setFloat32(4 * i, values[i], true);
-    else view.setUint32(4 * i, values[i] >>> 0, true);
-  });
-  return new Uint32Array(view.buffer);
+/** One value: a constant, or the number of the turn of the loop at a depth of nesting. */
+type Value = number | { readonly turn: number };
+
+/** The values of a dispatch; dispatches with equal ones share it. */
+export interface Values {
+  readonly space: "immediate" | "uniform";
+  readonly bytes: ArrayBuffer;
+  readonly words: Uint32Array<ArrayBuffer>;
+  /** Words that are turn numbers. */
+  readonly turns: readonly { readonly word: number; readonly depth: number; readonly isFloat: boolean }[];
+  /** Where they were last written for a uniform binding, and in which turn. */
+  row: number;
+  writtenIn: number;
 }
 
-/** One uniform buffer that holds the values of every dispatch of an executable, a range each. */
-export function uniformImmediates(
+/** Gives equal values of a program one object. */
+export class ValueTable {
+  readonly #known = new Map<string, Values>();
+
+  valuesOf({ immediates, name }: Kernel, values: readonly Value[], space: Values["space"]): Values {
+    invariant(values.length === immediates.length, `kernel ${name} takes ${immediates.length} immediates`);
+    const key = `${space} ${immediates.map(({ type }, i) => `${type} ${JSON.stringify(values[i])}`)}`;
+    let made = this.#known.get(key);
+    if (made === undefined) {
+      const bytes = new ArrayBuffer(4 * values.length);
+      const view = new DataView(bytes);
+      const turns: Values["turns"][number][] = [];
+      values.forEach((value, word) => {
+        const isFloat = immediates[word].type === "f32";
+        if (typeof value === "object") turns.push({ word, depth: value.turn, isFloat });
+        else if (isFloat) view.setFloat32(4 * word, value, true);
+        else view.setUint32(4 * word, value >>> 0, true);
+      });
+      made = { space, bytes, words: new Uint32Array(bytes), turns, row: 0, writtenIn: -1 };
+      this.#known.set(key, made);
+    }
+    return made;
+  }
+}
+
+/** Puts the current turns' numbers into their words. */
+export function writeTurns({ bytes, words, turns }: Values, current: readonly number[]): void {
+  for (let i = 0; i < turns.length; i++) {
+    const { word, depth, isFloat } = turns[i];
+    if (isFloat) new Float32Array(bytes)[word] = current[depth];
+    else words[word] = current[depth];
+  }
+}
+
+/** What a uniform binding of them takes: WGSL rounds the size of a uniform struct up to 16 bytes. */
+export const uniformBytes = ({ bytes }: Values): number => Math.max(16, Math.ceil(bytes.byteLength / 16) * 16);
+
+/** One uniform buffer with values that never change, and the offset of each. */
+export function uniformConstants(
   device: GPUDevice,
-  values: readonly Uint32Array<ArrayBuffer>[],
-): { readonly buffer: GPUBuffer; readonly ranges: readonly { readonly offset: number; readonly size: number }[] } {
+  constants: ReadonlySet<Values>,
+): { readonly buffer: GPUBuffer; readonly offsets: ReadonlyMap<Values, number> } {
   const alignment = device.limits.minUniformBufferOffsetAlignment;
+  const offsets = new Map<Values, number>();
   let end = 0;
-  const ranges = values.map((words) => {
+  for (const values of constants) {
     const offset = Math.ceil(end / alignment) * alignment;
-    // WGSL rounds the size of a uniform struct up to 16 bytes.
-    const size = Math.max(16, Math.ceil(words.byteLength / 16) * 16);
-    end = offset + size;
-    return { offset, size };
-  });
+    offsets.set(values, offset);
+    end = offset + uniformBytes(values);
+  }
   const { UNIFORM, COPY_DST } = GPUBufferUsage;
   const buffer = device.createBuffer({ size: Math.max(16, end), usage: UNIFORM | COPY_DST, label: "immediates" });
-  values.forEach((words, i) => {
-    if (words.length > 0) device.queue.writeBuffer(buffer, ranges[i].offset, words);
-  });
-  return { buffer, ranges };
+  for (const [{ words }, offset] of offsets) device.queue.writeBuffer(buffer, offset, words);
+  return { buffer, offsets };
+}
+
+const rowsKept = 1024;
+
+/** Values of the turns in one submit, for devices without immediates: rows of a uniform buffer, chosen by dynamic offset. */
+export class TurnRows {
+  readonly buffer: GPUBuffer;
+  readonly #device: GPUDevice;
+  readonly #strideBytes: number;
+  readonly #words: Uint32Array<ArrayBuffer>;
+  #used = 0;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    this.#strideBytes = device.limits.minUniformBufferOffsetAlignment;
+    this.#words = new Uint32Array((rowsKept * this.#strideBytes) / 4);
+    const { UNIFORM, COPY_DST } = GPUBufferUsage;
+    this.buffer = device.createBuffer({ size: this.#words.byteLength, usage: UNIFORM | COPY_DST, label: "turns" });
+  }
+
+  get full(): boolean {
+    return this.#used === rowsKept;
+  }
+
+  /** The offset in bytes at which the device will see them. */
+  add({ words }: Values): number {
+    const offset = this.#used++ * this.#strideBytes;
+    this.#words.set(words, offset / 4);
+    return offset;
+  }
+
+  /** Behind this the submit that uses the rows may follow, and new rows may be begun. */
+  upload(): void {
+    if (this.#used === 0) return;
+    this.#device.queue.writeBuffer(this.buffer, 0, this.#words, 0, (this.#used * this.#strideBytes) / 4);
+    this.#used = 0;
+  }
 }

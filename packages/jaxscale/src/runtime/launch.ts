@@ -3,7 +3,8 @@ import { DeviceError } from "../base/errors.ts";
 import { type Block, doubtOf } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";
 import { Doubt, eitherDoubt, popScopes, pushScopes } from "./doubt.ts";
-import type { DispatchRecorder, Executable } from "./executable.ts";
+import type { DispatchRecorder } from "./encode-steps.ts";
+import type { Executable } from "./executable.ts";
 import type { Memory, Storage } from "./storage.ts";
 
 let lastMark = 0;
@@ -67,42 +68,80 @@ export function takeOutputs(device: Device, executable: Executable, args: readon
   return blocks;
 }
 
-/** Runs, fills `results`, and lets go of the outputs' blocks. Arguments keep their references. */
-export function runInto(
-  device: Device,
-  executable: Executable,
-  args: readonly Memory[],
-  blocks: readonly Block[],
-  results: readonly Memory[],
-  recorder: DispatchRecorder | undefined,
-): void {
-  const { outputs } = executable.table;
-  let copied: number[] | undefined;
-  for (let i = 0; i < outputs.length; i++)
-    if (outputs[i].donor >= 0 && args[outputs[i].donor].block !== blocks[i]) (copied ??= []).push(i);
-  let doubt: Doubt | undefined;
-  for (let i = 0; i < blocks.length; i++) doubt = eitherDoubt(doubt, doubtOf(blocks[i]));
-  for (let i = 0; i < args.length; i++) if (args[i].doubt !== undefined) doubt = eitherDoubt(doubt, args[i].doubt);
+/** A call that has its memory. */
+export interface Call {
+  readonly args: readonly Memory[];
+  readonly blocks: readonly Block[];
+  readonly results: readonly Memory[];
+  readonly recorder: DispatchRecorder | undefined;
+}
+
+/** Runs, fills the results, and lets go of the outputs' blocks. Arguments keep their references. */
+export function runInto(device: Device, executable: Executable, call: Call): void {
+  const copied = donorsToCopy(executable, call);
+  let doubt = doubtOfCall(call);
   if (executable.hasRun) {
-    executable.run(args, blocks, copied, recorder);
-    if (executable.doubt !== undefined) doubt = eitherDoubt(doubt, executable.doubt);
+    executable.run(call.args, call.blocks, copied, call.recorder);
+    doubt = eitherDoubt(doubt, executable.doubt);
   } else {
     executable.hasRun = true;
     device.commands.flush();
     pushScopes(device.gpu);
     try {
-      executable.run(args, blocks, copied, recorder);
+      executable.run(call.args, call.blocks, copied, call.recorder);
       device.commands.flush();
     } finally {
-      executable.doubt = new Doubt(
-        popScopes(
-          device.gpu,
-          (error) => new DeviceError(`${executable.program.name}: must run; got: ${error.message}`),
-        ),
-      );
+      executable.doubt = doubtOfRun(device, executable);
     }
     doubt = eitherDoubt(eitherDoubt(doubt, executable.inheritedDoubt), executable.doubt);
   }
+  placeResults(device, executable, call, doubt);
+}
+
+/** The same for a program that waits for the device on its way; nothing else may be launched meanwhile. */
+export async function runWaitingInto(device: Device, executable: Executable, call: Call): Promise<void> {
+  const copied = donorsToCopy(executable, call);
+  device.commands.flush();
+  try {
+    // Whatever else pushes a scope meanwhile pops it before it yields.
+    pushScopes(device.gpu);
+    try {
+      await executable.runWaiting(call.args, call.blocks, copied, call.recorder);
+    } finally {
+      executable.doubt = doubtOfRun(device, executable);
+    }
+  } catch (error) {
+    for (const block of call.blocks) device.pool.release(block);
+    throw error;
+  }
+  const doubt = eitherDoubt(eitherDoubt(doubtOfCall(call), executable.inheritedDoubt), executable.doubt);
+  placeResults(device, executable, call, doubt);
+}
+
+/** Outputs whose donor is still needed by something else. */
+function donorsToCopy({ table: { outputs } }: Executable, { args, blocks }: Call): readonly number[] | undefined {
+  let copied: number[] | undefined;
+  for (let i = 0; i < outputs.length; i++)
+    if (outputs[i].donor >= 0 && args[outputs[i].donor].block !== blocks[i]) (copied ??= []).push(i);
+  return copied;
+}
+
+function doubtOfCall({ args, blocks }: Call): Doubt | undefined {
+  let doubt: Doubt | undefined;
+  for (let i = 0; i < blocks.length; i++) doubt = eitherDoubt(doubt, doubtOf(blocks[i]));
+  for (let i = 0; i < args.length; i++) if (args[i].doubt !== undefined) doubt = eitherDoubt(doubt, args[i].doubt);
+  return doubt;
+}
+
+const doubtOfRun = (device: Device, { program }: Executable): Doubt =>
+  new Doubt(popScopes(device.gpu, (error) => new DeviceError(`${program.name}: must run; got: ${error.message}`)));
+
+function placeResults(
+  device: Device,
+  executable: Executable,
+  { args, blocks, results }: Call,
+  doubt: Doubt | undefined,
+): void {
   for (let i = 0; i < results.length; i++) {
     const { from, index } = executable.results[i];
     const block =

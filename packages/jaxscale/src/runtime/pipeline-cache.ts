@@ -99,7 +99,11 @@ export class PipelineCache {
         buffer: { type: access === "read" ? "read-only-storage" : "storage" },
       }));
       if (immediates === "uniform")
-        entries.push({ binding: accesses.length, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } });
+        entries.push({
+          binding: accesses.length,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: "uniform", hasDynamicOffset: true },
+        });
       layout = this.#device.createBindGroupLayout({ entries });
       this.#layouts.set(key, layout);
     }

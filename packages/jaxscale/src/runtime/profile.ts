@@ -2,8 +2,9 @@
 import { DeviceError } from "../base/errors.ts";
 import type { KernelOrigin } from "../kernel/program.ts";
 import type { Device } from "./device.ts";
-import type { DispatchRecorder, DispatchStep } from "./executable.ts";
+import type { DispatchRecorder } from "./encode-steps.ts";
 import { keepAlive } from "./keep-alive.ts";
+import type { DispatchStep } from "./planned-step.ts";
 
 /** One dispatch of a kernel. */
 export interface KernelTiming {

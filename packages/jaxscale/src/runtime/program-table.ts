@@ -1,7 +1,7 @@
 /** Executables of a device, by the lazy program that they come from; a program's are freed with it. */
 import { DeviceError, invariant } from "../base/errors.ts";
 import type { Kernel } from "../kernel/ir.ts";
-import type { KernelOrigin, Program } from "../kernel/program.ts";
+import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
 import type { Device } from "./device.ts";
 import { Executable } from "./executable.ts";
 import { keepAlive } from "./keep-alive.ts";
@@ -83,9 +83,15 @@ async function compileKernel(device: Device, program: Program, kernel: Kernel, i
 }
 
 function originOf(program: Program, kernel: number): KernelOrigin | undefined {
-  for (const { steps } of program.segments)
-    for (const step of steps) if (step.kind === "dispatch" && step.kernel === kernel) return step.origin;
-  return undefined;
+  const find = (steps: readonly Step[]): KernelOrigin | undefined => {
+    for (const step of steps) {
+      const found = step.kind === "loop" ? find(step.body) : undefined;
+      if (found !== undefined) return found;
+      if (step.kind === "dispatch" && step.kernel === kernel) return step.origin;
+    }
+    return undefined;
+  };
+  return find(program.segments.flatMap(({ steps }) => steps));
 }
 
 /** Where the user called the operation; reading the stack is what formats it. */

@@ -1,5 +1,6 @@
 /** An array's memory as the API holds it, and as launches share it. */
 import { DeviceError } from "../base/errors.ts";
+import type { Target } from "../base/target.ts";
 import type { Block, BufferPool } from "./buffer-pool.ts";
 import type { CommandStream } from "./command-stream.ts";
 import type { Doubt } from "./doubt.ts";
@@ -9,6 +10,7 @@ import type { UnreadErrors } from "./unread-errors.ts";
 /** The device that memory lies on. */
 export interface Home {
   readonly gpu: GPUDevice;
+  readonly target: Target;
   readonly pool: BufferPool;
   readonly commands: CommandStream;
   readonly statistics: Statistics;

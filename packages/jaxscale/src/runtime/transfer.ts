@@ -29,40 +29,59 @@ export function writeWords({ gpu, pool, commands }: Home, block: Block, words: U
 export async function readWords(home: Home, block: Block, sizeBytes: number): Promise<Uint32Array> {
   const words = new Uint32Array(Math.ceil(sizeBytes / 4));
   if (words.length === 0) return words;
-  const { pool, commands } = home;
-  const pieces: { readonly staging: Block; readonly at: number; readonly count: number }[] = [];
-  const chunkWords = pool.chunkBytes / 4;
+  const chunkWords = home.pool.chunkBytes / 4;
+  const staged: { readonly staging: Block; readonly into: Uint32Array }[] = [];
   block.buffers.forEach((buffer: PooledBuffer, chunk) => {
     const end = Math.min(words.length, (chunk + 1) * chunkWords);
     for (let at = chunk * chunkWords; at < end; at += pieceBytes / 4) {
-      const count = Math.min(pieceBytes / 4, end - at);
-      const staging = pool.allocate(count * 4, "transfers", "staging") as Block;
-      commands
-        .encoder()
-        .copyBufferToBuffer(buffer.gpu, 4 * (at - chunk * chunkWords), staging.buffers[0].gpu, 0, count * 4);
-      pieces.push({ staging, at, count });
+      const into = words.subarray(at, Math.min(end, at + pieceBytes / 4));
+      staged.push({ staging: stage(home, buffer.gpu, 4 * (at - chunk * chunkWords), into.byteLength), into });
     }
   });
-  commands.flush();
-  const copyOut = async ({ staging, at, count }: (typeof pieces)[number]): Promise<void> => {
-    const buffer = staging.buffers[0].gpu;
-    try {
-      await buffer.mapAsync(GPUMapMode.READ, 0, count * 4);
-      words.set(new Uint32Array(buffer.getMappedRange(0, count * 4)), at);
-      buffer.unmap();
-    } catch (error) {
-      staging.buffers[0].failed = true;
-      throw error;
-    } finally {
-      pool.release(staging);
-    }
-  };
-  const outcomes = await keepAlive(Promise.allSettled(pieces.map(copyOut)));
+  home.commands.flush();
+  await answered(
+    home,
+    staged.map(({ staging, into }) => takeStaged(home, staging, into)),
+  );
+  return words;
+}
+
+/** One word as it is behind everything encoded so far. @throws DeviceError if the device is lost meanwhile */
+export async function readWord(home: Home, buffer: GPUBuffer, offset: number): Promise<number> {
+  const word = new Uint32Array(1);
+  const staging = stage(home, buffer, offset, 4);
+  home.commands.flush();
+  await answered(home, [takeStaged(home, staging, word)]);
+  return word[0];
+}
+
+/** Encodes a copy to where the host can look. */
+function stage({ pool, commands }: Home, buffer: GPUBuffer, offset: number, sizeBytes: number): Block {
+  const staging = pool.allocate(sizeBytes, "transfers", "staging") as Block;
+  commands.encoder().copyBufferToBuffer(buffer, offset, staging.buffers[0].gpu, 0, sizeBytes);
+  return staging;
+}
+
+async function takeStaged({ pool }: Home, staging: Block, into: Uint32Array): Promise<void> {
+  const { gpu } = staging.buffers[0];
+  try {
+    await gpu.mapAsync(GPUMapMode.READ, 0, into.byteLength);
+    into.set(new Uint32Array(gpu.getMappedRange(0, into.byteLength)));
+    gpu.unmap();
+  } catch (error) {
+    staging.buffers[0].failed = true;
+    throw error;
+  } finally {
+    pool.release(staging);
+  }
+}
+
+async function answered(home: Home, reads: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await keepAlive(Promise.allSettled(reads));
   for (const outcome of outcomes)
     if (outcome.status === "rejected") {
       // The loss is reported a turn after the mappings fail.
       await new Promise((resolve) => setTimeout(resolve, 0));
       throw home.lost ?? new DeviceError(`read: the device must answer; got ${String(outcome.reason)}`);
     }
-  return words;
 }

@@ -31,6 +31,7 @@ export async function warmPipelines(device: Device): Promise<void> {
           },
         })),
       }),
+      immediates === "uniform" ? [0] : [],
     );
     if (immediates === "immediate") pass.setImmediates(0, new Uint32Array(immediateBytes / 4));
     // Indirect, as Dawn warns of an empty direct one.

@@ -1,0 +1,42 @@
+/** Steps of a program made ready for one device. */
+import type { KernelOrigin } from "../kernel/program.ts";
+import type { Values } from "./immediates.ts";
+import type { Place } from "./slot-table.ts";
+
+export interface DispatchStep {
+  readonly kind: "dispatch";
+  readonly kernel: string;
+  readonly pipeline: GPUComputePipeline;
+  /** Index of its bind group. */
+  readonly group: number;
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+  readonly values: Values | undefined;
+  readonly origin: KernelOrigin;
+}
+
+export interface CopyStep {
+  readonly kind: "copy";
+  readonly from: Place;
+  readonly to: Place;
+}
+
+export interface LoopStep {
+  readonly kind: "loop";
+  readonly depth: number;
+  /** Turns, if bounded. */
+  readonly trips: number;
+  readonly body: readonly PlannedStep[];
+  /** The word that says whether to go on. */
+  readonly flag: Place | undefined;
+  /** Whether the host must wait for the device between turns; see waiting-loop.ts. */
+  readonly waits: boolean;
+  /** One turn, with the loops in it: dispatches, and seconds estimated. */
+  readonly turnDispatches: number;
+  readonly turnSeconds: number;
+  /** Without the loops in it. */
+  readonly ownSeconds: number;
+}
+
+export type PlannedStep = DispatchStep | CopyStep | LoopStep;

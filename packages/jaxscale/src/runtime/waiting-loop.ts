@@ -1,0 +1,63 @@
+/**
+ * Loops between whose turns the host hears from the device: WebGPU cannot repeat dispatches by a value on the device.
+ * Turns run in chunks, twice as many each time. The device's word about a chunk is read while the next one runs, whose
+ * turns do nothing if the loop had ended.
+ */
+import { beginTurn, bufferOf, dispatchesPerSubmit, type Encoding, encodeSteps } from "./encode-steps.ts";
+import { keepAlive } from "./keep-alive.ts";
+import type { LoopStep, PlannedStep } from "./planned-step.ts";
+import type { Home } from "./storage.ts";
+import { readWord } from "./transfer.ts";
+
+/** Turns of a chunk at most: what may be run in vain. */
+const maxChunk = 64;
+/** Estimated time of a chunk at most. */
+const maxChunkSeconds = 0.25;
+
+/** Encodes and submits steps, waiting where a loop asks for it. @throws DeviceError if the device is lost meanwhile */
+export async function runSteps(home: Home, call: Encoding, steps: readonly PlannedStep[]): Promise<void> {
+  let from = 0;
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i];
+    if (step.kind !== "loop" || !step.waits) continue;
+    encodeSteps(call, steps, from, i);
+    from = i + 1;
+    await runLoop(home, call, step);
+  }
+  encodeSteps(call, steps, from);
+}
+
+async function runLoop(home: Home, call: Encoding, loop: LoopStep): Promise<void> {
+  const { body, flag, trips } = loop;
+  const waitsInside = body.some((step) => step.kind === "loop" && step.waits);
+  const fitting = Math.floor(dispatchesPerSubmit / Math.max(1, loop.turnDispatches));
+  const cap = waitsInside ? 1 : flag ? Math.min(maxChunk, fitting, maxChunkSeconds / loop.turnSeconds) : fitting;
+  let chunk = flag ? 1 : cap;
+  let previous: Promise<boolean> | undefined;
+  for (let turn = 0; turn < trips; ) {
+    for (const end = Math.min(trips, turn + Math.max(1, Math.floor(chunk))); turn < end; turn++) {
+      beginTurn(call, loop, turn);
+      if (waitsInside) await runSteps(home, call, body);
+      else encodeSteps(call, body);
+    }
+    if (home.lost) throw home.lost;
+    // Loops inside have waited enough.
+    if (flag === undefined && waitsInside) continue;
+    const goesOn = flag ? readFlag(home, bufferOf(flag, call.buffers), flag.offset) : workDone(home);
+    // It is awaited a chunk later, or never.
+    goesOn.catch(() => {});
+    if (previous && !(await previous)) return;
+    previous = goesOn;
+    chunk = Math.min(cap, chunk * 2);
+  }
+}
+
+const readFlag = async (home: Home, buffer: GPUBuffer, offset: number): Promise<boolean> =>
+  (await readWord(home, buffer, offset)) !== 0;
+
+/** Holds the host back, so that commands do not pile up. */
+async function workDone({ commands, gpu }: Home): Promise<boolean> {
+  commands.flush();
+  await keepAlive(gpu.queue.onSubmittedWorkDone());
+  return true;
+}
