@@ -97,6 +97,8 @@ function divide(f: LinearForm, divisor: number): { quotient: LinearForm; rest: L
   return { quotient: { constant: (f.constant - low) / divisor, terms: whole }, rest };
 }
 
+const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+
 const bounded = (v: Value): boolean => v.range !== undefined && v.type === "i32";
 
 export function simplifyInteger(k: KernelBuilder, name: OpName, args: readonly Value[]): Value | undefined {
@@ -139,6 +141,8 @@ function divideByConstant(k: KernelBuilder, name: "div" | "rem", a: Value, b: Va
     const product = divisor * (a.args[1].attr as number);
     if (product < 2 ** 31) return k.div(a.args[0], k.i32(product));
   }
+  const factored = divideByFactor(k, name, form, divisor);
+  if (factored) return factored;
   // Only what the divisor does not divide evenly is left to divide: (12a + b) / 4 = 3a + b / 4.
   const whole = new Map([...form.terms].filter(([, c]) => c % divisor === 0));
   if (whole.size > 0 && whole.size < form.terms.size) {
@@ -150,6 +154,21 @@ function divideByConstant(k: KernelBuilder, name: "div" | "rem", a: Value, b: Va
       if (name === "rem") return k.rem(rest, b);
       return k.add(build(k, scale({ constant: 0, terms: whole }, 1 / divisor)), k.div(rest, b));
     }
+  }
+  return undefined;
+}
+
+/** `(64a + b) / 1024 = a / 16` and `(64a + b) % 1024 = 64 · (a % 16) + b`, for b in [0, 64). */
+function divideByFactor(k: KernelBuilder, name: "div" | "rem", form: LinearForm, divisor: number): Value | undefined {
+  const factors = new Set([...form.terms.values()].map((c) => gcd(c, divisor)).filter((g) => g > 1 && g < divisor));
+  for (const factor of [...factors].sort((a, b) => b - a)) {
+    const split = divide(form, factor);
+    if (!split) continue;
+    const quotient = build(k, split.quotient);
+    if (!quotient.range || quotient.range.min < 0) continue;
+    const rest = k.i32(divisor / factor);
+    if (name === "div") return k.div(quotient, rest);
+    return k.add(k.mul(k.rem(quotient, rest), k.i32(factor)), build(k, split.rest));
   }
   return undefined;
 }
@@ -189,7 +208,6 @@ export function splitConstant(k: KernelBuilder, v: Value): { base: Value; offset
 /** A number that is known to divide `v`. */
 export function divisorOf(v: Value): number {
   const form = linearForm(v);
-  const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
   let common = form.constant;
   for (const c of form.terms.values()) common = gcd(common, c);
   return common === 0 ? 2 ** 30 : common;
