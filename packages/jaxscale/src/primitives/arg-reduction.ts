@@ -1,4 +1,5 @@
 /** argmax, argmin: where along an axis the first extreme is. */
+
 import { computeType, type DType, isBool, isFloat, isInteger } from "../base/dtypes.ts";
 import { DTypeError, invariant, ShapeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
@@ -11,6 +12,7 @@ import { checkAxes } from "./axes.ts";
 import { definePrimitive, type PrimitiveRules } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
 import { forEachReduced, reductionRule } from "./reduction.ts";
+import { batchReduction } from "./reduction-rules.ts";
 
 export type ArgReductionParams = {
   /** Exactly one. */
@@ -59,6 +61,7 @@ function locate(x: HostTensor, { axes, indexDtype }: ArgReductionParams, extreme
 
 function defineArgReduction(name: string, extreme: Extreme): PrimitiveRules<ArgReductionParams> {
   return definePrimitive<ArgReductionParams>(name, {
+    batch: batchReduction(name),
     abstractEval: ([x], { axes, indexDtype }) => {
       checkAxes(name, "axes", axes, x);
       invariant(axes.length === 1, `${name} reduces one axis`);

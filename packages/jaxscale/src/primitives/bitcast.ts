@@ -7,6 +7,7 @@ import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
 import type { Value } from "../kernel/ir.ts";
 import { decode, encode } from "../kernel/rounding.ts";
+import { batched } from "./linear-rules.ts";
 import { definePrimitive } from "./primitive.ts";
 
 export type BitcastConvertTypeParams = { readonly newDtype: DType };
@@ -19,6 +20,9 @@ export type BitcastConvertTypeParams = { readonly newDtype: DType };
 export const bitcastConvertType = definePrimitive<BitcastConvertTypeParams>("bitcast_convert_type", {
   abstractEval: ([x], { newDtype }) => [shapedArray(resultShape(x, newDtype), newDtype)],
   printParams: ({ newDtype }) => ({ new_dtype: newDtype }),
+  jvp: () => [null],
+  batch: ({ bind1, batchToFront }, [x], [dim], { params, axis }) =>
+    batched(bind1("bitcast_convert_type", [batchToFront(x, dim, axis.size)], params), 0),
   reference: ([x], { newDtype }) => {
     const shape = resultShape(shapedArray(x.shape, x.dtype), newDtype);
     return [hostTensor(shape, newDtype, unpackWords(newDtype, packWords(x), sizeOf(shape)))];

@@ -1,4 +1,5 @@
 /** broadcast_in_dim: an operand's axes placed among those of a larger shape. */
+
 import { ShapeError } from "../base/errors.ts";
 import { formatShape, type Shape } from "../base/shapes.ts";
 import { formatAval } from "../jaxpr/ir.ts";
@@ -6,6 +7,7 @@ import { localShape, newFactors } from "./factors.ts";
 import { along, axisMovement, origin } from "./movement.ts";
 import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
+import { broadcastRules } from "./shape-rules.ts";
 
 export type BroadcastInDimParams = {
   readonly shape: Shape;
@@ -22,6 +24,7 @@ function broadcastRule({ inputs: [x], params }: LoweringContext<BroadcastInDimPa
 
 /** Repeats the operand along new axes and along its axes of size 1. */
 export const broadcastInDim = definePrimitive<BroadcastInDimParams>("broadcast_in_dim", {
+  ...broadcastRules,
   ...axisMovement<BroadcastInDimParams>({
     shapes: (x, { shape, broadcastDimensions: dims }) => {
       const ascends = dims.every((d, i) => Number.isInteger(d) && d > (dims[i - 1] ?? -1) && d < shape.length);

@@ -2,6 +2,7 @@
 import { invariant } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
+import { callRules, linearizeCall } from "./call-rules.ts";
 import { definePrimitive } from "./primitive.ts";
 
 export type JitParams = {
@@ -21,6 +22,8 @@ export const jitCall = definePrimitive<JitParams>("jit", {
   subJaxprs: ({ jaxpr }) => [jaxpr],
   withSubJaxprs: (params, [jaxpr]) => ({ ...params, jaxpr }),
   sharesNames: true,
+  ...callRules<JitParams>("jit"),
+  linearize: (ops, primals, nonzero, { params }) => linearizeCall("jit", ops, primals, nonzero, params),
   lowering: { kind: "call" },
   // Only its body is ever sharded.
   sharding: ({ inputs, outputs }) => ({

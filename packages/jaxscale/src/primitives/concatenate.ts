@@ -1,4 +1,5 @@
 /** concatenate: arrays laid end to end along one axis. */
+
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { sameShape } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
@@ -9,6 +10,7 @@ import type { Value } from "../kernel/ir.ts";
 import { checkAxis } from "./axes.ts";
 import { newFactors } from "./factors.ts";
 import { definePrimitive, type Read } from "./primitive.ts";
+import { concatenateRules } from "./shape-rules.ts";
 
 export type ConcatenateParams = { readonly dimension: number };
 
@@ -50,6 +52,7 @@ function layEndToEnd(inputs: readonly HostTensor[], dimension: number): HostTens
 }
 
 export const concatenate = definePrimitive<ConcatenateParams>("concatenate", {
+  ...concatenateRules,
   abstractEval: (inputs, { dimension }) => [concatenatedAval(inputs, dimension)],
   reference: (inputs, { dimension }) => [layEndToEnd(inputs, dimension)],
   lowering: {

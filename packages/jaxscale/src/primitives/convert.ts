@@ -20,6 +20,11 @@ export const convertElementType = defineNary<ConvertElementTypeParams>("convert_
   }),
   flops: () => 0,
   identity: () => true,
+  jvp: ({ bind1 }, _, [dx], __, params) =>
+    dx && isFloat(params.newDtype) ? bind1("convert_element_type", [dx], params) : null,
+  transpose: ({ bind1 }, [ct], _, { inputs: [{ dtype, weakType }] }) => [
+    ct && bind1("convert_element_type", [ct], { newDtype: dtype, weakType }),
+  ],
   reference: ([x], { dtype, result }) => {
     if (isBool(result)) return x !== 0 ? 1 : 0;
     if (!isFloat(dtype) || isFloat(result)) return x;

@@ -1,7 +1,18 @@
 /** Inclusive prefix folds along one axis. */
+
 import { sizeOf, stridesOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { checkAxis } from "./axes.ts";
+import {
+  batchCumulative,
+  type CumulativeRules,
+  cumsumRules,
+  extremeSlopes,
+  logAddExpOf,
+  logAddExpSlopes,
+  productSlopes,
+  scanJvp,
+} from "./cumulative-rules.ts";
 import { newFactors } from "./factors.ts";
 import { checkAccepts, initialValue, logAddExp, type Monoid, max, min, product, sum } from "./monoids.ts";
 import { definePrimitive, type PrimitiveRules } from "./primitive.ts";
@@ -31,13 +42,15 @@ function scan(x: HostTensor, { axis, reverse }: CumulativeParams, monoid: Monoid
   return out;
 }
 
-function defineCumulative(name: string, given: Monoid): PrimitiveRules<CumulativeParams> {
+function defineCumulative(name: string, given: Monoid, rules: CumulativeRules): PrimitiveRules<CumulativeParams> {
   const monoid: Monoid = {
     ...given,
     accepts: (dtype) => dtype !== "bool" && given.accepts(dtype),
     acceptable: given === logAddExp ? "floats" : "numbers",
   };
   return definePrimitive<CumulativeParams>(name, {
+    batch: batchCumulative(name),
+    ...rules,
     abstractEval: ([x], { axis }) => {
       checkAccepts(name, monoid, x);
       checkAxis(name, "axis", axis, x);
@@ -66,12 +79,14 @@ function defineCumulative(name: string, given: Monoid): PrimitiveRules<Cumulativ
 }
 
 /** Running sums; accumulates in f32 or 32-bit integers. */
-export const cumsum = defineCumulative("cumsum", sum);
+export const cumsum = defineCumulative("cumsum", sum, cumsumRules);
 /** Running products. */
-export const cumprod = defineCumulative("cumprod", product);
+export const cumprod = defineCumulative("cumprod", product, {
+  jvp: scanJvp(({ mul }, a, b) => mul(a, b), productSlopes),
+});
 /** Running maxima; NaN from the first NaN on. */
-export const cummax = defineCumulative("cummax", max);
+export const cummax = defineCumulative("cummax", max, { jvp: scanJvp((ops, a, b) => ops.max(a, b), extremeSlopes) });
 /** Running minima; NaN from the first NaN on. */
-export const cummin = defineCumulative("cummin", min);
+export const cummin = defineCumulative("cummin", min, { jvp: scanJvp((ops, a, b) => ops.min(a, b), extremeSlopes) });
 /** Running `log(Σ exp x)`, of floats. */
-export const cumlogsumexp = defineCumulative("cumlogsumexp", logAddExp);
+export const cumlogsumexp = defineCumulative("cumlogsumexp", logAddExp, { jvp: scanJvp(logAddExpOf, logAddExpSlopes) });

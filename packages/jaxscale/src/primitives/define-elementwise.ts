@@ -6,6 +6,8 @@ import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type Params, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import { scalarOf, type Value } from "../kernel/ir.ts";
+import { batchElementwise, type ElementwiseJvp, elementwiseJvp, type UnaryJvp } from "./elementwise-rules.ts";
+import type { Operand } from "./op-builder.ts";
 import { definePrimitive, type LoweringContext, type PrimitiveRules, type ShardingRule } from "./primitive.ts";
 
 /** What a formula may need besides its operands. */
@@ -18,7 +20,7 @@ export interface FormulaContext<P> {
 }
 
 export interface ElementwiseOptions<P extends Params>
-  extends Partial<Pick<PrimitiveRules<P>, "exact" | "identity" | "printParams" | "jvp" | "transpose">> {
+  extends Partial<Pick<PrimitiveRules<P>, "exact" | "identity" | "printParams" | "transpose" | "batch">> {
   /** Counted as a transcendental an element instead of a flop. */
   readonly transcendental?: boolean;
   /** Floating-point or integer operations an element; 1 unless said otherwise. */
@@ -28,6 +30,8 @@ export interface ElementwiseOptions<P extends Params>
 }
 
 export interface NaryDefinition<P extends Params> extends ElementwiseOptions<P> {
+  /** Absent: results that are not floats have no tangent, others no derivative. */
+  readonly jvp?: ElementwiseJvp<P>;
   /** Dtype and weak type of the result. @throws DTypeError */
   readonly resultType: (inputs: readonly ShapedArray[], params: P) => LatticeType;
   /** Shape of the result; by default size-1 axes and scalars broadcast. @throws ShapeError */
@@ -45,11 +49,13 @@ interface AcceptedDTypes<P> {
 }
 
 export interface UnaryDefinition<P extends Params> extends ElementwiseOptions<P>, AcceptedDTypes<P> {
+  readonly jvp?: UnaryJvp<P>;
   readonly reference: (x: number, context: FormulaContext<P>) => number;
   readonly kernel: (k: KernelBuilder, x: Value, context: FormulaContext<P>) => Value;
 }
 
 export interface BinaryDefinition<P extends Params> extends ElementwiseOptions<P>, AcceptedDTypes<P> {
+  readonly jvp?: ElementwiseJvp<P>;
   readonly reference: (x: number, y: number, context: FormulaContext<P>) => number;
   readonly kernel: (k: KernelBuilder, x: Value, y: Value, context: FormulaContext<P>) => Value;
 }
@@ -57,10 +63,11 @@ export interface BinaryDefinition<P extends Params> extends ElementwiseOptions<P
 /** An op of one operand. */
 export const defineUnary = <P extends Params = Params>(
   name: string,
-  { accepts, result, reference, kernel, ...options }: UnaryDefinition<P>,
+  { accepts, result, reference, kernel, jvp, ...options }: UnaryDefinition<P>,
 ): PrimitiveRules<P> =>
   defineNary<P>(name, {
     ...options,
+    ...(jvp && { jvp: (ops, [x], [dx], y, params) => jvp(ops, [x], [dx as Operand], y, params) }),
     resultType: uniformType(name, { accepts, result }),
     reference: ([x], context) => reference(x, context),
     kernel: (k, [x], context) => kernel(k, x, context),
@@ -71,12 +78,14 @@ export const defineFunction = (
   name: string,
   reference: (x: number) => number,
   kernel: (k: KernelBuilder, x: Value) => Value,
+  jvp: UnaryJvp<Params>,
 ): PrimitiveRules =>
   defineUnary(name, {
     accepts: isFloat,
     transcendental: true,
     reference,
     kernel,
+    jvp,
   });
 
 /** An op of two operands of one dtype, which broadcast along axes of size 1 and from scalars. */
@@ -93,13 +102,15 @@ export const defineBinary = <P extends Params = Params>(
 
 /** An op of any number of operands. */
 export function defineNary<P extends Params = Params>(name: string, definition: NaryDefinition<P>): PrimitiveRules<P> {
-  const { resultType, resultShape, reference, kernel, transcendental, flops, movement, ...rules } = definition;
+  const { resultType, resultShape, reference, kernel, jvp, transcendental, flops, movement, ...rules } = definition;
   const shapeOf = resultShape ?? ((inputs) => broadcastElementwise(name, inputs));
   const abstractEval = (inputs: readonly ShapedArray[], params: P): ShapedArray[] => {
     const { dtype, weakType } = resultType(inputs, params);
     return [shapedArray(shapeOf(inputs), dtype, weakType)];
   };
   return definePrimitive<P>(name, {
+    batch: batchElementwise<P>(name),
+    ...(jvp && { jvp: elementwiseJvp(jvp) }),
     ...rules,
     abstractEval,
     reference: (inputs, params) => {

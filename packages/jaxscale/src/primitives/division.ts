@@ -7,6 +7,12 @@ import { constantLike, defineBinary } from "./define-elementwise.ts";
 /** Integers truncate toward zero; `x / 0` is -1 (all ones), `INT_MIN / -1` is INT_MIN. */
 export const div = defineBinary("div", {
   accepts: isNumber,
+  jvp: ({ div, mul, neg, integerPow }, [x, y], [dx, dy]) => [
+    dx && div(dx, y),
+    dy && mul(mul(neg(dy), x), integerPow(y, -2)),
+  ],
+  // Linear in the dividend only.
+  transpose: ({ div, unbroadcast }, [ct], [, y], { inputs }) => [ct && y && unbroadcast(div(ct, y), inputs[0]), null],
   reference: (x, y, { dtype }) => (isFloat(dtype) ? x / y : y === 0 ? -1 : Math.trunc(x / y)),
   kernel: (k, x, y) =>
     x.type === "f32" ? k.div(x, y) : unlessZero(k, y, (divisor) => k.div(x, divisor), constantLike(k, x, -1)),

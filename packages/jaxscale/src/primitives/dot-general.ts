@@ -1,9 +1,11 @@
 /** dot_general: sums of products over contracted axes, with batch axes. */
+
 import { bitsOf, type DType, isBool, isFloat, kindOf } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { allocateValues, type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { dotRules } from "./dot-rules.ts";
 import { newFactors } from "./factors.ts";
 import { definePrimitive } from "./primitive.ts";
 import { list } from "./python-text.ts";
@@ -127,6 +129,7 @@ function resultAval(lhs: ShapedArray, rhs: ShapedArray, params: DotGeneralParams
  * once, integers in 32 bits and wrap; operands of two types are converted to the accumulator's.
  */
 export const dotGeneral = definePrimitive<DotGeneralParams>("dot_general", {
+  ...dotRules,
   abstractEval: ([lhs, rhs], params) => [resultAval(lhs, rhs, params)],
   reference: ([lhs, rhs], params) => {
     const { shape, dtype } = resultAval(shapedArray(lhs.shape, lhs.dtype), shapedArray(rhs.shape, rhs.dtype), params);

@@ -1,4 +1,5 @@
 /** dynamic_slice: a box of static size, at a start that the device computes. */
+
 import { ShapeError } from "../base/errors.ts";
 import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { allocateValues, hostTensor } from "../base/tensor-data.ts";
@@ -10,6 +11,7 @@ import { checkIndexDType } from "./dimension-numbers.ts";
 import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
 import { definePrimitive, type LoweringContext, type Read, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
+import { dynamicSliceRules } from "./window-rules.ts";
 import { clampStart, toSigned } from "./window-start.ts";
 
 export type DynamicSliceParams = { readonly sliceSizes: readonly number[] };
@@ -50,6 +52,7 @@ function sliceRule({ inputs: [operand, ...starts], params }: LoweringContext<Dyn
 
 /** Operands: x, then an integer scalar for each axis, clamped so that the slice keeps its size (negative starts are wrapped by the caller). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_slice.html */
 export const dynamicSlice = definePrimitive<DynamicSliceParams>("dynamic_slice", {
+  ...dynamicSliceRules,
   abstractEval([operand, ...starts], { sliceSizes }) {
     const fits = (size: number, axis: number) => Number.isInteger(size) && size >= 0 && size <= operand.shape[axis];
     if (sliceSizes.length !== operand.shape.length || !sliceSizes.every(fits))

@@ -1,4 +1,5 @@
 /** dynamic_update_slice: an operand with a box of it replaced, at a start that the device computes. */
+
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, stridesOf } from "../base/shapes.ts";
 import { hostTensor } from "../base/tensor-data.ts";
@@ -7,9 +8,11 @@ import { Index } from "../kernel/index-space.ts";
 import { boxDimensions, checkStarts, clampStarts, readStarts } from "./dynamic-slice.ts";
 import { newFactors } from "./factors.ts";
 import { definePrimitive } from "./primitive.ts";
+import { dynamicUpdateSliceRules } from "./window-rules.ts";
 
 /** Operands: x, update, then an integer scalar for each axis, clamped so that the update fits (negative starts are wrapped by the caller). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_update_slice.html */
 export const dynamicUpdateSlice = definePrimitive("dynamic_update_slice", {
+  ...dynamicUpdateSliceRules,
   abstractEval(inputs) {
     const [operand, update, ...starts] = inputs;
     if (operand.dtype !== update.dtype)

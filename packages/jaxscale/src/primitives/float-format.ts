@@ -59,6 +59,8 @@ export const reducePrecision = defineNary<ReducePrecisionParams>("reduce_precisi
     exponent_bits: String(exponentBits),
     mantissa_bits: String(mantissaBits),
   }),
+  jvp: ({ bind1 }, _, [dx], __, params) => dx && bind1("reduce_precision", [dx], params),
+  transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("reduce_precision", [ct], params)],
   reference: ([x], { dtype, params: { exponentBits, mantissaBits } }) => {
     if (x === 0 || !Number.isFinite(x)) return x;
     const unit = 2 ** (Math.floor(Math.log2(Math.abs(x))) - mantissaBits);

@@ -1,4 +1,5 @@
 /** gather: slices of static size, each from a start in an array of indices. */
+
 import { computeType, type DType, kindOf, rangeOf } from "../base/dtypes.ts";
 import { ShapeError } from "../base/errors.ts";
 import { roundTo } from "../base/rounding.ts";
@@ -8,6 +9,7 @@ import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
 import { checkAxes, checkOperandDimensions, type OperandDimensions } from "./dimension-numbers.ts";
 import { localShape, newFactors } from "./factors.ts";
+import { gatherRules } from "./gather-rules.ts";
 import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { bool, tuple } from "./python-text.ts";
 import { type GatherScatterMode, type WindowMap, windowDimensions, windowMap } from "./window-map.ts";
@@ -103,6 +105,7 @@ function formatFill(fill: number | boolean | null): string {
 
 /** Operands: x, integer indices `[…, entries]`, whose last axis holds index vectors. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.gather.html */
 export const gather = definePrimitive<GatherParams>("gather", {
+  ...gatherRules,
   abstractEval(inputs, params) {
     const [operand] = inputs;
     return [shapedArray(resultShape(inputs, params), operand.dtype, operand.weakType)];

@@ -1,5 +1,6 @@
 /** Ops that give their operand back. */
 import { defineUnary } from "./define-elementwise.ts";
+import { noTangent } from "./elementwise-rules.ts";
 
 /** The operand, as a constant to differentiation. */
 export const stopGradient = defineUnary("stop_gradient", {
@@ -7,6 +8,7 @@ export const stopGradient = defineUnary("stop_gradient", {
   exact: true,
   movement: true,
   identity: () => true,
+  jvp: noTangent,
   reference: (x) => x,
   kernel: (_, x) => x,
 });
@@ -16,6 +18,8 @@ export const copy = defineUnary("copy", {
   accepts: () => true,
   exact: true,
   movement: true,
+  jvp: ({ bind1 }, _, [dx]) => bind1("copy", [dx]),
+  transpose: ({ bind1 }, [ct]) => [ct && bind1("copy", [ct])],
   reference: (x) => x,
   kernel: (_, x) => x,
 });

@@ -1,4 +1,5 @@
 /** pad: edges and gaps filled with a value; negative edges cut. */
+
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, formatShape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { allocateValues, hostTensor } from "../base/tensor-data.ts";
@@ -8,6 +9,7 @@ import type { Value } from "../kernel/ir.ts";
 import { newFactors } from "./factors.ts";
 import { definePrimitive } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
+import { padRules } from "./shape-rules.ts";
 
 /** Elements before (negative: cut), after (negative: cut), and between neighbours. */
 export type Padding = readonly [low: number, high: number, interior: number];
@@ -31,6 +33,7 @@ function paddedShape(x: ShapedArray, config: readonly Padding[]): number[] {
 
 /** Operands: x, and the padding value, a scalar of the same dtype. */
 export const pad = definePrimitive<PadParams>("pad", {
+  ...padRules,
   abstractEval: ([x, value], { paddingConfig }) => {
     if (value.shape.length > 0)
       throw new ShapeError(`pad: the padding value must be a scalar; got ${formatAval(value)}`);

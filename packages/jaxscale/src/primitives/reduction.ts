@@ -1,4 +1,5 @@
 /** Reductions: axes folded away by an associative operation. */
+
 import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { shapedArray } from "../jaxpr/ir.ts";
@@ -7,6 +8,7 @@ import { newFactors } from "./factors.ts";
 import { and, checkAccepts, initialValue, type Monoid, max, min, or, product, sum, xor } from "./monoids.ts";
 import { definePrimitive, type LoweringContext, type PrimitiveRules, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
+import { batchReduction, extremeJvp, productRules, type ReductionRules, sumRules } from "./reduction-rules.ts";
 
 export type ReductionParams = { readonly axes: readonly number[] };
 
@@ -58,9 +60,12 @@ export function reductionRule(
 function defineReduction(
   name: string,
   monoid: Monoid,
+  rules: ReductionRules = {},
   alsoPrinted: Readonly<Record<string, string>> = {},
 ): PrimitiveRules<ReductionParams> {
   return definePrimitive<ReductionParams>(name, {
+    batch: batchReduction(name),
+    ...rules,
     abstractEval: ([x], { axes }) => {
       checkAccepts(name, monoid, x);
       checkAxes(name, "axes", axes, x);
@@ -83,13 +88,13 @@ function defineReduction(
 }
 
 /** Sums; accumulates in f32 or 32-bit integers, over nothing 0. The result has the operand's dtype. */
-export const reduceSum = defineReduction("reduce_sum", sum, { out_sharding: "None" });
+export const reduceSum = defineReduction("reduce_sum", sum, sumRules, { out_sharding: "None" });
 /** Products; over nothing 1. */
-export const reduceProd = defineReduction("reduce_prod", product);
+export const reduceProd = defineReduction("reduce_prod", product, productRules);
 /** Largest elements; NaN if there is one; over nothing −inf or the least integer. */
-export const reduceMax = defineReduction("reduce_max", max);
+export const reduceMax = defineReduction("reduce_max", max, { jvp: extremeJvp });
 /** Smallest elements; NaN if there is one; over nothing inf or the greatest integer. */
-export const reduceMin = defineReduction("reduce_min", min);
+export const reduceMin = defineReduction("reduce_min", min, { jvp: extremeJvp });
 /** Conjunction of bools, or of integers' bits. */
 export const reduceAnd = defineReduction("reduce_and", and);
 /** Disjunction of bools, or of integers' bits. */

@@ -2,10 +2,12 @@
 import { isFloat } from "../base/dtypes.ts";
 import { copySign } from "../kernel/float.ts";
 import { defineUnary } from "./define-elementwise.ts";
+import { noTangent } from "./elementwise-rules.ts";
 
 export const floor = defineUnary("floor", {
   accepts: isFloat,
   exact: true,
+  jvp: noTangent,
   reference: (x) => Math.floor(x),
   kernel: (k, x) => k.floor(x),
 });
@@ -13,6 +15,7 @@ export const floor = defineUnary("floor", {
 export const ceil = defineUnary("ceil", {
   accepts: isFloat,
   exact: true,
+  jvp: noTangent,
   reference: (x) => Math.ceil(x),
   kernel: (k, x) => k.ceil(x),
 });
@@ -26,6 +29,7 @@ export const round = defineUnary<RoundParams>("round", {
   printParams: ({ roundingMethod }) => ({
     rounding_method: String(roundingMethod),
   }),
+  jvp: noTangent,
   reference: (x, { params }) => {
     const size = Math.abs(x);
     const whole = Math.floor(size);

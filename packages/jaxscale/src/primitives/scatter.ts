@@ -1,4 +1,5 @@
 /** Scatters: an operand with updates written, added, … at places in an array of indices. */
+
 import { type DType, isFloat, isNumber } from "../base/dtypes.ts";
 import { DTypeError } from "../base/errors.ts";
 import { forEachIndex, sizeOf } from "../base/shapes.ts";
@@ -6,14 +7,15 @@ import { hostTensor } from "../base/tensor-data.ts";
 import { type ClosedJaxpr, formatAval, newVar, shapedArray } from "../jaxpr/ir.ts";
 import { maximum, minimum } from "../kernel/float.ts";
 import { type Dimension, type FactorList, newFactors } from "./factors.ts";
-import { definePrimitive, primitiveNamed } from "./primitive.ts";
+import { definePrimitive, type PrimitiveRules, primitiveNamed } from "./primitive.ts";
 import { bool } from "./python-text.ts";
 import { checkScatter, formatScatterDimensionNumbers, type ScatterParams, scatterMap } from "./scatter-dimensions.ts";
 import { type Combine, scatterLowering } from "./scatter-lowering.ts";
+import { batchScatter, scatterAddRules, scatterExtremeRules, scatterMulRules, scatterRules } from "./scatter-rules.ts";
 import { windowDimensions } from "./window-map.ts";
 import { hostPlaces, startOf } from "./window-start.ts";
 
-interface ScatterDefinition {
+interface ScatterDefinition extends Pick<PrimitiveRules<ScatterParams>, "jvp" | "differentiate" | "transpose"> {
   readonly accepts: (dtype: DType) => boolean;
   /** The op of which it is many, as printed in `update_jaxpr`; null: it replaces. */
   readonly operation: string | null;
@@ -40,6 +42,10 @@ function updateJaxpr(operation: string, dtype: DType): ClosedJaxpr {
 /** Operands: x, integer indices `[…, entries]`, whose last axis holds index vectors, and updates. Duplicates are applied in the order of the updates. */
 const defineScatter = (name: string, definition: ScatterDefinition) =>
   definePrimitive<ScatterParams>(name, {
+    ...(definition.jvp && { jvp: definition.jvp }),
+    ...(definition.differentiate && { differentiate: definition.differentiate }),
+    ...(definition.transpose && { transpose: definition.transpose }),
+    batch: (ops, operands, dims, { params, axis }) => batchScatter(ops, name, operands, dims, axis, params),
     abstractEval(inputs, params) {
       const [operand, , updates] = inputs;
       if (operand.dtype !== updates.dtype)
@@ -87,6 +93,7 @@ const replicated = (f: FactorList, size: number): Dimension => f.replicated(size
 
 /** x with elements replaced. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scatter.html */
 export const scatter = defineScatter("scatter", {
+  ...scatterRules,
   accepts: () => true,
   operation: null,
   reference: (_, update) => update,
@@ -94,6 +101,7 @@ export const scatter = defineScatter("scatter", {
 
 /** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scatter_add.html */
 export const scatterAdd = defineScatter("scatter-add", {
+  ...scatterAddRules("scatter-add"),
   accepts: isNumber,
   operation: "add",
   reference: (old, update) => old + update,
@@ -102,6 +110,7 @@ export const scatterAdd = defineScatter("scatter-add", {
 
 /** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scatter_sub.html */
 export const scatterSub = defineScatter("scatter-sub", {
+  ...scatterAddRules("scatter-sub"),
   accepts: isNumber,
   operation: "sub",
   reference: (old, update) => old - update,
@@ -110,6 +119,7 @@ export const scatterSub = defineScatter("scatter-sub", {
 
 /** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scatter_mul.html */
 export const scatterMul = defineScatter("scatter-mul", {
+  ...scatterMulRules,
   accepts: isNumber,
   operation: "mul",
   reference: (old, update, float) => (float ? old * update : Math.imul(old, update)),
@@ -118,6 +128,7 @@ export const scatterMul = defineScatter("scatter-mul", {
 
 /** NaN wins; of bools: and. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scatter_min.html */
 export const scatterMin = defineScatter("scatter-min", {
+  ...scatterExtremeRules,
   accepts: () => true,
   operation: "min",
   reference: (old, update) => Math.min(old, update),
@@ -127,6 +138,7 @@ export const scatterMin = defineScatter("scatter-min", {
 
 /** NaN wins; of bools: or. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scatter_max.html */
 export const scatterMax = defineScatter("scatter-max", {
+  ...scatterExtremeRules,
   accepts: () => true,
   operation: "max",
   reference: (old, update) => Math.max(old, update),

@@ -1,10 +1,12 @@
 /** Choices between operands: `select_n`, `clamp`. */
+
 import { isBool, type LatticeType } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, sameShape } from "../base/shapes.ts";
 import type { ShapedArray } from "../jaxpr/ir.ts";
 import { clampNan } from "../kernel/float.ts";
 import { defineNary, formatAvals, uniformType } from "./define-elementwise.ts";
+import { clampRules, selectRules } from "./select-rules.ts";
 
 /**
  * `cases[which]`, element by element. Operands: which (bool for two cases, or int32), then the cases.
@@ -12,6 +14,7 @@ import { defineNary, formatAvals, uniformType } from "./define-elementwise.ts";
  * @throws DTypeError, ShapeError unless the cases agree and `which` is a scalar or has their shape
  */
 export const selectN = defineNary("select_n", {
+  ...selectRules,
   exact: true,
   resultType: selectType,
   resultShape: selectShape,
@@ -54,6 +57,7 @@ function selectShape([which, ...cases]: readonly ShapedArray[]): Shape {
  * @throws DTypeError, ShapeError
  */
 export const clamp = defineNary("clamp", {
+  ...clampRules,
   exact: true,
   resultType: uniformType("clamp", { accepts: () => true }),
   resultShape: ([low, x, high]) => {

@@ -1,4 +1,5 @@
 /** Ops that rename or reorder axes: reshape, transpose, squeeze, rev. */
+
 import { ShapeError } from "../base/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shapes.ts";
 import { formatAval, shapedArray } from "../jaxpr/ir.ts";
@@ -7,6 +8,7 @@ import { localShape, newFactors, reshapeFactors } from "./factors.ts";
 import { along, axisMovement, moves, origin } from "./movement.ts";
 import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
+import { reshapeRules, revRules, squeezeRules, transposeRules } from "./shape-rules.ts";
 
 const isSize = (n: number): boolean => Number.isInteger(n) && n >= 0;
 
@@ -17,6 +19,7 @@ const reshapeRule = ({ inputs: [x], params }: LoweringContext<ReshapeParams>): S
 
 /** The same elements, in row-major order, under another shape. */
 export const reshape = definePrimitive<ReshapeParams>("reshape", {
+  ...reshapeRules,
   abstractEval: ([x], { newSizes }) => {
     if (!newSizes.every(isSize) || sizeOf(newSizes) !== sizeOf(x.shape))
       throw new ShapeError(
@@ -37,6 +40,7 @@ export type TransposeParams = { readonly permutation: readonly number[] };
 
 /** Axis `i` of the result is axis `permutation[i]` of the operand. */
 export const transpose = definePrimitive<TransposeParams>("transpose", {
+  ...transposeRules,
   ...axisMovement<TransposeParams>({
     shapes: (x, { permutation }) => {
       if (permutation.length !== x.shape.length || !x.shape.every((_, axis) => permutation.includes(axis)))
@@ -62,6 +66,7 @@ const keptAxes = (shape: Shape, dropped: readonly number[]): number[] =>
 
 /** Drops axes of size 1. */
 export const squeeze = definePrimitive<DimensionsParams>("squeeze", {
+  ...squeezeRules,
   ...axisMovement<DimensionsParams>({
     shapes: (x, { dimensions }) => {
       checkAxes("squeeze", "dimensions", dimensions, x);
@@ -87,6 +92,7 @@ export const squeeze = definePrimitive<DimensionsParams>("squeeze", {
 
 /** Reverses the order along some axes. */
 export const rev = definePrimitive<DimensionsParams>("rev", {
+  ...revRules,
   ...axisMovement<DimensionsParams>({
     shapes: (x, { dimensions }) => {
       checkAxes("rev", "dimensions", dimensions, x);

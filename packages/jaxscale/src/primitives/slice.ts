@@ -1,4 +1,5 @@
 /** Cutting arrays at static places: slice, split. */
+
 import { ShapeError } from "../base/errors.ts";
 import { formatAval } from "../jaxpr/ir.ts";
 import { checkAxis } from "./axes.ts";
@@ -6,6 +7,7 @@ import { localShape, newFactors } from "./factors.ts";
 import { along, axisMovement } from "./movement.ts";
 import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
+import { sliceRules, splitRules } from "./shape-rules.ts";
 
 export type SliceParams = {
   readonly startIndices: readonly number[];
@@ -29,6 +31,7 @@ function sliceRule(context: LoweringContext<SliceParams>): ShardingRule {
 
 /** Elements `start, start + stride, … < limit` along every axis. */
 export const slice = definePrimitive<SliceParams>("slice", {
+  ...sliceRules,
   ...axisMovement<SliceParams>({
     shapes: (x, { startIndices, limitIndices, strides }) => {
       const rank = x.shape.length;
@@ -76,6 +79,7 @@ export type SplitParams = { readonly axis: number; readonly sizes: readonly numb
 
 /** Consecutive pieces along an axis, one result each. */
 export const split = definePrimitive<SplitParams>("split", {
+  ...splitRules,
   ...axisMovement<SplitParams>({
     shapes: (x, { axis, sizes }) => {
       checkAxis("split", "axis", axis, x);

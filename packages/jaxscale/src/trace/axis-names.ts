@@ -1,0 +1,30 @@
+/** The mapped axes that collectives may name, innermost last. */
+import { ShardingError } from "../base/errors.ts";
+
+interface NamedAxis {
+  readonly name: string | undefined;
+  readonly size: number;
+}
+
+let axes: readonly NamedAxis[] = [];
+
+/** Runs `f` within a mapped axis; one without a name cannot be named. */
+export function withAxisName<T>(axis: NamedAxis, f: () => T): T {
+  const outer = axes;
+  axes = [...axes, axis];
+  try {
+    return f();
+  } finally {
+    axes = outer;
+  }
+}
+
+/** @throws ShardingError if no axis of that name is mapped over */
+export function sizeOfAxis(op: string, name: string): number {
+  const found = axes.findLast((axis) => axis.name === name);
+  if (found) return found.size;
+  const known = axes.flatMap((axis) => axis.name ?? []);
+  throw new ShardingError(
+    `${op}: unbound axis name; got "${name}", bound are ${known.length > 0 ? known.join(", ") : "none"}. Name it by vmap's axisName`,
+  );
+}
