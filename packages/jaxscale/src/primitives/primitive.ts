@@ -5,7 +5,7 @@ import type { ClosedJaxpr, Params, Primitive, ShapedArray } from "../jaxpr/ir.ts
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Index } from "../kernel/index-space.ts";
 import type { Value } from "../kernel/ir.ts";
-import type { OpBuilder, Operand } from "./op-builder.ts";
+import type { JaxprTransforms, OpBuilder, Operand } from "./op-builder.ts";
 
 // ---- lowering: how an op becomes part of a kernel ---------------------------
 
@@ -265,6 +265,12 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
     dims: readonly (number | null)[],
     context: RuleContext<P> & { readonly axis: BatchAxis },
   ) => Batched;
+  /** The call without the results that nothing uses, and what its body needs only for them. At least one is used. */
+  readonly prune?: (
+    params: P,
+    usedResults: readonly boolean[],
+    pruneJaxpr: JaxprTransforms["pruneJaxpr"],
+  ) => { readonly params: P; readonly usedOperands: readonly boolean[] };
   /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
   readonly axisNames?: (params: P) => readonly string[];
 }
