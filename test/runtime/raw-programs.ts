@@ -79,7 +79,7 @@ export const dispatch = (
   slots: readonly (number | KernelBinding)[],
   access: readonly ("read" | "read_write")[],
   items: number,
-  immediates?: readonly number[],
+  immediates?: readonly (number | { readonly turn: number })[],
 ): Step => ({
   kind: "dispatch",
   kernel,
@@ -138,3 +138,19 @@ export function affine(size: number, factor: number, name = "affine"): LazyProgr
 
 export const words = (values: ArrayLike<number>): Uint32Array => new Uint32Array(Float32Array.from(values).buffer);
 export const floats = (from: Uint32Array): number[] => [...new Float32Array(from.buffer, from.byteOffset, from.length)];
+
+/** Repeats steps; `flag` is a slot. */
+export const loop = (
+  depth: number,
+  trips: number | null,
+  body: readonly Step[],
+  flag?: number,
+): Step & { readonly kind: "loop" } => ({ kind: "loop", depth, trips, body, flag, origin: origin("while") });
+
+export const copy = (from: number, to: number, sizeBytes: number): Step => ({
+  kind: "copy",
+  from,
+  to,
+  sizeBytes,
+  origin: origin("copy"),
+});
