@@ -1,7 +1,7 @@
 /** jit: trace once for each signature, then launch. */
 import { DTypeError, TracerError } from "../base/errors.ts";
-import { flatten, sameStatic, sameTreedef, type TreeDef, unflatten } from "../base/pytree.ts";
-import { type ClosedJaxpr, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
+import { copyStatic, flatten, sameStatic, sameTreedef, type TreeDef, unflatten } from "../base/pytree.ts";
+import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { jitCall } from "../primitives/call.ts";
 import { Array } from "../trace/array.ts";
 import { asArray } from "../trace/operand.ts";
@@ -17,7 +17,10 @@ export interface JitOptions {
   readonly staticArgnums?: number | readonly number[];
   /** Keys of the last argument, an options object, that are compile-time constants. */
   readonly staticArgnames?: string | readonly string[];
-  /** Positions of arguments whose buffers the call may take over; they are deleted by it. */
+  /**
+   * Positions of arguments whose buffers the call may take over; they are deleted by it. One that has the shape and dtype
+   * of no result is of no use to it, and stays alive.
+   */
   readonly donateArgnums?: number | readonly number[];
   /** Within another jitted function, leave no call in the jaxpr. */
   readonly inline?: boolean;
@@ -99,13 +102,13 @@ class JittedFunction {
   }
 
   call(args: readonly unknown[]): unknown {
+    if (this.#inline && !isEvaluating()) return this.#callInline(args);
     const signature = this.#signature(args);
     const entry = this.#entryFor(args, signature);
     if (isEvaluating()) {
-      entry.runnable ??= makeRunnable(this.name, entry.closed, entry.donated);
-      return unflatten(entry.outTree, launch(entry.runnable, signature.leaves as readonly DeviceArray[]));
+      const runnable = this.#runnable(entry);
+      return unflatten(entry.outTree, launch(runnable, signature.leaves as readonly DeviceArray[]));
     }
-    if (this.#inline) return this.#f(...args);
     const { jaxpr, operands } = hoistConstants(entry.closed, signature.leaves);
     return unflatten(entry.outTree, bind(jitCall, operands, { name: this.name, jaxpr }));
   }
@@ -113,8 +116,19 @@ class JittedFunction {
   lower(args: readonly unknown[]): Lowered {
     const signature = this.#signature(args);
     const entry = this.#entryFor(args, signature);
+    const runnable = this.#runnable(entry);
+    return new Lowered(this.name, entry.closed, runnable, entry.donated);
+  }
+
+  #runnable(entry: Entry): Runnable {
     entry.runnable ??= makeRunnable(this.name, entry.closed, entry.donated);
-    return new Lowered(this.name, entry.closed, entry.runnable, entry.donated);
+    return entry.runnable;
+  }
+
+  #callInline(args: readonly unknown[]): unknown {
+    const { leaves, treedef } = this.#signature(args);
+    const { leaves: results, treedef: outTree } = this.#apply(args, treedef, leaves);
+    return unflatten(outTree, results);
   }
 
   /** What the cache compares. */
@@ -174,7 +188,16 @@ class JittedFunction {
         return entry;
     const avals = leaves.map((x) => x.aval);
     const { closed, outTree } = this.#trace(args, avals, treedef);
-    const entry: Entry = { treedef, avals, statics, closed, outTree, donated, runnable: undefined };
+    const entry: Entry = {
+      treedef,
+      avals,
+      // The caller may change them later.
+      statics: statics.map(copyStatic),
+      closed,
+      outTree,
+      donated: this.#usableDonations(closed, donated),
+      runnable: undefined,
+    };
     // What closes over an outer trace's values is good for this call only.
     if (!closesOverTracers(closed)) this.#entries.unshift(entry);
     return entry;
@@ -189,16 +212,40 @@ class JittedFunction {
     const closed = traceToJaxpr(
       this.name,
       (...tracers) => {
-        const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, tracers)));
-        if (out instanceof Promise)
-          throw new TracerError(`jit: a jitted function must not be async; got a promise from ${this.name}`);
-        const flat = flatten(out);
+        const flat = this.#apply(args, treedef, tracers);
         outTree = flat.treedef;
-        return flat.leaves.map((x) => this.#result(x));
+        return flat.leaves;
       },
       avals,
     );
     return { closed, outTree: outTree as TreeDef };
+  }
+
+  /** The user's function on flat arrays, with flat results. */
+  #apply(args: readonly unknown[], treedef: TreeDef, arrays: readonly Array[]): { leaves: Array[]; treedef: TreeDef } {
+    const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, arrays)));
+    if (out instanceof Promise)
+      throw new TracerError(`jit: a jitted function must not be async; got a promise from ${this.name}`);
+    const flat = flatten(out);
+    return { leaves: flat.leaves.map((x) => this.#result(x)), treedef: flat.treedef };
+  }
+
+  /** Donated arguments for each of which there is a result of its shape and dtype. */
+  #usableDonations({ jaxpr }: ClosedJaxpr, donated: readonly number[]): readonly number[] {
+    const results = jaxpr.outvars.map((a) => typeOf(a.aval));
+    const usable = donated.filter((i) => {
+      const at = results.indexOf(typeOf(jaxpr.invars[i].aval));
+      if (at >= 0) results.splice(at, 1);
+      return at >= 0;
+    });
+    if (usable.length < donated.length && isEvaluating())
+      console.warn(
+        `jit: donated arrays must have the shape and dtype of a result; got ${donated
+          .filter((i) => !usable.includes(i))
+          .map((i) => typeOf(jaxpr.invars[i].aval))
+          .join(", ")} for ${this.name}, which stay alive`,
+      );
+    return usable;
   }
 
   #result(x: unknown): Array {
@@ -223,6 +270,8 @@ class JittedFunction {
     });
   }
 }
+
+const typeOf = ({ shape, dtype }: ShapedArray): string => formatAval({ shape, dtype, weakType: false });
 
 function sameAvals(avals: readonly ShapedArray[], leaves: readonly Array[]): boolean {
   if (avals.length !== leaves.length) return false;

@@ -51,14 +51,11 @@ export const elementsPerWord = (dtype: DType): number => 32 / table[dtype].bits;
 
 export const isFloat = (dtype: DType): boolean => kindOf(dtype) === "float";
 export const isBool = (dtype: DType): boolean => dtype === "bool";
-export const isInteger = (dtype: DType): boolean =>
-  kindOf(dtype) === "signed" || kindOf(dtype) === "unsigned";
+export const isInteger = (dtype: DType): boolean => kindOf(dtype) === "signed" || kindOf(dtype) === "unsigned";
 export const isNumber = (dtype: DType): boolean => dtype !== "bool";
-export const isSigned = (dtype: DType): boolean =>
-  kindOf(dtype) === "signed" || kindOf(dtype) === "float";
+export const isSigned = (dtype: DType): boolean => kindOf(dtype) === "signed" || kindOf(dtype) === "float";
 
-export const isDType = (name: unknown): name is DType =>
-  typeof name === "string" && Object.hasOwn(table, name);
+export const isDType = (name: unknown): name is DType => typeof name === "string" && Object.hasOwn(table, name);
 
 /** Smallest and largest finite value. */
 export function rangeOf(dtype: DType): { readonly min: number; readonly max: number } {

@@ -18,7 +18,7 @@ import {
   type TreeDef,
 } from "./treedef.ts";
 
-export { formatTreedef, type PytreeNode, sameStatic, sameTreedef, type TreeDef } from "./treedef.ts";
+export { copyStatic, formatTreedef, type PytreeNode, sameStatic, sameTreedef, type TreeDef } from "./treedef.ts";
 
 const registered = new WeakMap<TreeClass, PytreeNode<unknown, unknown>>();
 

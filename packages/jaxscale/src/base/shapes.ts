@@ -5,8 +5,7 @@ export type Shape = readonly number[];
 
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 
-export const sameShape = (a: Shape, b: Shape): boolean =>
-  a.length === b.length && a.every((d, i) => d === b[i]);
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
 /** Row-major strides, in elements. */
 export function stridesOf(shape: Shape): number[] {
@@ -28,9 +27,7 @@ export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {
       const at = rank - shape.length + i;
       if (d === 1 || d === out[at]) return;
       if (out[at] !== 1)
-        throw new ShapeError(
-          `${op}: shapes must be broadcastable; got ${shapes.map(formatShape).join(" and ")}`,
-        );
+        throw new ShapeError(`${op}: shapes must be broadcastable; got ${shapes.map(formatShape).join(" and ")}`);
       out[at] = d;
     });
   }
@@ -48,11 +45,7 @@ export function canonicalAxis(op: string, axis: number, rank: number): number {
 }
 
 /** Several axes made canonical, sorted, distinct; undefined or null means all. */
-export function canonicalAxes(
-  op: string,
-  axes: number | readonly number[] | null | undefined,
-  rank: number,
-): number[] {
+export function canonicalAxes(op: string, axes: number | readonly number[] | null | undefined, rank: number): number[] {
   if (axes === null || axes === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = (typeof axes === "number" ? [axes] : axes).map((a) => canonicalAxis(op, a, rank));
   if (new Set(list).size !== list.length)

@@ -31,8 +31,7 @@ export function packWords({ dtype, values }: Pick<HostTensor, "dtype" | "values"
   const words = new Uint32Array(Math.ceil(values.length / lanes));
   const bits = bitsOf(dtype);
   const mask = 2 ** bits - 1;
-  const encode =
-    dtype === "bfloat16" ? toBFloat16Bits : dtype === "float16" ? toFloat16Bits : (x: number) => x & mask;
+  const encode = dtype === "bfloat16" ? toBFloat16Bits : dtype === "float16" ? toFloat16Bits : (x: number) => x & mask;
   for (let i = 0; i < values.length; i++) words[(i / lanes) | 0] |= encode(values[i]) << ((i % lanes) * bits);
   return words;
 }

@@ -120,6 +120,13 @@ export function sameStatic(a: unknown, b: unknown): boolean {
   );
 }
 
+/** A copy of what is compared by content, so that a later change of the original is noticed. */
+export function copyStatic(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyStatic);
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, x]) => [key, copyStatic(x)]));
+}
+
 // Must not depend on what sameStatic ignores: the order of keys.
 function formatStatic(value: unknown): string {
   if (typeof value === "string") return `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;

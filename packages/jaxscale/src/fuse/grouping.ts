@@ -10,6 +10,8 @@ import { windowCount } from "./memory-view.ts";
 
 /** Loads that recomputing a value may take before it gets a kernel of its own. */
 const maxRecomputedLoads = 12;
+/** Operations on scalars that each reader may repeat: less than a dispatch costs. */
+const maxRecomputedScalarWork = 16;
 
 export interface Fusion {
   readonly graph: Graph;
@@ -269,9 +271,11 @@ class Grouping {
       if (group.kind !== "map" || group.reads.size > 3 || group.sources.length > 0) continue;
       if ([...group.defines].some((v) => outvars.has(v) || this.#aliasOf(v))) continue;
       const readers = [...this.#groups].filter((g) => g.needs.has(group));
-      if (readers.length === 0 || readers.some((g) => g.kind === "update")) continue;
-      const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
       const size = Math.max(1, group.domain.rows);
+      // An update needs its operand in memory, and may read the rest more than once; a few scalars, its indices, are nothing to it.
+      if (readers.length === 0 || readers.some((g) => g.kind === "update" && (size > 1 || this.#updates(g, group))))
+        continue;
+      const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
       const work = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
       const readOnce =
         readers.length === 1 &&
@@ -279,11 +283,26 @@ class Grouping {
         readers[0].kind !== "scan" &&
         readers[0].kind !== "sort" &&
         readers[0].domain.rows * readers[0].domain.columns <= size;
-      if (!readOnce && work > 2) continue;
+      if (!readOnce && work > (size === 1 ? maxRecomputedScalarWork : 2)) continue;
       const limit = this.#target.limits.maxStorageBuffersPerShaderStage;
       if (readers.some((g) => this.#bindings([...g.reads, ...group.reads]) + 4 > limit)) continue;
       this.#dissolve(group, readers);
     }
+  }
+  #updates(update: Group, group: Group): boolean {
+    const [operand] = update.members[0].inputs;
+    return operand.kind === "var" && group.defines.has(operand);
+  }
+  /** An update in place must not read elsewhere in what it writes to; and what it updates has to be in memory. */
+  #wouldReadWhatItUpdates(reader: Group, group: Group): boolean {
+    if (reader.kind === "loop" || reader.kind === "branch") return true;
+    if (reader.kind !== "update") return false;
+    const [{ inputs }] = reader.members;
+    const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
+    const updated = inputs[0].kind === "var" ? resolve(inputs[0]) : undefined;
+    return (
+      updated !== undefined && (group.defines.has(updated) || [...group.reads].some((v) => resolve(v) === updated))
+    );
   }
   #aliasOf(v: Var): boolean {
     for (const target of this.#aliases.values()) if (target === v) return true;
