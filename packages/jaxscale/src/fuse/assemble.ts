@@ -46,14 +46,16 @@ export function assemble(
         return { kind: "loop", depth, trips, flag: flag && slotOf(flag), body: body.map(stepOf), origin };
       }
       case "launch": {
-        const { kernel, bindings, workgroups } = draft.launch;
-        const turns = kernel.immediates.map(({ name: turn }) => ({ turn: Number(turn.slice("turn".length)) }));
+        const { kernel, bindings, workgroups, immediates: own } = draft.launch;
+        const immediates = kernel.immediates.map(
+          ({ name: value }) => own?.[value] ?? { turn: Number(value.slice("turn".length)) },
+        );
         return {
           kind: "dispatch",
           kernel: numberOf(kernel),
           bindings: bindings.map((b) => bindingOf(b, slotOf)),
           workgroups,
-          ...(turns.length > 0 && { immediates: turns }),
+          ...(immediates.length > 0 && { immediates }),
           origin,
         };
       }

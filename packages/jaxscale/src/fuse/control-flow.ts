@@ -12,15 +12,26 @@ import type { Group } from "./group.ts";
 const int32 = shapedArray([], "int32");
 
 /** A loop's carries are its results' memory from the start: every turn reads them, and commits what it made into them. */
-export function draftLoop(group: Group, program: DraftProgram, scope: DraftScope): readonly Draft[] {
+export function draftLoop(
+  group: Group,
+  neededLater: (memory: Var) => boolean,
+  program: DraftProgram,
+  scope: DraftScope,
+): readonly Draft[] {
   const [eqn] = group.members;
   const { lowering } = rules(eqn);
   invariant(lowering.kind === "loop", "a loop group has a loop");
   const plan = lowering.loop(contextOf(eqn));
   const carries = eqn.outputs;
-  const first = plan.carries.flatMap((operand, i) =>
-    operand === null ? [] : [...draftCopy(eqn.inputs[operand], carries[i], program, scope)],
-  );
+  const { homes } = program;
+  const uses = eqn.inputs.map((a) => (a.kind === "var" ? homes.resolve(a) : undefined));
+  const first = plan.carries.flatMap((operand, i): readonly Draft[] => {
+    if (operand === null) return [];
+    const old = uses[operand];
+    const onlyUse = old !== undefined && uses.filter((v) => v === old).length === 1 && !neededLater(old);
+    if (onlyUse && homes.takeOver(old, carries[i])) return [];
+    return draftCopy(eqn.inputs[operand], carries[i], program, scope);
+  });
   if (plan.trips === 0) return first;
   const origin = { ...originOf(group), flops: 0, bytes: 0, transcendentals: 0 };
   const constants = plan.constants.map((i) => eqn.inputs[i]);
@@ -106,8 +117,8 @@ function draftBody(
   const inMemory = [...given].filter(([v]) => !replaced.has(v)).map(([, a]) => a as Var);
   const invars = jaxpr.invars.filter((v) => !scope.turns.has(v));
   invars.forEach((v, i) => homes.alias(v, inMemory[i]));
-  const forbidden = inMemory.map(homes.resolve).filter((v) => !mine.has(v));
-  const drafts = homes.protecting(forbidden, () => program.draft(program.fuse({ ...jaxpr, invars }), program, scope));
+  const kept = inMemory.filter((v) => !mine.has(v));
+  const drafts = homes.inside(kept, mine, () => program.draft(program.fuse({ ...jaxpr, invars }), program, scope));
   return { drafts, results: jaxpr.outvars };
 }
 

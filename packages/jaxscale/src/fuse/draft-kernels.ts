@@ -17,7 +17,7 @@ import { scheduled } from "./schedule-cache.ts";
 export function draftKernels(
   group: Group,
   fusion: Fusion,
-  at: number,
+  neededLater: (memory: Var) => boolean,
   program: DraftProgram,
   scope: DraftScope,
 ): Draft[] {
@@ -40,9 +40,7 @@ export function draftKernels(
     const old = homes.resolve(operand);
     const [result] = eqn.outputs;
     const readsOldElsewhere = launches.some((l) => l.bindings.some((b) => b.memory === old));
-    const isResult = fusion.graph.jaxpr.outvars.some((a) => a.kind === "var" && homes.resolve(a) === old);
-    const needed = (g: Group): boolean => [...g.reads].some((v) => homes.resolve(v) === old);
-    if (readsOldElsewhere || isResult || fusion.groups.slice(at + 1).some(needed) || !homes.takeOver(old, result))
+    if (readsOldElsewhere || neededLater(old) || !homes.takeOver(old, result))
       drafts.push({ kind: "copy", reads: [old], writes: [result], origin: { ...origin, operations: ["copy"] } });
   }
   for (const launch of launches) drafts.push(launchDraft(launch, origin));

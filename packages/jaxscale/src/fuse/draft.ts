@@ -1,4 +1,6 @@
 /** From fused groups to steps, in the order in which they run. */
+
+import type { Var } from "../jaxpr/ir.ts";
 import { draftBranch, draftLoop } from "./control-flow.ts";
 import { draftKernels } from "./draft-kernels.ts";
 import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
@@ -13,8 +15,16 @@ export function draft(fusion: Fusion, program: Omit<DraftProgram, "draft">): rea
 function draftPart(fusion: Fusion, program: DraftProgram, scope: DraftScope): readonly Draft[] {
   for (const [v, memory] of fusion.aliases) program.homes.alias(v, memory);
   return fusion.groups.flatMap((group, i) => {
-    if (group.kind === "loop") return draftLoop(group, program, scope);
+    const neededLater = (memory: Var): boolean => isNeeded(memory, fusion, i + 1, program);
+    if (group.kind === "loop") return draftLoop(group, neededLater, program, scope);
     if (group.kind === "branch") return draftBranch(group, program, scope);
-    return draftKernels(group, fusion, i, program, scope);
+    return draftKernels(group, fusion, neededLater, program, scope);
   });
+}
+
+/** Whether a later group or the part's results want what some memory holds now. */
+function isNeeded(memory: Var, fusion: Fusion, from: number, { homes }: DraftProgram): boolean {
+  const lies = (v: Var): boolean => homes.resolve(v) === memory;
+  if (fusion.graph.jaxpr.outvars.some((a) => a.kind === "var" && lies(a))) return true;
+  return fusion.groups.slice(from).some((g) => [...g.reads].some(lies));
 }

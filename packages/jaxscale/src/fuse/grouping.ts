@@ -272,9 +272,7 @@ class Grouping {
       if ([...group.defines].some((v) => outvars.has(v) || this.#aliasOf(v))) continue;
       const readers = [...this.#groups].filter((g) => g.needs.has(group));
       const size = Math.max(1, group.domain.rows);
-      // An update needs its operand in memory, and may read the rest more than once; a few scalars, its indices, are nothing to it.
-      if (readers.length === 0 || readers.some((g) => g.kind === "update" && (size > 1 || this.#updates(g, group))))
-        continue;
+      if (readers.length === 0 || readers.some((g) => this.#wantsInMemory(g, group, size))) continue;
       const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
       const work = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
       const readOnce =
@@ -289,20 +287,19 @@ class Grouping {
       this.#dissolve(group, readers);
     }
   }
-  #updates(update: Group, group: Group): boolean {
-    const [operand] = update.members[0].inputs;
-    return operand.kind === "var" && group.defines.has(operand);
-  }
-  /** An update in place must not read elsewhere in what it writes to; and what it updates has to be in memory. */
-  #wouldReadWhatItUpdates(reader: Group, group: Group): boolean {
+  /**
+   * Loops and branches get their operands in memory. An update may read its operands more than once, so that it recomputes
+   * scalars only, its indices; and it must not read elsewhere in what it writes to.
+   */
+  #wantsInMemory(reader: Group, group: Group, size: number): boolean {
     if (reader.kind === "loop" || reader.kind === "branch") return true;
     if (reader.kind !== "update") return false;
     const [{ inputs }] = reader.members;
     const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
     const updated = inputs[0].kind === "var" ? resolve(inputs[0]) : undefined;
-    return (
-      updated !== undefined && (group.defines.has(updated) || [...group.reads].some((v) => resolve(v) === updated))
-    );
+    const touches =
+      updated !== undefined && (group.defines.has(updated) || [...group.reads].some((v) => resolve(v) === updated));
+    return size > 1 || touches;
   }
   #aliasOf(v: Var): boolean {
     for (const target of this.#aliases.values()) if (target === v) return true;

@@ -19,6 +19,7 @@ export class Homes {
   /** A variable whose memory is that of an older one, updated in place. */
   readonly #successorOf = new Map<Memory, Var>();
   #protected: ReadonlySet<Var> = new Set();
+  #granted: ReadonlySet<Var> = new Set();
 
   constructor(jaxpr: Jaxpr, donated: ReadonlySet<number>) {
     this.#arguments = new Map(jaxpr.invars.map((v, i) => [v, i]));
@@ -37,22 +38,31 @@ export class Homes {
     return memory;
   };
 
-  /** Runs `draft` while some memory must not be taken over: it is read again in the next turn, or by others. */
-  protecting<T>(memory: readonly Var[], draft: () => T): T {
-    const outer = this.#protected;
-    this.#protected = new Set([...outer, ...memory]);
+  /**
+   * Drafts the inside of a loop or branch.
+   * @param kept memory that must not be taken over: it is read again in the next turn, or by others
+   * @param granted memory that may be, though it holds results: a loop's carries
+   */
+  inside<T>(kept: readonly Var[], granted: ReadonlySet<Var>, draft: () => T): T {
+    const outer = [this.#protected, this.#granted] as const;
+    this.#protected = new Set([...outer[0], ...kept.map((v) => this.rootOf(v))]);
+    this.#granted = new Set([...granted].map((v) => this.rootOf(v)));
     try {
       return draft();
     } finally {
-      this.#protected = outer;
+      [this.#protected, this.#granted] = outer;
     }
   }
 
   /** Lets `result` use the memory of `old` from now on, if nobody else may still want the old value. */
   takeOver(old: Var, result: Var): boolean {
-    const argument = this.#arguments.get(old);
-    const mine = argument === undefined ? !this.#constants.has(old) : this.#donated.has(argument);
-    if (!mine || this.#protected.has(this.rootOf(old)) || this.#outputs().has(old)) return false;
+    const root = this.rootOf(old);
+    if (this.#protected.has(root)) return false;
+    if (!this.#granted.has(root)) {
+      const argument = this.#arguments.get(old);
+      const mine = argument === undefined ? !this.#constants.has(old) : this.#donated.has(argument);
+      if (!mine || this.#outputs().has(old)) return false;
+    }
     this.#successorOf.set(result, old);
     return true;
   }

@@ -6,6 +6,8 @@ import { scheduleContraction } from "./contraction.ts";
 import { scheduleMap } from "./map.ts";
 import { scheduleReduce } from "./reduce.ts";
 import { scheduleScan } from "./scan.ts";
+import { scheduleSort } from "./sort.ts";
+import { scheduleTopK } from "./top-k.ts";
 import { scheduleUpdate } from "./update.ts";
 
 export interface Scheduled {
@@ -26,6 +28,8 @@ const schedules: Record<KernelKind, Schedule> = {
   map: whole(scheduleMap),
   reduce: whole(scheduleReduce),
   scan: whole(scheduleScan),
+  sort: whole(scheduleSort),
+  topK: whole(scheduleTopK),
   contraction: whole(scheduleContraction),
   update: scheduleUpdate,
 };
