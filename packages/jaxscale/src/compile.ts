@@ -56,6 +56,7 @@ export { type Client, getClient } from "./runtime/client.ts";
 export type { HostConstant, LazyProgram } from "./runtime/lazy-program.ts";
 export { measureRoofs, type Roofs } from "./runtime/measure.ts";
 export type { KernelTiming } from "./runtime/profile.ts";
+export { type DoctorReport, examine, formatReport } from "./runtime/report.ts";
 export type { Storage } from "./runtime/storage.ts";
 
 /** IR no. 2 of each distinct kernel. */

@@ -4,6 +4,7 @@ import "./api/evaluate.ts";
 
 export { blockUntilReady, type Device, deviceGet, devicePut, devices, ready, statistics } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
+export { type DeviceReport, examineDevice, formatDeviceReport } from "./api/examine-device.ts";
 export { type JitOptions, type Jitted, jit } from "./api/jit.ts";
 export * as lax from "./api/lax/index.ts";
 export { Compiled, type CostAnalysis, Lowered, type MemoryAnalysis } from "./api/lowered.ts";
