@@ -54,6 +54,27 @@ export interface ScanLowering<P> {
   readonly combine: (k: KernelBuilder, left: Value, right: Value, context: LoweringContext<P>) => Value;
 }
 
+/** Reorders the rows along one axis, all operands alike: ascending by keys, where those are equal by position. */
+export interface SortLowering<P> {
+  readonly kind: "sort";
+  readonly axis: (context: LoweringContext<P>) => number;
+  /** That many leading operands are keys, the first the most significant. */
+  readonly keyCount: (context: LoweringContext<P>) => number;
+  /** A u32 that orders as the elements of operand `operand` do. */
+  readonly key: (k: KernelBuilder, element: Value, operand: number, context: LoweringContext<P>) => Value;
+}
+
+/** The elements with the greatest keys along one axis, in falling order, those of equal keys by position; result 1 is their positions. */
+export interface TopKLowering<P> {
+  readonly kind: "topK";
+  readonly axis: (context: LoweringContext<P>) => number;
+  readonly count: (context: LoweringContext<P>) => number;
+  /** A u32 that orders as the elements do. */
+  readonly key: (k: KernelBuilder, element: Value, context: LoweringContext<P>) => Value;
+  /** The element that has a key. */
+  readonly element: (k: KernelBuilder, key: Value, context: LoweringContext<P>) => Value;
+}
+
 /** A sum of products over contracted axes. Output axes: batch, then free lhs, then free rhs. */
 export interface ContractionLowering<P> {
   readonly kind: "contraction";
@@ -142,19 +163,23 @@ export interface BranchLowering<P> {
 }
 
 /** Equation that calls a jaxpr; gone after inlining. */
-export interface CallLowering {
+export interface CallLowering<P> {
   readonly kind: "call";
+  /** The body's equations are not merged with equal ones outside it. */
+  readonly isolated?: (params: P) => boolean;
 }
 
 export type Lowering<P> =
   | MapLowering<P>
   | ReduceLowering<P>
   | ScanLowering<P>
+  | SortLowering<P>
+  | TopKLowering<P>
   | ContractionLowering<P>
   | UpdateLowering<P>
   | LoopLowering<P>
   | BranchLowering<P>
-  | CallLowering;
+  | CallLowering<P>;
 
 // ---- sharding ---------------------------------------------------------------
 

@@ -1,0 +1,72 @@
+/** top_k: the largest elements along an axis, and where they are. */
+import { ShapeError } from "../base/errors.ts";
+import { sizeOf } from "../base/shapes.ts";
+import { hostTensor } from "../base/tensor-data.ts";
+import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { forEachRow, takeAlong } from "./along-axis.ts";
+import { checkAxis } from "./axes.ts";
+import { newFactors } from "./factors.ts";
+import { definePrimitive } from "./primitive.ts";
+import { compareTotally, elementOfKey, totalOrderKey } from "./sort-order.ts";
+
+export type TopKParams = { readonly k: number; readonly axis: number };
+
+const partOf = ({ shape }: Pick<ShapedArray, "shape">, { k, axis }: TopKParams): number[] => shape.with(axis, k);
+
+/** In falling order; NaN counts as largest, −0 below 0, of equal ones the first comes first. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.top_k.html */
+export const topK = definePrimitive<TopKParams>("top_k", {
+  abstractEval: ([x], params) => {
+    const { k, axis } = params;
+    if (x.shape.length === 0) throw new ShapeError(`top_k: the operand must have an axis; got ${formatAval(x)}`);
+    checkAxis("top_k", "axis", axis, x);
+    if (!Number.isInteger(k) || k < 0 || k > x.shape[axis])
+      throw new ShapeError(
+        `top_k: k must be in [0, ${x.shape[axis]}], the size of the axis; got ${k} for ${formatAval(x)} axis ${axis}`,
+      );
+    return [shapedArray(partOf(x, params), x.dtype, x.weakType), shapedArray(partOf(x, params), "int32")];
+  },
+  reference: ([x], params) => {
+    const { k, axis } = params;
+    const values = hostTensor(partOf(x, params), x.dtype);
+    const positions = hostTensor(partOf(x, params), "int32");
+    const places: ((i: number) => number)[] = [];
+    forEachRow(values.shape, axis, (placeOf) => places.push(placeOf));
+    if (k === 0) return [values, positions];
+    forEachRow(x.shape, axis, (placeOf, row) => {
+      const at = (i: number): number => x.values[placeOf(i)];
+      const order = Array.from({ length: x.shape[axis] }, (_, i) => i);
+      order.sort((a, b) => compareTotally(at(b), at(a)) || a - b);
+      for (let i = 0; i < k; i++) {
+        values.values[places[row](i)] = at(order[i]);
+        positions.values[places[row](i)] = order[i];
+      }
+    });
+    return [values, positions];
+  },
+  lowering: {
+    kind: "topK",
+    axis: ({ params }) => params.axis,
+    count: ({ params }) => params.k,
+    key: (k, element, { inputs: [x] }) => totalOrderKey(k, element, x.dtype),
+    element: (k, key, { inputs: [x] }) => elementOfKey(k, key, x.dtype),
+  },
+  sharding: ({ inputs: [x], params }) => {
+    const f = newFactors();
+    const parallel = x.shape.map((size, axis) => (axis === params.axis ? [] : f.parallel(size)));
+    const operand = parallel.with(params.axis, f.replicated(x.shape[params.axis]));
+    const result = parallel.with(params.axis, f.replicated(params.k));
+    return f.rule([operand], [result, result]);
+  },
+  cost: ({ inputs: [x] }) => ({ flops: 2 * sizeOf(x.shape), transcendentals: 0 }),
+  exact: true,
+  jvp: (ops, _, [tangent], { params, results: [, positions] }) => [
+    tangent && takeAlong(ops, tangent, positions, params.axis),
+    null,
+  ],
+  batch: (ops, [x], [dim], { params }) => {
+    const at = dim as number;
+    const results = ops.bind("top_k", [x], { ...params, axis: params.axis + (at <= params.axis ? 1 : 0) });
+    return { results, dims: [at, at] };
+  },
+  printParams: ({ k, axis }) => ({ axis: String(axis), k: String(k) }),
+});
