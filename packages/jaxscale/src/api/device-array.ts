@@ -1,10 +1,12 @@
 /** An array whose values lie on a device, or will once the work queued before is done. */
+import type { DType } from "../base/dtypes.ts";
 import { DeviceError, TracerError } from "../base/errors.ts";
 import { type NestedList, nestedList, type TypedArray, typedArrayOf } from "../base/host-values.ts";
 import { type HostTensor, hostTensor, packWords, unpackWords } from "../base/tensor-data.ts";
 import { getClient, type Storage, storageBytes } from "../compile.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import { Array } from "../trace/array.ts";
+import { refuseEscaped } from "../trace/staging.ts";
 import { formatArray } from "./print-array.ts";
 
 export class DeviceArray extends Array {
@@ -34,13 +36,15 @@ export class DeviceArray extends Array {
 
   /** @throws DeviceError if deleted */
   get storage(): Storage {
-    if (!this.#storage) {
-      const tensor = hostTensor([], this.aval.dtype);
-      tensor.values[0] = this.literal as number;
-      this.#storage = upload(tensor);
-    }
+    this.#storage ??= upload(scalarTensor(this.literal as number, this.aval.dtype));
     if (this.#storage.deleted) throw deleted(this.aval);
     return this.#storage;
+  }
+
+  /** The same for a launch that does not take it over. @throws DeviceError if deleted */
+  get sharedStorage(): Storage {
+    if (this.#storage || this.#literal === undefined) return this.storage;
+    return sharedScalar(this.#literal, this.aval.dtype);
   }
 
   /** Whether it was disposed of or donated. */
@@ -57,11 +61,7 @@ export class DeviceArray extends Array {
 
   async #host(): Promise<HostTensor> {
     const { aval } = this;
-    if (this.literal !== undefined && !this.#storage) {
-      const tensor = hostTensor([], aval.dtype);
-      tensor.values[0] = this.literal;
-      return tensor;
-    }
+    if (this.literal !== undefined && !this.#storage) return scalarTensor(this.literal, aval.dtype);
     const words = await getClient().read(this.storage);
     return hostTensor(aval.shape, aval.dtype, unpackWords(aval.dtype, words, this.size));
   }
@@ -107,6 +107,30 @@ export class DeviceArray extends Array {
   }
 }
 
+function scalarTensor(value: number, dtype: DType): HostTensor {
+  const tensor = hostTensor([], dtype);
+  tensor.values[0] = value;
+  return tensor;
+}
+
+const maxScalars = 256;
+const scalars = new Map<string, Storage>();
+
+/** Numbers among operands are mostly the same few: an eager loop need not upload them again and again. */
+function sharedScalar(value: number, dtype: DType): Storage {
+  const key = `${dtype} ${Object.is(value, -0) ? "-0" : value}`;
+  let storage = scalars.get(key);
+  if (storage && !storage.error) return storage;
+  if (scalars.size >= maxScalars) {
+    const [oldest, unused] = scalars.entries().next().value as [string, Storage];
+    scalars.delete(oldest);
+    unused.dispose();
+  }
+  storage = upload(scalarTensor(value, dtype));
+  scalars.set(key, storage);
+  return storage;
+}
+
 function upload(tensor: HostTensor): Storage {
   const words = packWords(tensor);
   return getClient().upload(
@@ -123,6 +147,7 @@ function deleted(aval: ShapedArray): DeviceError {
 /** The device array, where an operation cannot work on a tracer. @throws TracerError */
 export function concrete(op: string, x: Array): DeviceArray {
   if (x instanceof DeviceArray) return x;
+  refuseEscaped(x);
   throw new TracerError(
     `${op}: the values of a traced array are not known while tracing; got ${formatAval(x.aval)}. Return it from the jitted function first`,
   );

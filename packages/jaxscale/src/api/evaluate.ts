@@ -50,10 +50,14 @@ const isHostTensor = (x: unknown): x is HostTensor =>
   typeof x === "object" && x !== null && "values" in x && "dtype" in x && !(x instanceof DeviceArray);
 
 /** Launches; the results exist at once, their values when the device is done. */
-export function launch({ program, results }: Runnable, operands: readonly DeviceArray[]): DeviceArray[] {
+export function launch({ program, results }: Runnable, operands: readonly Array[]): DeviceArray[] {
+  const { name, donated = [] } = program;
   const storages = getClient().launch(
     program,
-    operands.map((x) => x.storage),
+    operands.map((operand, i) => {
+      const x = concrete(name, operand);
+      return donated.includes(i) ? x.storage : x.sharedStorage;
+    }),
   );
   return results.map((aval, i) => new DeviceArray(aval, storages[i]));
 }

@@ -7,7 +7,6 @@ import { Array } from "../trace/array.ts";
 import { asArray } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
-import type { DeviceArray } from "./device-array.ts";
 import { launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
@@ -107,7 +106,7 @@ class JittedFunction {
     const entry = this.#entryFor(args, signature);
     if (isEvaluating()) {
       const runnable = this.#runnable(entry);
-      return unflatten(entry.outTree, launch(runnable, signature.leaves as readonly DeviceArray[]));
+      return unflatten(entry.outTree, launch(runnable, signature.leaves));
     }
     const { jaxpr, operands } = hoistConstants(entry.closed, signature.leaves);
     return unflatten(entry.outTree, bind(jitCall, operands, { name: this.name, jaxpr }));

@@ -6,7 +6,6 @@ import { compile, getClient, kernelsText, type Program, storageBytes, wgslText }
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
 import type { Array } from "../trace/array.ts";
-import type { DeviceArray } from "./device-array.ts";
 import { launch, type Runnable } from "./evaluate.ts";
 
 export interface CostAnalysis {
@@ -84,7 +83,7 @@ export class Compiled {
 
   /** Runs on flat arguments, and gives flat results. */
   call(...args: readonly Array[]): readonly Array[] {
-    return launch(this.#runnable, args as readonly DeviceArray[]);
+    return launch(this.#runnable, args);
   }
 
   costAnalysis(): CostAnalysis {

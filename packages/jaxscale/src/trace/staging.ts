@@ -76,7 +76,7 @@ export class JaxprTrace implements Trace {
       if (this.#finished) throw escaped(x);
       return x.variable;
     }
-    if (x instanceof JaxprTracer && !x.owner.alive) throw escaped(x);
+    refuseEscaped(x);
     if (x.literal !== undefined && x.aval.shape.length === 0) return newLiteral(x.literal, x.aval);
     let variable = this.#constants.get(x);
     if (!variable) this.#constants.set(x, (variable = newVar(x.aval)));
@@ -94,6 +94,11 @@ export class JaxprTrace implements Trace {
   abandon(): void {
     this.#finished = true;
   }
+}
+
+/** @throws TracerError for a tracer whose function has ended */
+export function refuseEscaped(x: Array): void {
+  if (x instanceof JaxprTracer && !x.owner.alive) throw escaped(x);
 }
 
 function escaped(x: JaxprTracer): TracerError {
