@@ -1,6 +1,7 @@
 /** Runs in a browser: the runtime unchanged, its findings sent to the server of the page. */
 import { Client } from "../../packages/jaxscale/src/runtime/client.ts";
 import { affine, floats, printRaw, words } from "./raw-programs.ts";
+import { countUp } from "./while-programs.ts";
 
 async function findings(): Promise<unknown> {
   const client = new Client({ printKernel: printRaw });
@@ -8,6 +9,7 @@ async function findings(): Promise<unknown> {
   let x = client.upload(words([1, 2, 3]));
   for (let i = 0; i < 5; i++) [x] = client.launch(f, [x]);
   const values = floats(await client.read(x));
+  const counted = floats(await client.read(client.launch(countUp, [client.upload(words([300, 0]))])[0]));
   const refused = {
     ...f,
     build: () => {
@@ -18,7 +20,7 @@ async function findings(): Promise<unknown> {
   (await client.device()).gpu.destroy();
   const lost = await client.read(x).catch((e: Error) => e.message);
   const again = floats(await client.read(client.launch(f, [client.upload(words([1, 2, 3]))])[0]));
-  return { platform: client.platform.name, values, error, lost, again };
+  return { platform: client.platform.name, values, counted, error, lost, again };
 }
 
 void findings()

@@ -1,55 +1,31 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Slot, Step } from "../../packages/jaxscale/src/kernel/program.ts";
 import type { Client } from "../../packages/jaxscale/src/runtime/client.ts";
 import type { LazyProgram } from "../../packages/jaxscale/src/runtime/lazy-program.ts";
-import { affine, dispatch, floats, lazy, loop, rawKernel, rawProgram, words } from "./raw-programs.ts";
+import { affine, dispatch, floats, loop, words } from "./raw-programs.ts";
 import { clientWith, rejection } from "./settings.ts";
+import {
+  add,
+  check,
+  check100,
+  checkInner,
+  countUp,
+  flag,
+  innerFlag,
+  innerState,
+  innerTurn,
+  limits,
+  program,
+  rrw,
+  rw,
+  start,
+  state,
+  turn,
+} from "./while-programs.ts";
 
 const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
 
-const slots: Slot[] = [
-  { kind: "argument", index: 0, sizeBytes: 8 },
-  { kind: "output", index: 0, sizeBytes: 8 },
-  { kind: "temporary", arena: 0, offsetBytes: 0, sizeBytes: 4 },
-  { kind: "temporary", arena: 0, offsetBytes: 256, sizeBytes: 4 },
-  { kind: "temporary", arena: 1, offsetBytes: 0, sizeBytes: 8 },
-];
-/** Turns to run, of the outer loop and of the inner; then states: turns run, and the sum of their numbers. */
-const [limits, state, flag, innerFlag, innerState] = [0, 1, 2, 3, 4];
-const rrw = ["read", "read", "read_write"] as const;
-const rw = ["read", "read_write"] as const;
-const kernels = [
-  rawKernel("start", ["read_write"], "b0[i] = 0.0;"),
-  rawKernel("check", rrw, "if (i == 0u) { b2[0] = select(0.0, 1.0, b0[0] < b1[0]); }"),
-  rawKernel("check_inner", rrw, "if (i == 0u) { b2[0] = select(0.0, 1.0, b0[0] < b1[1]); }"),
-  rawKernel("turn", rw, "if (i == 0u && b0[0] != 0.0) { b1[0] += 1.0; b1[1] += f32(k.x0); }", ["i32"]),
-  rawKernel("add", rrw, "if (i == 0u && b0[0] != 0.0) { b2[1] += b1[0] + b1[1]; }"),
-  rawKernel("check_100", rw, "if (i == 0u) { b1[0] = select(0.0, 1.0, b0[0] < 100.0); }"),
-];
-const start = (slot: number): Step => dispatch(0, [slot], ["read_write"], 2);
-const check = dispatch(1, [state, limits, flag], rrw, 1);
-const checkInner = dispatch(2, [innerState, limits, innerFlag], rrw, 1);
-const turn = (depth = 0): Step => dispatch(3, [flag, state], rw, 2, [{ turn: depth }]);
-const innerTurn = dispatch(3, [innerFlag, innerState], rw, 2, [{ turn: 1 }]);
-const add = (guard: number): Step => dispatch(4, [guard, innerState, state], rrw, 2);
-const check100 = dispatch(5, [state, flag], rw, 1);
-
-const program = (name: string, steps: readonly Step[], donor?: number): LazyProgram =>
-  lazy(
-    rawProgram({
-      name,
-      kernels,
-      slots: slots.map((slot) => (slot.kind === "output" && donor !== undefined ? { ...slot, donor } : slot)),
-      arenas: [512, 256],
-      steps,
-      results: [state],
-      donated: donor === undefined ? [] : [donor],
-    }),
-  );
-
-const countUp = program("count_up", [start(state), check, loop(0, null, [turn(), check], flag)]);
 const call = (client: Client, f: LazyProgram, ...values: number[]) =>
   client.launch(f, [client.upload(words([...values, 0].slice(0, 2)))])[0];
 const sumBelow = (n: number): number => (n * (n - 1)) / 2;
