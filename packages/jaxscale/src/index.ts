@@ -2,11 +2,25 @@
 import "./api/array-methods.ts";
 import "./api/evaluate.ts";
 
+export { checkpoint } from "./api/checkpoint.ts";
+export {
+  type BackwardRule,
+  type CustomDerivativeOptions,
+  type CustomJvp,
+  type CustomVjp,
+  customJvp,
+  customVjp,
+  type ForwardRule,
+  type JvpRule,
+} from "./api/custom-derivatives.ts";
 export { blockUntilReady, type Device, deviceGet, devicePut, devices, ready, statistics } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
 export { type DeviceReport, examineDevice, formatDeviceReport } from "./api/examine-device.ts";
+export { type GradOptions, grad, valueAndGrad } from "./api/grad.ts";
+export { hessian, jacfwd, jacrev } from "./api/jacobian.ts";
 export { type JitOptions, type Jitted, jit } from "./api/jit.ts";
 export * as lax from "./api/lax/index.ts";
+export { jvp, linearize, type Pullback, vjp } from "./api/linearize.ts";
 export { Compiled, type CostAnalysis, Lowered, type MemoryAnalysis } from "./api/lowered.ts";
 export { evalShape, makeJaxpr, type PrintableJaxpr, ShapeDtypeStruct } from "./api/make-jaxpr.ts";
 export * as nn from "./api/nn/index.ts";
@@ -14,6 +28,7 @@ export * as numpy from "./api/numpy/index.ts";
 export { slice } from "./api/numpy/indexing.ts";
 export * as profiler from "./api/profiler.ts";
 export * as tree from "./api/tree.ts";
+export { type AxisTree, type VmapOptions, vmap } from "./api/vmap.ts";
 export type { DType } from "./base/dtypes.ts";
 export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, TracerError } from "./base/errors.ts";
 export { registerPytreeNode } from "./base/pytree.ts";

@@ -4,7 +4,8 @@ import { broadcastPrefix, flatten, flattenWithPath, formatKeyPath, unflatten } f
 import { formatShape } from "../base/shapes.ts";
 import { formatAval } from "../jaxpr/ir.ts";
 import type { Array } from "../trace/array.ts";
-import { mapOver, placeAxis } from "../transforms/vectorize.ts";
+import { mapOver } from "../transforms/jaxpr-transforms.ts";
+import { placeAxis } from "../transforms/place-axis.ts";
 import { type AnyFunction, flattenArrays, leafArray, Once } from "./flat-function.ts";
 
 /** An axis, null for none, or a tree of them that is a prefix of the tree that it is for. */
@@ -55,7 +56,7 @@ export function vmap<F extends AnyFunction>(
       axis,
     );
     const wanted = prefixOf(outAxes, outTree.value, "vmap: outAxes");
-    const placed = out.values.map((value, i) => placeAxis(value, out.dims[i], wanted[i], axis));
+    const placed = out.results.map((value, i) => placeAxis(value, out.dims[i], wanted[i], axis));
     return unflatten(flatten(outTree.value).treedef, placed);
   };
   return Object.defineProperty(mapped, "name", { value: f.name }) as (...args: Parameters<F>) => ReturnType<F>;

@@ -67,6 +67,8 @@ export interface JaxprEqn {
   readonly outputs: readonly Var[];
   readonly params: Params;
   readonly source: SourceInfo;
+  /** Equal equations of different regions stay apart: one is meant to be computed again. */
+  readonly region?: object;
 }
 
 export interface Jaxpr {
@@ -99,6 +101,8 @@ export interface Primitive<P extends Params = Params> {
   readonly sharesNames?: boolean;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */
   readonly subJaxprs: (params: P) => readonly ClosedJaxpr[];
+  /** The parameters that the op's results depend on, where there are others: rules of differentiation. */
+  readonly programParams?: (params: P) => Params;
   /** The parameters with other jaxprs in the place of `subJaxprs`, in that order. */
   readonly withSubJaxprs?: (params: P, jaxprs: readonly ClosedJaxpr[]) => P;
 }

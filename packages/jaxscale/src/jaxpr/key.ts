@@ -59,7 +59,8 @@ function describe(jaxpr: Jaxpr): string {
   const head = `${jaxpr.constvars.map(define)};${jaxpr.invars.map(define)}`;
   const lines = jaxpr.eqns.map((eqn) => {
     const inputs = eqn.inputs.map(mention);
-    return `${eqn.outputs.map(define)}=${eqn.primitive.name}${paramsKey(eqn.params)}(${inputs})`;
+    const params = eqn.primitive.programParams?.(eqn.params) ?? eqn.params;
+    return `${eqn.outputs.map(define)}=${eqn.primitive.name}${paramsKey(params)}(${inputs})`;
   });
   return [head, ...lines, `${jaxpr.outvars.map(mention)}`].join("\n");
 }

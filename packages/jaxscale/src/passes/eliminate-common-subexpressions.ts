@@ -11,7 +11,10 @@ export function eliminateCommonSubexpressions(closed: ClosedJaxpr): ClosedJaxpr 
     if (!rulesOf(eqn.primitive).pure) return undefined;
     const key = `${eqn.primitive.name} ${eqn.inputs.map(keyOf).join(" ")}`;
     const alike = seen.get(key);
-    const same = alike?.find((other) => other.primitive === eqn.primitive && sameStatic(other.params, eqn.params));
+    const same = alike?.find(
+      (other) =>
+        other.primitive === eqn.primitive && other.region === eqn.region && sameStatic(other.params, eqn.params),
+    );
     if (same) return same.outputs;
     if (alike) alike.push(eqn);
     else seen.set(key, [eqn]);

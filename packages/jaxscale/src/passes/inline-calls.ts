@@ -24,29 +24,29 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
   };
 
   /** Emits a body's equations with its variables renamed: a body may be called more than once. */
-  const emit = (body: Jaxpr, names: Map<Var, Atom>, scope: string, rename: boolean): void => {
+  const emit = (body: Jaxpr, names: Map<Var, Atom>, scope: string, rename: boolean, region?: object): void => {
     const nameOf = (atom: Atom): Atom => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom);
     for (const eqn of body.eqns) {
       const inputs = eqn.inputs.map(nameOf);
       const source = { ...eqn.source, scope: joinScopes(scope, eqn.source.scope) };
       if (isCall(eqn)) {
-        const results = call(eqn, inputs, source.scope);
+        const results = call(eqn, inputs, source.scope, region);
         eqn.outputs.forEach((output, i) => names.set(output, results[i]));
         continue;
       }
       const outputs = rename ? eqn.outputs.map((output) => newVar(output.aval)) : eqn.outputs;
       if (rename) eqn.outputs.forEach((output, i) => names.set(output, outputs[i]));
-      eqns.push({ ...eqn, inputs, outputs, source });
+      eqns.push({ ...eqn, inputs, outputs, source, ...(region && { region }) });
     }
   };
 
-  const call = (eqn: JaxprEqn, inputs: readonly Atom[], scope: string): Atom[] => {
+  const call = (eqn: JaxprEqn, inputs: readonly Atom[], scope: string, region?: object): Atom[] => {
     const [body, ...others] = eqn.primitive.subJaxprs(eqn.params);
     invariant(body && others.length === 0, `${eqn.primitive.name} calls one jaxpr`);
     const names = new Map<Var, Atom>();
     body.jaxpr.invars.forEach((variable, i) => names.set(variable, inputs[i]));
     body.jaxpr.constvars.forEach((variable, i) => names.set(variable, constant(body.consts[i], variable)));
-    emit(body.jaxpr, names, scope, true);
+    emit(body.jaxpr, names, scope, true, isIsolated(eqn) ? eqn : region);
     return body.jaxpr.outvars.map((atom) => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom));
   };
 
@@ -57,6 +57,11 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
 }
 
 const isCall = (eqn: JaxprEqn): boolean => rulesOf(eqn.primitive).lowering.kind === "call";
+
+function isIsolated({ primitive, params }: JaxprEqn): boolean {
+  const { lowering } = rulesOf(primitive);
+  return lowering.kind === "call" && (lowering.isolated?.(params) ?? false);
+}
 
 /** A body is traced once, in the scope of its first call or in none; the scope of this call comes before it. */
 const joinScopes = (outer: string, inner: string): string => {

@@ -3,7 +3,7 @@
  * As in JAX, what would change nothing makes no equation.
  */
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
-import type { BatchAxis } from "./primitive.ts";
+import type { BatchAxis, Batched } from "./primitive.ts";
 import {
   type Bind,
   type Bind1,
@@ -88,6 +88,15 @@ export interface JaxprTransforms {
     closed: ClosedJaxpr,
     usedResults: readonly boolean[],
   ) => { readonly jaxpr: ClosedJaxpr; readonly usedArguments: readonly boolean[] };
+  /** A function of values, mapped over an axis that operands have at `dims`; results say where theirs is. */
+  readonly mapOver: (
+    f: (operands: readonly Operand[]) => readonly Operand[],
+    operands: readonly Operand[],
+    dims: readonly (number | null)[],
+    axis: BatchAxis,
+  ) => Batched;
+  /** Whether ops run at once, outside any trace. */
+  readonly isEvaluating: () => boolean;
   /** Runs the equations of a jaxpr. */
   readonly evalJaxpr: (closed: ClosedJaxpr, args: readonly Operand[]) => readonly Operand[];
 }

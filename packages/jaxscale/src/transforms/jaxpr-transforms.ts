@@ -8,7 +8,7 @@ import type { Array } from "../trace/array.ts";
 import { withAxisName } from "../trace/axis-names.ts";
 import { scalarOf } from "../trace/operand.ts";
 import { JaxprTrace, type JaxprTracer, traceToJaxpr } from "../trace/staging.ts";
-import { bind, currentTrace, withTrace } from "../trace/trace.ts";
+import { bind, currentTrace, isEvaluating, withTrace } from "../trace/trace.ts";
 import { backwardPass } from "./backward-pass.ts";
 import { BatchTrace, withAxis } from "./batch-trace.ts";
 import { evalJaxpr } from "./eval-jaxpr.ts";
@@ -30,6 +30,9 @@ export const ops: OpBuilder = makeOps({
     transposeJaxpr,
     batchJaxpr,
     pruneJaxpr: (closed, usedResults) => pruneJaxpr(closed, usedResults),
+    mapOver: (f, operands, dims, axis) =>
+      mapOver((xs) => f(xs) as readonly Array[], operands as readonly Array[], dims, axis),
+    isEvaluating,
     evalJaxpr: (closed, args) => evalJaxpr(closed, args as readonly Array[]),
   },
 });
@@ -141,6 +144,22 @@ export function transposeJaxpr(
   });
 }
 
+type FlatMap = (args: readonly Array[]) => readonly Array[];
+
+/** A function of arrays, mapped over an axis. */
+export function mapOver(
+  f: FlatMap,
+  args: readonly Array[],
+  dims: Dims,
+  axis: BatchAxis,
+): { readonly results: readonly Array[]; readonly dims: Dims } {
+  const trace = new BatchTrace(currentTrace(), axis, ops);
+  const elements = args.map((x, i) => trace.element(x, dims[i]));
+  const results = withTrace(trace, () => withAxisName(axis, () => f(elements)));
+  return { results: results.map(trace.valueOf), dims: results.map(trace.dimOf) };
+}
+
+/** With `force`, those results have the axis in front whether they depend on it or not. */
 export function batchJaxpr(
   closed: ClosedJaxpr,
   axis: BatchAxis,
@@ -152,20 +171,9 @@ export function batchJaxpr(
     const jaxpr = traceToJaxpr(
       "vmap",
       (...args) => {
-        const trace = new BatchTrace(currentTrace(), axis, ops);
-        const results = withTrace(trace, () =>
-          withAxisName(axis, () =>
-            evalJaxpr(
-              closed,
-              args.map((x, i) => trace.element(x, dims[i])),
-            ),
-          ),
-        );
-        dimsOut = results.map((x, i) => (force[i] ? 0 : trace.dimOf(x)));
-        return results.map((x, i) => {
-          const value = trace.valueOf(x);
-          return force[i] ? (ops.batchToFront(value, trace.dimOf(x), axis.size) as Array) : value;
-        });
+        const mapped = mapOver((elements) => evalJaxpr(closed, elements), args, dims, axis);
+        dimsOut = mapped.dims.map((dim, i) => (force[i] ? 0 : dim));
+        return mapped.results.map((x, i) => (force[i] ? (ops.batchToFront(x, mapped.dims[i], axis.size) as Array) : x));
       },
       avalsOf(closed).map((aval, i) => {
         const dim = dims[i];

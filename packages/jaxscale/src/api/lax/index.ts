@@ -1,5 +1,6 @@
 /** `lax`: one function for each primitive, and little more. Nothing is promoted; numbers are scalars of their default dtype. @see https://docs.jax.dev/en/latest/jax.lax.html */
 export * from "./associative-scan.ts";
+export * from "./collective.ts";
 export * from "./control-flow.ts";
 export { bitcastConvertType, clamp, convertElementType, select, selectN } from "./convert.ts";
 export * from "./creation.ts";
