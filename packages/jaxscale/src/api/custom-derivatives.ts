@@ -3,6 +3,7 @@ import { DTypeError, ShapeError } from "../base/errors.ts";
 import { flattenUpTo, formatTreedef, sameStatic, sameTreedef, type TreeDef, unflatten } from "../base/pytree.ts";
 import { sameShape } from "../base/shapes.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
+import { jitCall } from "../primitives/call.ts";
 import { customJvpCall } from "../primitives/custom-jvp.ts";
 import { customVjpCall } from "../primitives/custom-vjp.ts";
 import type { Operand } from "../primitives/op-builder.ts";
@@ -80,12 +81,6 @@ function checkLike(op: string, what: string, x: Array, { shape, dtype }: ShapedA
   return x;
 }
 
-/** The function without its rules, which nothing asks for outside a trace. */
-function evaluate(f: AnyFunction, { name, leaves, apply }: Call): unknown {
-  const { treedef, leaves: results } = flattenArrays(name, apply(f, leaves));
-  return unflatten(treedef, results);
-}
-
 const nameOf = (f: AnyFunction, { name }: CustomDerivativeOptions): string => name ?? (f.name || "<lambda>");
 
 const noRule = (kind: string, method: string, name: string): TypeError =>
@@ -118,8 +113,9 @@ export function customJvp<F extends AnyFunction>(f: F, options: CustomDerivative
   const called = (...args: unknown[]): unknown => {
     const call = openCall(nameOf(f, options), args, options.nondiffArgnums ?? []);
     if (!rule) throw noRule("customJvp", "defJvp", call.name);
-    if (isEvaluating()) return evaluate(f, call);
     const { jaxpr, operands, numConsts, outTree } = traceCall(f, call);
+    // Outside a trace nothing asks for the rule.
+    if (isEvaluating()) return unflatten(outTree, bind(jitCall, operands, { name: call.name, jaxpr }));
     const given = rule;
     const jvp = rules.get(call, () => flatJvp(call, given, outTree));
     return unflatten(outTree, bind(customJvpCall, operands, { name: call.name, jaxpr, numConsts, jvp }));
@@ -192,8 +188,8 @@ export function customVjp<F extends AnyFunction>(f: F, options: CustomDerivative
   const called = (...args: unknown[]): unknown => {
     const call = openCall(nameOf(f, options), args, options.nondiffArgnums ?? []);
     if (!rules) throw noRule("customVjp", "defVjp", call.name);
-    if (isEvaluating()) return evaluate(f, call);
     const { jaxpr, operands, numConsts, outTree } = traceCall(f, call);
+    if (isEvaluating()) return unflatten(outTree, bind(jitCall, operands, { name: call.name, jaxpr }));
     const { forward, backward } = rules;
     const flat = cache.get(call, () => flatVjp(call, forward, backward, outTree));
     return unflatten(outTree, bind(customVjpCall, operands, { name: call.name, jaxpr, numConsts, ...flat }));

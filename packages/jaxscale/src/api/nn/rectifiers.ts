@@ -1,9 +1,11 @@
 /** Activations made of pieces: rectified, exponential and hard functions. */
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { customJvp } from "../custom-derivatives.ts";
 import { innerJit } from "../inner-jit.ts";
+import * as lax from "../lax/index.ts";
 import { add, expm1, maximum, minimum, multiply, trueDivide } from "../numpy/elementwise.ts";
-import { greater, greaterEqual, less, where } from "../numpy/logic.ts";
+import { greater, greaterEqual, less, logicalAnd, where } from "../numpy/logic.ts";
 import { float } from "../numpy/scalars.ts";
 
 type Activation = (x: ArrayLike) => Array;
@@ -11,6 +13,13 @@ type Jitted = (x: Array, ...parameters: Array[]) => Array;
 
 const activation = (name: string, f: (x: Array) => Array): Activation => {
   const inner = innerJit(name, f);
+  return (x) => inner(asArray(name, x));
+};
+/** Its derivative is 1 where `rises`, else 0, also at the kinks. */
+const flatAtKinks = (name: string, f: (x: Array) => Array, rises: (x: Array) => Array): Activation => {
+  const inner = customJvp(innerJit(name, f), { name }).defJvps((dx: Array, _: Array, x: Array) =>
+    lax.select(rises(x), dx, lax.fullLike(dx, 0)),
+  );
   return (x) => inner(asArray(name, x));
 };
 /** An absent parameter is a constant of the function, a given one an operand. */
@@ -21,9 +30,17 @@ const withParameter = (name: string, f: Jitted) => {
 };
 
 /** max(x, 0), also of ints; its derivative at 0 is 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.relu.html */
-export const relu = activation("relu", (x) => maximum(x, 0));
-/** min(max(x, 0), 6), a float. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.relu6.html */
-export const relu6 = activation("relu6", (x) => minimum(maximum(x, 0), float(6)));
+export const relu = flatAtKinks(
+  "relu",
+  (x) => maximum(x, 0),
+  (x) => greater(x, 0),
+);
+/** min(max(x, 0), 6), a float; its derivative at 0 and 6 is 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.relu6.html */
+export const relu6 = flatAtKinks(
+  "relu6",
+  (x) => minimum(maximum(x, 0), float(6)),
+  (x) => logicalAnd(greater(x, 0), less(x, 6)),
+);
 
 const leaky = withParameter("leaky_relu", (x, slope = float(0.01)) => where(greaterEqual(x, 0), x, multiply(slope, x)));
 /** x from 0 on, negativeSlope (0.01 if absent) · x below. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.leaky_relu.html */

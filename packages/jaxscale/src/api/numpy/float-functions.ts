@@ -4,6 +4,7 @@ import { DTypeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { customJvp } from "../custom-derivatives.ts";
 import { innerJit } from "../inner-jit.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
@@ -23,19 +24,30 @@ export const nextafter: Binary = (x, y) => {
 
 /** log of the sum of powers: max + scale · log1p(power(-|x - y|)), which no size of x or y overflows. */
 const logSum = (name: string, power: (x: Array) => Array, scale: (x: Array) => Array): Binary => {
-  const combine = innerJit(name, (x: Array, y: Array) => {
+  const combine = (x: Array, y: Array): Array => {
     const larger = lax.max(x, y);
     const difference = lax.sub(x, y);
     const undefinedDifference = lax.ne(difference, difference);
     const sum = lax.add(x, y);
     const tail = scale(lax.log1p(power(lax.neg(lax.abs(difference)))));
     return lax.select(undefinedDifference, sum, lax.add(larger, tail));
-  });
+  };
+  const sumOf = customJvp(combine, { name });
+  const rules = {
+    [`_${name}_jvp`]: ([x, y]: Array[], [dx, dy]: Array[]): [Array, Array] => {
+      const sum = sumOf(x, y);
+      const share = (z: Array): Array => power(lax.sub(withoutInfinity(z), withoutInfinity(sum)));
+      return [sum, lax.add(lax.mul(dx, share(x)), lax.mul(dy, share(y)))];
+    },
+  };
+  sumOf.defJvp(rules[`_${name}_jvp`]);
   return (x, y) => {
     const [a, b] = promoteArgsInexact(name, x, y);
-    return combine(a, b);
+    return sumOf(a, b);
   };
 };
+const withoutInfinity = (x: Array): Array => lax.select(lax.eq(x, constant(x, Infinity)), lax.fullLike(x, 0), x);
+
 /** log(exp(x) + exp(y)). @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.logaddexp.html */
 export const logaddexp = logSum("logaddexp", lax.exp, (x) => x);
 /** log₂(2ˣ + 2ʸ). @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.logaddexp2.html */
@@ -72,13 +84,22 @@ const step = innerJit("heaviside", (x: Array, y: Array) => {
 export const heaviside: Binary = (x, y) => step(asArray("heaviside", x), asArray("heaviside", y));
 
 // The first term of the series of sin(z) / z at 0; its derivatives come with differentiation.
-const sincAtZero = innerJit("_sinc_maclaurin", (x: Array) => lax.add(lax.mul(x, constant(x, 0)), constant(x, 1)));
+/** At zero, the kth derivative of sin(x)/x, of which the next is the derivative. */
+const sincAtZero = customJvp(
+  (k: number, x: Array): Array => {
+    const zero = lax.mul(x, constant(x, 0));
+    return k % 2 === 1 ? zero : lax.add(zero, constant(x, (k % 4 === 0 ? 1 : -1) / (k + 1)));
+  },
+  { name: "_sinc_maclaurin", nondiffArgnums: [0] },
+).defJvp(function _sinc_maclaurin_jvp(k: number, [x]: Array[], [dx]: Array[]): [Array, Array] {
+  return [sincAtZero(k, x), lax.mul(sincAtZero(k + 1, x), dx)];
+});
 const cardinalSine = innerJit("sinc", (x: Array) => {
   const [operand] = promoteArgsInexact("sinc", x);
   const atZero = lax.eq(operand, constant(operand, 0));
   const angle = lax.mul(constant(operand, Math.PI), operand);
   const safe = where(atZero, constant(operand, 1), angle);
-  return where(atZero, sincAtZero(angle), lax.div(lax.sin(safe), safe));
+  return where(atZero, sincAtZero(0, angle), lax.div(lax.sin(safe), safe));
 });
 /** sin(πx) / (πx), 1 at 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.sinc.html */
 export const sinc = (x: ArrayLike): Array => cardinalSine(asArray("sinc", x));
