@@ -5,6 +5,7 @@ import { draft } from "./fuse/draft.ts";
 import { type Fusion, fuse } from "./fuse/grouping.ts";
 import { Homes } from "./fuse/homes.ts";
 import { defaultParameters, type ScheduleParameters } from "./fuse/parameters.ts";
+import { ParameterChoice } from "./fuse/tuning.ts";
 import { checkJaxpr } from "./jaxpr/check.ts";
 import type { ClosedJaxpr, Jaxpr } from "./jaxpr/ir.ts";
 import { checkKernel } from "./kernel/check.ts";
@@ -14,12 +15,14 @@ import { inlineCalls } from "./passes/inline-calls.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
 import { inBodies } from "./passes/nested.ts";
 import { simplify } from "./passes/simplify.ts";
+import { tunedFor } from "./tune/table.ts";
 import { printWgsl } from "./wgsl/print.ts";
 
 export interface CompileOptions {
   readonly name: string;
   /** Arguments, by position, whose buffers may be taken over. */
   readonly donated: readonly number[];
+  /** For all groups, instead of the adapter's defaults and what was tuned. */
   readonly parameters?: ScheduleParameters;
 }
 
@@ -34,9 +37,11 @@ export const optimize = (traced: ClosedJaxpr): ClosedJaxpr => {
 export function compile(optimized: ClosedJaxpr, target: Target, options: CompileOptions): Program {
   const { jaxpr } = optimized;
   const homes = new Homes(jaxpr, new Set(options.donated));
-  const parameters = options.parameters ?? defaultParameters(target);
-  const fuseFor = (part: Jaxpr): Fusion => fuse(part, target);
-  const drafts = draft(fuseFor(jaxpr), { target, homes, parametersFor: () => parameters, fuse: fuseFor });
+  const choice = options.parameters
+    ? new ParameterChoice(options.parameters, new Map())
+    : new ParameterChoice(defaultParameters(target), tunedFor(target));
+  const fuseFor = (part: Jaxpr): Fusion => choice.add(fuse(part, target));
+  const drafts = draft(fuseFor(jaxpr), { target, homes, parametersFor: choice.for, fuse: fuseFor });
   const program = assemble(jaxpr, drafts, homes, target, options);
   if (checks.enabled) for (const kernel of program.kernels) checkKernel(kernel);
   return program;
@@ -56,6 +61,7 @@ export { type Client, getClient } from "./runtime/client.ts";
 export type { HostConstant, LazyProgram } from "./runtime/lazy-program.ts";
 export { measureRoofs, type Roofs } from "./runtime/measure.ts";
 export type { KernelTiming } from "./runtime/profile.ts";
+export { type ProgramTimer, timerFor } from "./runtime/program-timer.ts";
 export { type DoctorReport, examine, formatReport } from "./runtime/report.ts";
 export type { Storage } from "./runtime/storage.ts";
 

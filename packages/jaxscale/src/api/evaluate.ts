@@ -13,11 +13,13 @@ import { type ClosedJaxpr, formatAval, newVar, type Params, type Primitive, type
 import { jaxprKey } from "../jaxpr/key.ts";
 import type { Array } from "../trace/array.ts";
 import { type Backend, installBackend } from "../trace/trace.ts";
+import { autotuneOf } from "./autotune.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
 
 /** A closed jaxpr made ready to launch, and the types of its results. */
 export interface Runnable {
-  readonly program: LazyProgram;
+  /** Replaced when it is to be compiled anew. */
+  program: LazyProgram;
   readonly results: readonly ShapedArray[];
   readonly optimized: ClosedJaxpr;
 }
@@ -35,6 +37,7 @@ export function makeRunnable(name: string, traced: ClosedJaxpr, donated: readonl
       resultBytes: results.map(storageBytes),
       resultLabels: results.map(formatAval),
       constants: optimized.consts.map((c) => constantOf(name, c)),
+      prepare: autotuneOf(optimized),
       build: (target) => compile(optimized, target, { name, donated }),
     },
   };

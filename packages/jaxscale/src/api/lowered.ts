@@ -6,6 +6,8 @@ import { compile, getClient, kernelsText, type Program, storageBytes, wgslText }
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
 import type { Array } from "../trace/array.ts";
+import type { TuningResult } from "../tune.ts";
+import { type AutotuneOptions, retune } from "./autotune.ts";
 import { launch, type Runnable } from "./evaluate.ts";
 
 export interface CostAnalysis {
@@ -60,13 +62,27 @@ export class Lowered {
     return compile(this.#runnable.optimized, target, { name: this.name, donated: this.#donated });
   }
 
-  /** Builds every pipeline. Rejects with DeviceError if one does not compile. */
-  async compile(): Promise<Compiled> {
+  /** Measures which schedules are fastest on the device at hand, for `compile` and for calls from now on. */
+  async tune(options: AutotuneOptions = {}): Promise<readonly TuningResult[]> {
+    return retune(this.#runnable, options);
+  }
+
+  /**
+   * Builds every pipeline. Rejects with DeviceError if one does not compile.
+   * With `autotune`, first measures which schedules are fastest on the device at hand; later calls use them.
+   */
+  async compile({ autotune = false }: CompileOptions = {}): Promise<Compiled> {
     const client = getClient();
     const target = await client.ready();
+    if (autotune) await this.tune(autotune === true ? {} : autotune);
     await client.load(this.#runnable.program);
     return new Compiled(this, this.#runnable, this.program(target));
   }
+}
+
+export interface CompileOptions {
+  /** Off by default, and for all functions on under `JAXSCALE_AUTOTUNE=1`. */
+  readonly autotune?: boolean | AutotuneOptions;
 }
 
 /** A compiled function: callable with arrays of exactly the types that it was lowered for. */

@@ -1,4 +1,5 @@
 /** Where a computation's time goes on the device, kernel by kernel. */
+import { align } from "../base/align.ts";
 import { getClient, type KernelTiming, measureRoofs, type Roofs } from "../compile.ts";
 
 export type { Roofs } from "../compile.ts";
@@ -67,7 +68,8 @@ export class Profile {
       k.gigaflopsPerSecond.toFixed(2),
       percent(k.shareOfRoof),
     ];
-    const lines = aligned([
+    const numbers = (column: number): boolean => column > 1;
+    const rows = [
       ["kernel", "scope", "count", "ms", "time", "MB", "MFLOP", "GB/s", "GFLOP/s", "of roof"],
       ...this.kernels.map((k) => row(k.name, k.scope, k.count, k)),
       row(
@@ -76,11 +78,12 @@ export class Profile {
         sum((k) => k.count),
         total,
       ),
-    ]);
+    ];
+    const lines = align(rows, numbers);
     const { roofs } = this;
-    if (!roofs) return lines.join("\n");
+    if (!roofs) return lines;
     const bandwidth = bandwidthOf(roofs).toFixed(1);
-    return `${lines.join("\n")}\nroofs: ${bandwidth} GB/s, ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s`;
+    return `${lines}\nroofs: ${bandwidth} GB/s, ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s`;
   }
   toString(): string {
     return this.table();
@@ -150,12 +153,3 @@ function rates(bytes: number, flops: number, elapsedMs: number, roofs: Roofs | u
 
 const bandwidthOf = (roofs: Roofs): number => Math.max(roofs.readGigabytesPerSecond, roofs.copyGigabytesPerSecond);
 const percent = (share: number): string => (Number.isNaN(share) ? "-" : `${(100 * share).toFixed(0)}%`);
-
-/** Text to the left, numbers to the right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const textColumns = 2;
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((r) => r[i].length)));
-  return rows.map((cells) =>
-    cells.map((cell, i) => (i < textColumns ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "),
-  );
-}

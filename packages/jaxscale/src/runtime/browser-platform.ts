@@ -21,6 +21,12 @@ function withLocalStorage<T>(use: (storage: Storage) => T): T | undefined {
   }
 }
 
+const readCache = (name: string): string | undefined =>
+  withLocalStorage((storage) => storage.getItem(`jaxscale/${name}`) ?? undefined);
+function writeCache(name: string, text: string): void {
+  withLocalStorage((storage) => storage.setItem(`jaxscale/${name}`, text));
+}
+
 export const platform: Platform = {
   name: "browser",
   sources: [
@@ -34,9 +40,9 @@ export const platform: Platform = {
   advice: "use a browser with WebGPU, and a secure context (https or localhost)",
   readVariable: (name) => globals.jaxscale?.[name],
   forceCollection: () => globals.gc?.(),
-  readCache: (name) => withLocalStorage((storage) => storage.getItem(`jaxscale/${name}`) ?? undefined),
-  writeCache: (name, text) => {
-    withLocalStorage((storage) => storage.setItem(`jaxscale/${name}`, text));
-  },
+  readCache,
+  writeCache,
+  // One turn of a page's thread: nothing comes in between.
+  updateCache: (name, change) => writeCache(name, change(readCache(name))),
   onExit: (callback) => globals.addEventListener?.("pagehide", callback, { once: true }),
 };

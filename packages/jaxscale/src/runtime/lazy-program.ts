@@ -2,6 +2,7 @@
 
 import type { Target } from "../base/target.ts";
 import type { Program } from "../kernel/program.ts";
+import type { ProgramTimer } from "./program-timer.ts";
 import type { Storage } from "./storage.ts";
 
 /** Words that the runtime uploads once for each device; unlike a storage, they outlive a lost device. */
@@ -21,6 +22,8 @@ export interface LazyProgram {
   readonly donated?: readonly number[];
   /** What `Slot.constant.index` counts. */
   readonly constants?: readonly (Storage | HostConstant)[];
+  /** Awaited before `build`: measures what the program may choose between. */
+  prepare?(target: Target, timerFor: (program: Program) => Promise<ProgramTimer | undefined>): Promise<void>;
   /** Called once for each target; what it throws becomes the error of the results. */
   build(target: Target): Program;
 }

@@ -26,6 +26,8 @@ export interface Platform {
   /** A small text kept between runs, by name; synchronous since compiling is. */
   readCache(name: string): string | undefined;
   writeCache(name: string, text: string): void;
+  /** Replaces a kept text by what `change` makes of it; other processes wait meanwhile. */
+  updateCache(name: string, change: (old: string | undefined) => string): void;
   /** Calls back once before the process or page ends. */
   onExit(callback: () => void): void;
 }

@@ -7,6 +7,7 @@ import { Executable } from "./executable.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
+import { timerFor } from "./program-timer.ts";
 
 interface Entry {
   executable: Executable | undefined;
@@ -59,6 +60,7 @@ export class ProgramTable {
 
 async function buildExecutable(device: Device, lazy: LazyProgram): Promise<Executable> {
   const constants = (lazy.constants ?? []).map((constant) => ("words" in constant ? constant : constant.borrow()));
+  await lazy.prepare?.(device.target, (program) => timerFor(device, program));
   const program = lazy.build(device.target);
   invariant(
     String(program.donated) === String(lazy.donated ?? []),

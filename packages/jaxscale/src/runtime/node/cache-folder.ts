@@ -1,5 +1,5 @@
 /** Files kept between runs, safe with several processes at once. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -51,5 +51,58 @@ export function writeCacheFile(name: string, text: string): void {
     renameSync(temporary, path);
   } catch {
     // The next run computes it again.
+  }
+}
+
+const lockWaitMs = 2000;
+// A holder needs milliseconds; one that is this old has died.
+const staleLockMs = 1000;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** Reads, changes and replaces a file while other processes that do so wait. Best effort, as writing is. */
+export function updateCacheFile(name: string, change: (old: string | undefined) => string): void {
+  const release = lock(name);
+  try {
+    writeCacheFile(name, change(readCacheFile(name)));
+  } finally {
+    release();
+  }
+}
+
+/** Holds a folder that only one process can make. After waiting for long it goes on without. */
+function lock(name: string): () => void {
+  let path: string;
+  try {
+    path = join(cacheFolder(), `${name}.lock`);
+  } catch {
+    return () => {};
+  }
+  const deadline = Date.now() + lockWaitMs;
+  while (Date.now() < deadline) {
+    try {
+      mkdirSync(path);
+      return () => removeLock(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") break;
+      if (ageMs(path) > staleLockMs) removeLock(path);
+      else Atomics.wait(sleeper, 0, 0, 2 + Math.random() * 8);
+    }
+  }
+  return () => {};
+}
+
+function removeLock(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // Another process took it for stale.
+  }
+}
+
+function ageMs(path: string): number {
+  try {
+    return Date.now() - statSync(path).mtimeMs;
+  } catch {
+    return 0;
   }
 }

@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Platform } from "../platform.ts";
-import { readCacheFile, writeCacheFile } from "./cache-folder.ts";
+import { readCacheFile, updateCacheFile, writeCacheFile } from "./cache-folder.ts";
 import { embeddedSource } from "./embedded-driver.ts";
 import { systemSource } from "./system-gpu.ts";
 
@@ -28,5 +28,6 @@ export const platform: Platform = {
   forceCollection,
   readCache: readCacheFile,
   writeCache: writeCacheFile,
+  updateCache: updateCacheFile,
   onExit: (callback) => void process.once("exit", callback),
 };

@@ -1,0 +1,71 @@
+/** The groups of a program that have something to choose, each as a program of its own. */
+import type { Target } from "../base/target.ts";
+import type { Atom, ClosedJaxpr, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import { draft } from "./draft.ts";
+import { originOf } from "./draft-kernels.ts";
+import type { Graph } from "./graph.ts";
+import type { Group } from "./group.ts";
+import { type Fusion, fuse } from "./grouping.ts";
+import { Homes } from "./homes.ts";
+import { defaultParameters } from "./parameters.ts";
+import { shapeClassOf } from "./tuning.ts";
+import { type Candidate, candidatesFor } from "./tuning-candidates.ts";
+
+export interface TuningTask {
+  readonly shapeClass: string;
+  readonly candidates: readonly Candidate[];
+  /** The group alone: what it reads are arguments. */
+  readonly program: ClosedJaxpr;
+  /** Bytes and operations of all the program's groups of the class: how much there is to gain. */
+  readonly weight: number;
+}
+
+/** One task a shape class, the heaviest first. Bodies of loops and branches included. */
+export function tuningTasks(jaxpr: Jaxpr, target: Target): readonly TuningTask[] {
+  const fusions: Fusion[] = [];
+  const fuseFor = (part: Jaxpr): Fusion => {
+    const fusion = fuse(part, target);
+    fusions.push(fusion);
+    return fusion;
+  };
+  // Drafting is what reaches the bodies.
+  const parameters = defaultParameters(target);
+  draft(fuseFor(jaxpr), { target, homes: new Homes(jaxpr, new Set()), parametersFor: () => parameters, fuse: fuseFor });
+  const tasks = new Map<string, TuningTask>();
+  for (const fusion of fusions)
+    for (const group of fusion.groups) {
+      const shapeClass = shapeClassOf(group, fusion);
+      const candidates = candidatesFor(group, target);
+      if (shapeClass === undefined || candidates.length === 0) continue;
+      const { flops, bytes } = originOf(group);
+      const known = tasks.get(shapeClass);
+      const program = known?.program ?? { jaxpr: alone(group, fusion.graph), consts: [] };
+      tasks.set(shapeClass, { shapeClass, candidates, program, weight: (known?.weight ?? 0) + flops + bytes });
+    }
+  return [...tasks.values()].sort((a, b) => b.weight - a.weight);
+}
+
+/** A group as a function of what it reads. */
+function alone(group: Group, graph: Graph): Jaxpr {
+  const equations = new Set<JaxprEqn>([...group.members, ...group.sources]);
+  const made = new Set<Var>();
+  const invars = new Set<Var>();
+  const include = (eqn: JaxprEqn): void => {
+    equations.add(eqn);
+    for (const v of eqn.outputs) made.add(v);
+    for (const a of eqn.inputs) visit(a);
+  };
+  const visit = (a: Atom): void => {
+    if (a.kind === "literal" || made.has(a)) return;
+    const producer = graph.producer(a);
+    if (producer && (equations.has(producer.eqn) || graph.virtual.has(producer.eqn))) include(producer.eqn);
+    else invars.add(a);
+  };
+  for (const eqn of [...equations]) include(eqn);
+  return {
+    constvars: [],
+    invars: [...invars].filter((v) => !made.has(v)),
+    eqns: graph.jaxpr.eqns.filter((eqn) => equations.has(eqn)),
+    outvars: [...group.writes],
+  };
+}
