@@ -2,6 +2,7 @@
 import { invariant } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
+import { condRules } from "./cond-rules.ts";
 import { definePrimitive } from "./primitive.ts";
 import { replicatedRule } from "./sharding-free.ts";
 
@@ -22,4 +23,5 @@ export const cond = definePrimitive<CondParams>("cond", {
   withSubJaxprs: (params, branches) => ({ ...params, branches }),
   lowering: { kind: "branch", branches: ({ params }) => params.branches },
   sharding: replicatedRule,
+  ...condRules,
 });

@@ -1,10 +1,12 @@
 /** All that is known of an op, in one object. Passes read these fields; none asks for an op by name. */
 import { invariant } from "../base/errors.ts";
 import type { Shape } from "../base/shapes.ts";
+import type { Target } from "../base/target.ts";
+import type { HostTensor } from "../base/tensor-data.ts";
 import type { ClosedJaxpr, Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Index } from "../kernel/index-space.ts";
-import type { Value } from "../kernel/ir.ts";
+import type { RawSource, Value } from "../kernel/ir.ts";
 import type { JaxprTransforms, OpBuilder, Operand } from "./op-builder.ts";
 
 // ---- lowering: how an op becomes part of a kernel ---------------------------
@@ -162,6 +164,39 @@ export interface BranchLowering<P> {
   readonly branches: (context: LoweringContext<P>) => readonly ClosedJaxpr[];
 }
 
+/** A kernel that a user wrote in WGSL. */
+export interface CustomLowering<P> {
+  readonly kind: "custom";
+  readonly plan: (context: LoweringContext<P>) => CustomPlan;
+}
+export interface CustomPlan {
+  readonly name: string;
+  readonly names: { readonly inputs: readonly string[]; readonly outputs: readonly string[] };
+  /** Operands that are bound for reading, in order: those that no result takes over. */
+  readonly reads: readonly number[];
+  /** Results that begin as an operand's contents, and are bound once. */
+  readonly aliases: readonly InPlace[];
+  readonly workgroupSize: readonly [number, number, number];
+  readonly workgroups: readonly [number, number, number];
+  /**
+   * The whole program. Its bindings: `reads`, the results, then for each guard an int32[], which must have that value for
+   * anything to be done. @throws DeviceError for what the target lacks
+   */
+  readonly source: (guards: readonly number[], target: Target) => RawSource;
+}
+/** A result that is written where an operand lies. */
+export interface InPlace {
+  readonly operand: number;
+  readonly result: number;
+}
+
+/** Tells the host something; lifted out of the program before anything is fused. */
+export interface EffectLowering<P> {
+  readonly kind: "effect";
+  /** Called in the program's order, with the operands' values. */
+  readonly run: (params: P, operands: readonly HostTensor[]) => void;
+}
+
 /** Equation that calls a jaxpr; gone after inlining. */
 export interface CallLowering<P> {
   readonly kind: "call";
@@ -179,6 +214,8 @@ export type Lowering<P> =
   | UpdateLowering<P>
   | LoopLowering<P>
   | BranchLowering<P>
+  | CustomLowering<P>
+  | EffectLowering<P>
   | CallLowering<P>;
 
 // ---- sharding ---------------------------------------------------------------

@@ -10,6 +10,7 @@ import { dynamicSlice } from "./dynamic-slice.ts";
 import { dynamicUpdateSlice } from "./dynamic-update-slice.ts";
 import { definePrimitive, type LoopPlan } from "./primitive.ts";
 import { bool } from "./python-text.ts";
+import { scanRules } from "./scan-rules.ts";
 import { reshape } from "./shape.ts";
 import { replicatedRule } from "./sharding-free.ts";
 
@@ -59,6 +60,7 @@ export const scan = definePrimitive<ScanParams>("scan", {
   withSubJaxprs: (params, [jaxpr]) => ({ ...params, jaxpr }),
   lowering: { kind: "loop", loop: ({ params, inputs, outputs }) => planScan(params, inputs, outputs) },
   sharding: replicatedRule,
+  ...scanRules,
 });
 
 function row(x: HostTensor, i: number): HostTensor {

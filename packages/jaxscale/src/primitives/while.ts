@@ -5,6 +5,7 @@ import { type ClosedJaxpr, shapedArray } from "../jaxpr/ir.ts";
 import { writeJaxpr } from "../jaxpr/write.ts";
 import { definePrimitive } from "./primitive.ts";
 import { replicatedRule } from "./sharding-free.ts";
+import { whileRules } from "./while-rules.ts";
 
 export type WhileParams = {
   /** Arguments: its constants, the carries. Result: bool[]. */
@@ -60,4 +61,5 @@ export const whileLoop = definePrimitive<WhileParams>("while", {
     },
   },
   sharding: replicatedRule,
+  ...whileRules,
 });
