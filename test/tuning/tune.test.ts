@@ -81,7 +81,9 @@ test("a program is tuned within its budget", async () => {
   for (const budgetMs of [0, 30, 300]) {
     forgetTuned();
     const timer = fakeTimer(() => 5);
-    await tuneProgram(optimized, { target, budgetMs, store: memoryStore(), ...timer });
+    const store = memoryStore();
+    await tuneProgram(optimized, { target, budgetMs, store, ...timer });
+    if (budgetMs <= 30) assert.is(store.text, undefined, "what was cut short is not remembered");
     assert.ok(timer.now() <= budgetMs + 6, `${timer.now()} ms of ${budgetMs}`);
   }
   forgetTuned();

@@ -2,7 +2,6 @@
 import type { Target } from "./base/target.ts";
 import { compile } from "./compile.ts";
 import { defaultParameters } from "./fuse/parameters.ts";
-import type { TuningTable } from "./fuse/tuning.ts";
 import { type Candidate, scheduleVersion } from "./fuse/tuning-candidates.ts";
 import { type TuningTask, tuningTasks } from "./fuse/tuning-tasks.ts";
 import type { ClosedJaxpr } from "./jaxpr/ir.ts";
@@ -20,6 +19,8 @@ export interface TuningResult {
   readonly defaultMs?: number;
   readonly tunedMs?: number;
   readonly compared: number;
+  /** False if the budget cut the comparison short: then it is made again another time. */
+  readonly complete: boolean;
 }
 
 export interface TuneOptions {
@@ -51,7 +52,7 @@ export async function tuneProgram(optimized: ClosedJaxpr, options: TuneOptions):
     const { shapeClass } = task;
     const known = tunedFor(target).get(shapeClass);
     if (known) {
-      results.push({ shapeClass, parameters: known, compared: 0 });
+      results.push({ shapeClass, parameters: known, compared: 0, complete: true });
       continue;
     }
     // Each gets its part of the time that is left, but enough for a comparison.
@@ -61,12 +62,10 @@ export async function tuneProgram(optimized: ClosedJaxpr, options: TuneOptions):
     const result = share > 0 ? await tuneTask(task, { ...options, budgetMs: share, now }) : undefined;
     if (!result) continue;
     results.push(result);
-    found.set(shapeClass, result.parameters);
+    addTuned(target, new Map([[shapeClass, result.parameters]]));
+    if (result.complete) found.set(shapeClass, result.parameters);
   }
-  if (found.size > 0) {
-    addTuned(target, found);
-    writeWinners(store, key, found);
-  }
+  if (found.size > 0) writeWinners(store, key, found);
   return results;
 }
 
@@ -88,8 +87,15 @@ async function tuneTask(task: TuningTask, options: TuneOptions): Promise<TuningR
   );
   const finding = await findFastest(contestants, { budgetMs, now });
   if (!finding) return undefined;
-  const { candidate, bestMs, firstMs, compared } = finding;
-  return { shapeClass: task.shapeClass, parameters: candidate, defaultMs: firstMs, tunedMs: bestMs, compared };
+  const { candidate, bestMs, firstMs, compared, complete } = finding;
+  return {
+    shapeClass: task.shapeClass,
+    parameters: candidate,
+    defaultMs: firstMs,
+    tunedMs: bestMs,
+    compared,
+    complete,
+  };
 }
 
 /** Without repeats of what amounts to the same. */
@@ -105,5 +111,3 @@ function distinct<C>(candidates: readonly C[], meaning: (candidate: C) => unknow
 /** Adapter, driver, what of them changes kernels, and the version of the schedules. */
 const keyOf = ({ name, features, subgroupSize, limits }: Target): string =>
   `${name} | ${JSON.stringify({ features, subgroupSize, invocations: limits.maxComputeInvocationsPerWorkgroup })} | schedules ${scheduleVersion}`;
-
-export type { TuningTable };

@@ -25,6 +25,8 @@ export interface Finding<C> {
   /** Of the first contestant. */
   readonly firstMs: number;
   readonly compared: number;
+  /** Whether the budget sufficed for all that the search wanted to know. */
+  readonly complete: boolean;
 }
 
 const droppedSamples = 1;
@@ -67,7 +69,7 @@ export async function findFastest<C>(
     }
     const winner = runners.reduce((a, b) => (b.bestMs < a.bestMs ? b : a));
     const { candidate, bestMs } = winner.bestMs < advantage * first.bestMs ? winner : first;
-    return { candidate, bestMs, firstMs: first.bestMs, compared };
+    return { candidate, bestMs, firstMs: first.bestMs, compared, complete: inTime() };
   } finally {
     for (const { runner } of runners) runner.dispose();
   }
