@@ -38,7 +38,7 @@ export function draftLoop(
   const depth = scope.depth;
   if (plan.trips !== null) {
     const body = draftTurn(plan, constants, carries, program, { ...scope, depth: depth + 1 }, plan.trips);
-    return [...first, { kind: "loop", depth, trips: plan.trips, body, origin }];
+    return [...first, { kind: "loop", depth, trips: plan.trips, body, carries, origin }];
   }
   // Whether to go on is a word that only unguarded kernels write: in an idle branch it stays 0.
   const flag = newVar(int32);
@@ -50,7 +50,7 @@ export function draftLoop(
     ...first,
     ...reset,
     ...condition(),
-    { kind: "loop", depth, trips: plan.maxTrips ?? null, flag, body: [...turn, ...condition()], origin },
+    { kind: "loop", depth, trips: plan.maxTrips ?? null, flag, body: [...turn, ...condition()], carries, origin },
   ];
 }
 

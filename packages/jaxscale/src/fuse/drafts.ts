@@ -34,6 +34,8 @@ export interface LoopDraft {
   /** int32[], 1 while there is more to do; written by the body. */
   readonly flag?: Var;
   readonly body: readonly Draft[];
+  /** Memory that lives through all turns, whether or not anything is in it before the first. */
+  readonly carries: readonly Var[];
   readonly origin: KernelOrigin;
 }
 

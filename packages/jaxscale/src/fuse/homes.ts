@@ -2,7 +2,7 @@
 import type { Target } from "../base/target.ts";
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Slot } from "../kernel/program.ts";
-import type { Draft } from "./drafts.ts";
+import type { Draft, LoopDraft } from "./drafts.ts";
 import type { Scratch } from "./emitter.ts";
 import { storageBytes } from "./memory-view.ts";
 import { type Lifetime, planMemory } from "./plan-memory.ts";
@@ -181,7 +181,7 @@ class Uses {
 
   add(drafts: readonly Draft[]): void {
     for (const draft of drafts) {
-      if (draft.kind === "loop") this.#addLoop(draft.body);
+      if (draft.kind === "loop") this.#addLoop(draft);
       else this.#addStep(draft.reads, draft.writes);
     }
   }
@@ -196,8 +196,13 @@ class Uses {
     this.#step++;
   }
   /** What a loop did not make itself in this very turn is wanted until its last turn ends. */
-  #addLoop(body: readonly Draft[]): void {
+  #addLoop({ body, carries }: LoopDraft): void {
     const begin = this.#step;
+    for (const carry of carries) {
+      const root = this.#root(carry);
+      if (!this.firstWrite.has(root)) this.firstWrite.set(root, begin - 1);
+      this.lastUse.set(root, begin);
+    }
     this.add(body);
     const end = this.#step - 1;
     for (const [memory, last] of this.lastUse) {

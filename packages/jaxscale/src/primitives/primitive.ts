@@ -327,12 +327,19 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
     dims: readonly (number | null)[],
     context: RuleContext<P> & { readonly axis: BatchAxis },
   ) => Batched;
-  /** The call without the results that nothing uses, and what its body needs only for them. At least one is used. */
+  /**
+   * The call without the results that nothing uses, and what its body needs only for them. At least one is used.
+   * `keptResults`, if not just the used ones, says which are left.
+   */
   readonly prune?: (
     params: P,
     usedResults: readonly boolean[],
     pruneJaxpr: JaxprTransforms["pruneJaxpr"],
-  ) => { readonly params: P; readonly usedOperands: readonly boolean[] };
+  ) => {
+    readonly params: P;
+    readonly usedOperands: readonly boolean[];
+    readonly keptResults?: readonly boolean[];
+  };
   /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
   readonly axisNames?: (params: P) => readonly string[];
 }

@@ -244,7 +244,7 @@ export const scanRules: Pick<
   },
   prune(params, usedResults, pruneJaxpr) {
     const { numConsts, numCarry } = params;
-    const [usedYs] = [usedResults.slice(numCarry)];
+    const usedYs = usedResults.slice(numCarry);
     const pruned = (carry: Flags) => pruneJaxpr(params.jaxpr, [...carry, ...usedYs]);
     const carry = settle(usedResults.slice(0, numCarry), (flags) =>
       pruned(flags).usedArguments.slice(numConsts, numConsts + numCarry),
@@ -268,6 +268,7 @@ export const scanRules: Pick<
     return {
       params: { ...params, jaxpr, numConsts: at, numCarry: carry.filter(Boolean).length },
       usedOperands: [...usedConsts, ...carry, ...usedXs],
+      keptResults: [...carry, ...usedYs],
     };
   },
 };

@@ -44,6 +44,6 @@ function pruneEqn(eqn: JaxprEqn, usedOutputs: readonly boolean[]): JaxprEqn {
     ...eqn,
     params: pruned.params,
     inputs: eqn.inputs.filter((_, i) => pruned.usedOperands[i]),
-    outputs: eqn.outputs.filter((_: Var, i) => usedOutputs[i]),
+    outputs: eqn.outputs.filter((_: Var, i) => (pruned.keptResults ?? usedOutputs)[i]),
   };
 }
