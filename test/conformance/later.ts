@@ -1,16 +1,5 @@
 /** Ops of the fixtures that no row runs yet, by the work that brings them. Nothing is left out silently. */
 export const later: Readonly<Record<string, readonly string[]>> = {
-  "random numbers": ["random.*"],
-  "sorting and selection": [
-    "lax.sort",
-    "lax.top_k",
-    "jnp.sort",
-    "jnp.argsort",
-    "jnp.median",
-    "jnp.searchsorted",
-    "jnp.unique",
-    "jnp.nonzero",
-  ],
   "attention, convolution, grouped matmul": ["nn.dot_product_attention", "lax.conv_general_dilated", "lax.ragged_dot"],
   "transforms and control flow": [
     "eval.*",

@@ -1,6 +1,8 @@
 /** The conformance table: one row for each op of the fixtures. */
 import * as jax from "jaxscale";
 import { apiFunction, listed, numberOf, optionsOf, type Params, plain, positional, type Row } from "./rows.ts";
+import { randomRows } from "./rows-random.ts";
+import { sortRows } from "./rows-sort.ts";
 
 /** `op(*inputs, **params)`, all params in the options object. */
 const plainOps = {
@@ -130,6 +132,8 @@ const rows = new Map<string, Row>([
     numbered(`lax.scatter_${kind}`),
   ]),
   ...Object.entries(specialRows),
+  ...Object.entries(sortRows),
+  ...Object.entries(randomRows),
 ]);
 
 export const rowOps = (): readonly string[] => [...rows.keys()];

@@ -27,6 +27,7 @@ export * as nn from "./api/nn/index.ts";
 export * as numpy from "./api/numpy/index.ts";
 export { slice } from "./api/numpy/indexing.ts";
 export * as profiler from "./api/profiler.ts";
+export * as random from "./api/random.ts";
 export { type AutotuneOptions, TuningReport, type TuningResult, tune } from "./api/tuning.ts";
 export * as tree from "./api/tree.ts";
 export { type AxisTree, type VmapOptions, vmap } from "./api/vmap.ts";

@@ -10,3 +10,4 @@ export * from "./elementwise.ts";
 export * from "./indexing.ts";
 export * from "./reduction.ts";
 export * from "./shape.ts";
+export * from "./sort.ts";

@@ -68,6 +68,7 @@ export * from "./logic.ts";
 export { type PadMode, type PadOptions, type PerEdge, pad } from "./pad.ts";
 export * from "./positions.ts";
 export * from "./power.ts";
+export * from "./quantiles.ts";
 export {
   arange,
   type LinspaceOptions,
@@ -80,6 +81,16 @@ export {
 export { flip, fliplr, flipud, type RepeatOptions, repeat, roll, rot90, tile } from "./rearrange.ts";
 export * from "./reductions.ts";
 export * from "./scalars.ts";
+export {
+  argwhere,
+  digitize,
+  extract,
+  flatnonzero,
+  type NonzeroOptions,
+  nonzero,
+  type SearchOptions,
+  searchsorted,
+} from "./searching.ts";
 export {
   atleast1d,
   atleast2d,
@@ -96,6 +107,14 @@ export {
   swapaxes,
   transpose,
 } from "./shape.ts";
+export {
+  argpartition,
+  argsort,
+  lexsort,
+  partition,
+  type SortOptions,
+  sort,
+} from "./sorting.ts";
 export * from "./statistics.ts";
 export {
   type BincountOptions,
@@ -106,3 +125,4 @@ export {
   takeAlongAxis,
 } from "./take.ts";
 export * from "./trigonometry.ts";
+export * from "./unique.ts";
