@@ -35,14 +35,16 @@ export const checkpointCall = definePrimitive<CheckpointParams>("remat2", {
   sharding: replicatedRule,
   // Only arguments are residuals: the derivative starts by computing the rest again.
   linearize: ({ bind, transforms }, primals, nonzero, { params: { jaxpr } }) => {
-    const { jaxpr: both, nonzero: nonzeroOut } = transforms.jvpJaxpr(jaxpr, nonzero);
-    const wanted = both.jaxpr.outvars.map((_, i) => i >= nonzeroOut.length);
-    const { jaxpr: tangentOnly, usedArguments } = transforms.pruneJaxpr(both, wanted);
+    const derivative = transforms.tangentJaxpr(jaxpr, nonzero);
+    const { jaxpr: body, usedArguments } = transforms.pruneJaxpr(
+      derivative.jaxpr,
+      derivative.jaxpr.jaxpr.outvars.map(() => true),
+    );
     return {
       results: transforms.evalJaxpr(jaxpr, primals),
       linear: (tangents) => {
         const operands = [...primals, ...tangents.filter(isSet)].filter((_, i) => usedArguments[i]);
-        return spread(nonzeroOut, bind("remat2", operands, { jaxpr: tangentOnly, differentiated: true }));
+        return spread(derivative.nonzero, bind("remat2", operands, { jaxpr: body, differentiated: true }));
       },
     };
   },

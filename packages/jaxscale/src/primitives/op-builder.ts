@@ -69,6 +69,11 @@ export interface JaxprTransforms {
     nonzero: readonly boolean[],
     instantiate?: readonly boolean[],
   ) => LinearizedJaxpr;
+  /** The derivative with what it needs of the function computed anew. Arguments: primals, then the tangents of those that are `nonzero`. Results: the nonzero tangents. */
+  readonly tangentJaxpr: (
+    closed: ClosedJaxpr,
+    nonzero: readonly boolean[],
+  ) => { readonly jaxpr: ClosedJaxpr; readonly nonzero: readonly boolean[] };
   /** Arguments: the operands that are not `linear`, then the cotangents that are `nonzero`. Results: the nonzero cotangents of the linear operands. */
   readonly transposeJaxpr: (
     closed: ClosedJaxpr,

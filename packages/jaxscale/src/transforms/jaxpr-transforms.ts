@@ -27,6 +27,7 @@ export const ops: OpBuilder = makeOps({
   transforms: {
     jvpJaxpr,
     linearizeJaxpr,
+    tangentJaxpr,
     transposeJaxpr,
     batchJaxpr,
     pruneJaxpr: (closed, usedResults) => pruneJaxpr(closed, usedResults),
@@ -105,6 +106,27 @@ export function linearizeJaxpr(closed: ClosedJaxpr, nonzero: Flags, force: Flags
     });
     const primal = pruneJaxpr(primalTrace.finish(variablesOf(args), returned), undefined, true).jaxpr;
     return { primal, tangent: withoutConstants(linear), residuals: origins, nonzero: out.map(isSet) };
+  });
+}
+
+export function tangentJaxpr(
+  closed: ClosedJaxpr,
+  nonzero: Flags,
+): { readonly jaxpr: ClosedJaxpr; readonly nonzero: Flags } {
+  return memoized(closed, `tangent ${nonzero}`, () => {
+    const { primal, tangent, residuals, nonzero: nonzeroOut } = linearizeJaxpr(closed, nonzero);
+    const avals = avalsOf(closed);
+    const recomputing = traceToJaxpr(
+      "tangent",
+      (...args) => {
+        const primals = args.slice(0, avals.length);
+        const results = evalJaxpr(primal, primals);
+        const values = residuals.map(({ from, index }) => (from === "argument" ? primals : results)[index]);
+        return evalJaxpr(tangent, [...values, ...args.slice(avals.length)]);
+      },
+      [...avals, ...avals.filter((_, i) => nonzero[i])],
+    );
+    return { jaxpr: pruneJaxpr(recomputing, undefined, true).jaxpr, nonzero: nonzeroOut };
   });
 }
 
