@@ -56,7 +56,7 @@ function checked(closed: ClosedJaxpr): ClosedJaxpr {
 }
 
 export { storageBytes } from "./fuse/memory-view.ts";
-export type { Program } from "./kernel/program.ts";
+export type { KernelOrigin, Program, Step } from "./kernel/program.ts";
 export { type Client, getClient } from "./runtime/client.ts";
 export type { HostConstant, LazyProgram } from "./runtime/lazy-program.ts";
 export { measureRoofs, type Roofs } from "./runtime/measure.ts";

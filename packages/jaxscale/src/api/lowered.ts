@@ -2,7 +2,16 @@
 
 import { DeviceError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
-import { compile, getClient, kernelsText, type Program, storageBytes, wgslText } from "../compile.ts";
+import {
+  compile,
+  getClient,
+  type KernelOrigin,
+  kernelsText,
+  type Program,
+  type Step,
+  storageBytes,
+  wgslText,
+} from "../compile.ts";
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
 import type { Array } from "../trace/array.ts";
@@ -104,8 +113,7 @@ export class Compiled {
 
   costAnalysis(): CostAnalysis {
     const steps = this.program.segments.flatMap((s) => s.steps);
-    const total = (of: (origin: (typeof steps)[number]["origin"]) => number): number =>
-      steps.reduce((n, s) => n + of(s.origin), 0);
+    const total = (of: (origin: KernelOrigin) => number): number => steps.reduce((n, s) => n + sumOver(s, of), 0);
     return {
       flops: total((o) => o.flops),
       transcendentals: total((o) => o.transcendentals),
@@ -130,4 +138,10 @@ export class Compiled {
       peakSizeBytes: argumentSizeBytes + constantSizeBytes + bytesOf("output") - alias + temporarySizeBytes,
     };
   }
+}
+
+/** Over a step, or over all turns of a loop; of one that the device decides, over one turn. */
+function sumOver(step: Step, of: (origin: KernelOrigin) => number): number {
+  if (step.kind !== "loop") return of(step.origin);
+  return (step.trips ?? 1) * step.body.reduce((n, s) => n + sumOver(s, of), 0);
 }
