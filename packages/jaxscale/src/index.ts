@@ -13,6 +13,12 @@ export {
   type ForwardRule,
   type JvpRule,
 } from "./api/custom-derivatives.ts";
+export {
+  type CustomKernelFunction,
+  type CustomKernelOptions,
+  customKernel,
+  type InputConstraint,
+} from "./api/custom-kernel.ts";
 export { blockUntilReady, type Device, deviceGet, devicePut, devices, ready, statistics } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
 export { type DeviceReport, examineDevice, formatDeviceReport } from "./api/examine-device.ts";
@@ -28,8 +34,8 @@ export * as numpy from "./api/numpy/index.ts";
 export { slice } from "./api/numpy/indexing.ts";
 export * as profiler from "./api/profiler.ts";
 export * as random from "./api/random.ts";
-export { type AutotuneOptions, TuningReport, type TuningResult, tune } from "./api/tuning.ts";
 export * as tree from "./api/tree.ts";
+export { type AutotuneOptions, TuningReport, type TuningResult, tune } from "./api/tuning.ts";
 export { type AxisTree, type VmapOptions, vmap } from "./api/vmap.ts";
 export type { DType } from "./base/dtypes.ts";
 export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, TracerError } from "./base/errors.ts";

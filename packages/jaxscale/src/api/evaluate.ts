@@ -12,6 +12,7 @@ import {
 import { type ClosedJaxpr, formatAval, newVar, type Params, type Primitive, type ShapedArray } from "../jaxpr/ir.ts";
 import { jaxprKey } from "../jaxpr/key.ts";
 import type { Array } from "../trace/array.ts";
+import { captureSource } from "../trace/scope.ts";
 import { type Backend, installBackend } from "../trace/trace.ts";
 import { autotuneOf } from "./autotune.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
@@ -76,12 +77,18 @@ function runnableFor(name: string, closed: ClosedJaxpr): Runnable {
     // Most recently used last.
     runnables.delete(key);
   } else {
-    runnable = makeRunnable(name, closed);
+    runnable = makeRunnable(name, located(closed));
     const oldest = runnables.keys().next();
     if (runnables.size >= maxRunnables && !oldest.done) runnables.delete(oldest.value);
   }
   runnables.set(key, runnable);
   return runnable;
+}
+
+/** With the user's line that is running: that of the first call, if others of the same structure follow. */
+function located({ jaxpr, consts }: ClosedJaxpr): ClosedJaxpr {
+  const { site } = captureSource(backend.process);
+  return { jaxpr: { ...jaxpr, eqns: jaxpr.eqns.map((eqn) => ({ ...eqn, source: { site, scope: "" } })) }, consts };
 }
 
 const backend: Backend = {

@@ -8,7 +8,7 @@ import { makeDomain } from "./domain.ts";
 import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
 import type { Scratch } from "./emitter.ts";
 import { contextOf, Graph, rules, sizeOfAtom } from "./graph.ts";
-import { type Group, newGroup } from "./group.ts";
+import { equationsOf, type Group, newGroup } from "./group.ts";
 import type { Fusion } from "./grouping.ts";
 import { storageBytes } from "./memory-view.ts";
 import type { Launch } from "./schedule.ts";
@@ -33,15 +33,17 @@ export function draftKernels(
   const { launches, inPlace } = scheduled(group, context, fusion.access);
   const origin = originOf(group);
   const drafts: Draft[] = [];
-  if (inPlace) {
-    const [eqn] = group.members;
-    const [operand] = eqn.inputs;
-    invariant(operand.kind === "var", "what is updated in place lies in memory");
-    const old = homes.resolve(operand);
-    const [result] = eqn.outputs;
-    const readsOldElsewhere = launches.some((l) => l.bindings.some((b) => b.memory === old));
+  const [eqn] = group.members;
+  const taken = new Set<Var>();
+  for (const { operand, result: output } of inPlace) {
+    const atom = eqn.inputs[operand];
+    invariant(atom.kind === "var", "what is updated in place lies in memory");
+    const old = homes.resolve(atom);
+    const result = eqn.outputs[output];
+    const readsOldElsewhere = taken.has(old) || launches.some((l) => l.bindings.some((b) => b.memory === old));
     if (readsOldElsewhere || neededLater(old) || !homes.takeOver(old, result))
       drafts.push({ kind: "copy", reads: [old], writes: [result], origin: { ...origin, operations: ["copy"] } });
+    else taken.add(old);
   }
   for (const launch of launches) drafts.push(launchDraft(launch, origin));
   return drafts;
@@ -50,7 +52,8 @@ export function draftKernels(
 function launchDraft(launch: Launch, origin: KernelOrigin): Draft {
   const bound = (access: "read" | "read_write"): (Var | Scratch)[] =>
     launch.bindings.filter((b) => b.access === access).map((b) => b.memory);
-  return { kind: "launch", launch, reads: bound("read"), writes: bound("read_write"), origin };
+  const own = launch.prepares ? { ...origin, flops: 0, transcendentals: 0, bytes: 0 } : origin;
+  return { kind: "launch", launch, reads: bound("read"), writes: bound("read_write"), origin: own };
 }
 
 /** A kernel that copies an atom (or writes a literal) to the memory of another variable, under the scope's guards. */
@@ -70,7 +73,7 @@ export function draftCopy(from: Atom, to: Var, program: DraftProgram, scope: Dra
 }
 
 export function originOf(group: Group): KernelOrigin {
-  const equations = [...group.members, ...group.sources];
+  const equations = equationsOf(group);
   const costs = equations.map((eqn) => rules(eqn).cost(contextOf(eqn)));
   const anchor = equations.find((m) => rules(m).lowering.kind === group.kind) ?? equations[0];
   const bytes = [...group.reads, ...group.writes].reduce(

@@ -3,7 +3,7 @@ import type { JaxprEqn, Params, Var } from "../jaxpr/ir.ts";
 import type { Lowering } from "../primitives/primitive.ts";
 import type { Domain } from "./domain.ts";
 
-export type GroupKind = Exclude<Lowering<Params>["kind"], "call">;
+export type GroupKind = Exclude<Lowering<Params>["kind"], "call" | "effect">;
 
 export interface Group {
   readonly id: number;
@@ -14,6 +14,8 @@ export interface Group {
   readonly members: JaxprEqn[];
   /** Recomputed equations, some of whose results the group stores. */
   readonly sources: JaxprEqn[];
+  /** Cheap equations of other groups that this one computes again instead of reading. */
+  readonly recomputed: JaxprEqn[];
   /** Variables that members define. */
   readonly defines: Set<Var>;
   /** Groups that must run before. */
@@ -31,11 +33,19 @@ export const newGroup = (kind: GroupKind, domain: Domain): Group => ({
   domain,
   members: [],
   sources: [],
+  recomputed: [],
   defines: new Set(),
   needs: new Set(),
   reads: new Set(),
   writes: [],
 });
+
+/** Every equation that a group's kernels compute. */
+export const equationsOf = ({ members, sources, recomputed }: Group): readonly JaxprEqn[] => [
+  ...members,
+  ...sources,
+  ...recomputed,
+];
 
 /** Whether `group` runs after `other` in any order. */
 export function dependsOn(group: Group, other: Group, seen = new Set<Group>()): boolean {

@@ -5,7 +5,7 @@ import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import { AccessAnalysis, type ReadSite } from "./access.ts";
 import { type Domain, type Extent, extentOf, makeDomain } from "./domain.ts";
 import { contextOf, Graph, mapLowering, rules } from "./graph.ts";
-import { dependsOn, type Group, type GroupKind, newGroup } from "./group.ts";
+import { dependsOn, equationsOf, type Group, type GroupKind, newGroup } from "./group.ts";
 import { windowCount } from "./memory-view.ts";
 
 /** Loads that recomputing a value may take before it gets a kernel of its own. */
@@ -76,8 +76,13 @@ class Grouping {
         for (const a of eqn.inputs) this.#inMemory(a);
         this.#start(eqn, lowering.kind, makeDomain([], []));
         return;
+      case "custom":
+        for (const a of eqn.inputs) this.#inMemory(a);
+        this.#start(eqn, "custom", makeDomain([], []));
+        return;
       case "call":
-        throw new Error(`jaxscale: internal error: ${eqn.primitive.name} was not inlined`);
+      case "effect":
+        throw new Error(`jaxscale: internal error: ${eqn.primitive.name} is still in the program`);
     }
   }
 
@@ -135,7 +140,7 @@ class Grouping {
   #tryJoinReduction(eqn: JaxprEqn, group: Group, domain: Domain): boolean {
     if (group.kind === "contraction") return false;
     const isMap = group.domain.axes.length === 0;
-    if (isMap ? !this.#canFoldInto(group, domain) : !sameDomain(group.domain, domain)) return false;
+    if (isMap ? !this.#canFoldInto(group, domain) : !this.#sameDomain(group.domain, domain)) return false;
     const trial: Group = { ...group, domain: isMap ? domain : group.domain };
     const { full } = this.#access.symbols(trial.domain);
     if (!this.#readsInPlace(this.#access.readsOfAtom(eqn.inputs[0], full), trial, "full")) return false;
@@ -144,6 +149,16 @@ class Grouping {
     group.kind = "reduce";
     this.#include(eqn, group);
     return true;
+  }
+
+  /** Whether rows and positions of two domains are the same elements. */
+  #sameDomain(a: Domain, b: Domain): boolean {
+    return (
+      a.rows === b.rows &&
+      a.columns === b.columns &&
+      a.columns > 0 &&
+      this.#access.symbols(a).full === this.#access.symbols(b).full
+    );
   }
 
   /** A group of elementwise work can become the inside of a reduction over its positions. */
@@ -173,20 +188,25 @@ class Grouping {
   #fits(group: Group, eqn: JaxprEqn): boolean {
     const reads = new Set(group.reads);
     for (const v of this.#leaves(eqn)) if (this.#owner.get(v) !== group) reads.add(v);
-    const writes = [...group.defines, ...eqn.outputs].filter((v) => !this.#isInternal(v, group, eqn));
-    return this.#bindings([...reads, ...writes]) < this.#target.limits.maxStorageBuffersPerShaderStage;
+    const inside = (c: JaxprEqn): boolean => c === eqn || this.#owner.get(c.outputs[0]) === group;
+    const writes = [...group.defines, ...eqn.outputs].filter((v) => !this.#isInternal(v, inside));
+    return this.#bindings([...reads, ...writes]) <= this.#bindingLimit;
+  }
+  /** One is kept in reserve. */
+  get #bindingLimit(): number {
+    return this.#target.limits.maxStorageBuffersPerShaderStage - 1;
   }
   #bindings(variables: Iterable<Var>): number {
     let count = 0;
     for (const v of variables) count += windowCount(v.aval, this.#target);
     return count;
   }
-  #isInternal(v: Var, group: Group, joining: JaxprEqn): boolean {
+  /** Whether everything that reads a value, recomputed equations seen through, is inside. */
+  #isInternal(v: Var, inside: (consumer: JaxprEqn) => boolean): boolean {
     if (this.#jaxpr.outvars.includes(v)) return false;
-    const consumers = this.#graph.consumers(v);
-    return consumers.every(
-      (c) => c === joining || this.#graph.virtual.has(c) || c.outputs.some((o) => this.#owner.get(o) === group),
-    );
+    return this.#graph
+      .consumers(v)
+      .every((c) => (this.#graph.virtual.has(c) ? c.outputs.every((o) => this.#isInternal(o, inside)) : inside(c)));
   }
 
   #start(eqn: JaxprEqn, kind: GroupKind, domain: Domain): void {
@@ -251,15 +271,66 @@ class Grouping {
     this.#owner.set(v, group);
   }
 
+  /** Reductions of the same rows that came about apart, such as a mean and a mean of squares, share a kernel. */
+  #mergeReductions(): void {
+    const earlier: Group[] = [];
+    for (const later of [...this.#groups]) {
+      if (later.kind !== "reduce") continue;
+      const partner = earlier.find((group) => this.#canMerge(group, later));
+      if (partner) this.#merge(partner, later);
+      else earlier.push(later);
+    }
+  }
+  #canMerge(earlier: Group, later: Group): boolean {
+    if (!this.#sameDomain(earlier.domain, later.domain)) return false;
+    if (!later.needs.has(earlier) && ![...later.reads].some((v) => earlier.reads.has(v))) return false;
+    if (dependsOn(earlier, later)) return false;
+    for (const needed of later.needs) if (needed !== earlier && dependsOn(needed, earlier)) return false;
+    const reads = new Set([...earlier.reads, ...[...later.reads].filter((v) => this.#owner.get(v) !== earlier)]);
+    const inside = (c: JaxprEqn): boolean => [earlier, later].includes(this.#owner.get(c.outputs[0]) as Group);
+    const writes = [...earlier.defines, ...later.defines].filter((v) => !this.#isInternal(v, inside));
+    if (this.#bindings([...reads, ...writes]) > this.#bindingLimit) return false;
+    return later.members.every((eqn) => {
+      const sites = this.#sitesOutside(eqn, later).filter(({ variable }) => this.#owner.get(variable) === earlier);
+      return this.#readsInPlace(sites, earlier, this.#extent(eqn, later));
+    });
+  }
+  #extent(eqn: JaxprEqn, { domain }: Group): Extent {
+    return rules(eqn).lowering.kind === "reduce" ? "full" : (extentOf(domain, eqn.outputs[0].aval.shape) as Extent);
+  }
+  /** What a member reads of values that its group does not make. */
+  #sitesOutside(eqn: JaxprEqn, group: Group): ReadSite[] {
+    const { row, full } = this.#access.symbols(group.domain);
+    const sites =
+      rules(eqn).lowering.kind === "reduce"
+        ? this.#access.readsOfAtom(eqn.inputs[0], full)
+        : eqn.outputs.flatMap((_, i) => this.#access.reads(eqn, i, this.#extent(eqn, group) === "full" ? full : row));
+    return sites.filter(({ variable }) => this.#owner.get(variable) !== group);
+  }
+  #merge(earlier: Group, later: Group): void {
+    this.#groups.delete(later);
+    earlier.members.push(...later.members);
+    for (const v of later.defines) {
+      earlier.defines.add(v);
+      this.#owner.set(v, earlier);
+    }
+    earlier.recomputed.push(...later.recomputed);
+    for (const v of later.reads) if (this.#owner.get(v) !== earlier) earlier.reads.add(v);
+    for (const needed of later.needs) if (needed !== earlier) earlier.needs.add(needed);
+    for (const group of this.#groups) if (group.needs.delete(later)) group.needs.add(earlier);
+  }
+
   finish(): Fusion {
     for (const a of this.#jaxpr.outvars) this.#inMemory(a);
+    this.#mergeReductions();
+    this.#recomputeCheapResults();
     this.#recomputeCheapGroups();
     const groups = this.#ordered();
     const written = new Set<Var>();
     const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
     for (const a of this.#jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
     for (const g of groups) for (const v of g.reads) written.add(resolve(v));
-    const always = (g: Group): boolean => g.kind === "loop" || g.kind === "branch";
+    const always = (g: Group): boolean => g.kind === "loop" || g.kind === "branch" || g.kind === "custom";
     for (const g of groups) g.writes.push(...[...g.defines].filter((v) => written.has(v) || always(g)));
     return { graph: this.#graph, access: this.#access, groups, aliases: this.#aliases };
   }
@@ -288,11 +359,69 @@ class Grouping {
     }
   }
   /**
-   * Loops and branches get their operands in memory. An update may read its operands more than once, so that it recomputes
+   * A cheap last result of a group, such as a square, that only later groups read: they compute it from its operands, if these
+   * are stored anyway, instead of reading one more array.
+   */
+  #recomputeCheapResults(): void {
+    for (const group of this.#groups)
+      for (const eqn of [...group.members].reverse()) {
+        const readers = this.#readersInstead(eqn, group);
+        if (readers) this.#sink(eqn, group, readers);
+      }
+  }
+  /** The groups that could compute an equation instead of its own; undefined if that would not pay. */
+  #readersInstead(eqn: JaxprEqn, group: Group): readonly Group[] | undefined {
+    const { lowering, cost } = rules(eqn);
+    if (lowering.kind !== "map" || group.members.length === 1) return undefined;
+    const { flops, transcendentals } = cost(contextOf(eqn));
+    if (transcendentals > 0 || flops > sizeOf(eqn.outputs[0].aval.shape)) return undefined;
+    const isResult = (v: Var): boolean => this.#jaxpr.outvars.includes(v) || this.#aliasOf(v);
+    if (eqn.outputs.some((v) => isResult(v) || this.#isReadWithin(v, group))) return undefined;
+    const others = [...this.#groups].filter((g) => g !== group);
+    const stored = (v: Var): boolean => isResult(v) || others.some((g) => g.reads.has(v));
+    const leaves = [...this.#leaves(eqn)];
+    if (leaves.some((v) => this.#owner.get(v) === group && !stored(v))) return undefined;
+    const readers = others.filter((g) => eqn.outputs.some((v) => g.reads.has(v)));
+    const canCompute = (g: Group): boolean =>
+      (g.kind === "map" || g.kind === "reduce") &&
+      this.#bindings(new Set([...g.reads, ...leaves, ...g.defines])) <= this.#bindingLimit;
+    return readers.length > 0 && readers.every(canCompute) ? readers : undefined;
+  }
+  /** Whether a member reads a value, recomputed equations seen through. */
+  #isReadWithin(v: Var, group: Group): boolean {
+    return this.#graph
+      .consumers(v)
+      .some((c) =>
+        this.#graph.virtual.has(c)
+          ? c.outputs.some((o) => this.#isReadWithin(o, group))
+          : this.#owner.get(c.outputs[0]) === group,
+      );
+  }
+  #sink(eqn: JaxprEqn, group: Group, readers: readonly Group[]): void {
+    const leaves = this.#leaves(eqn);
+    group.members.splice(group.members.indexOf(eqn), 1);
+    this.#graph.virtual.add(eqn);
+    for (const v of eqn.outputs) {
+      group.defines.delete(v);
+      this.#owner.delete(v);
+    }
+    for (const reader of readers) {
+      reader.recomputed.push(eqn);
+      for (const v of eqn.outputs) reader.reads.delete(v);
+      for (const v of leaves) {
+        reader.reads.add(v);
+        const owner = this.#owner.get(v);
+        if (owner) reader.needs.add(owner);
+      }
+    }
+  }
+
+  /**
+   * Loops, branches and users' kernels get their operands in memory. An update may read its operands more than once, so that it recomputes
    * scalars only, its indices; and it must not read elsewhere in what it writes to.
    */
   #wantsInMemory(reader: Group, group: Group, size: number): boolean {
-    if (reader.kind === "loop" || reader.kind === "branch") return true;
+    if (reader.kind === "loop" || reader.kind === "branch" || reader.kind === "custom") return true;
     if (reader.kind !== "update") return false;
     const [{ inputs }] = reader.members;
     const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
@@ -310,6 +439,7 @@ class Grouping {
     for (const eqn of group.members) this.#graph.virtual.add(eqn);
     for (const v of group.defines) this.#owner.delete(v);
     for (const reader of readers) {
+      reader.recomputed.push(...equationsOf(group));
       reader.needs.delete(group);
       for (const v of group.defines) reader.reads.delete(v);
       for (const v of group.reads) reader.reads.add(v);
@@ -317,17 +447,31 @@ class Grouping {
     }
   }
 
+  /** Memory that a group would like to take over. */
+  #overwrites(group: Group): readonly Var[] {
+    const [eqn] = group.members;
+    const { lowering } = eqn ? rules(eqn) : {};
+    const operands =
+      lowering?.kind === "update"
+        ? [0]
+        : lowering?.kind === "custom"
+          ? lowering.plan(contextOf(eqn)).aliases.map((a) => a.operand)
+          : [];
+    return operands.flatMap((i) => {
+      const atom = eqn.inputs[i];
+      return atom.kind === "var" ? [this.#aliases.get(atom) ?? atom] : [];
+    });
+  }
+
   /** Topological, close to the program's order; an update in place waits for the readers of what it overwrites. */
   #ordered(): Group[] {
     const position = new Map(this.#jaxpr.eqns.map((eqn, i) => [eqn, i]));
     const rank = (g: Group): number => Math.max(...[...g.members, ...g.sources].map((m) => position.get(m) as number));
     const waiting = [...this.#groups].sort((a, b) => rank(a) - rank(b));
-    for (const g of waiting) {
-      if (g.kind !== "update" || g.members[0].inputs[0].kind !== "var") continue;
-      const overwritten = this.#aliases.get(g.members[0].inputs[0]) ?? g.members[0].inputs[0];
-      for (const reader of waiting)
-        if (reader !== g && reader.reads.has(overwritten) && !dependsOn(reader, g)) g.needs.add(reader);
-    }
+    for (const g of waiting)
+      for (const overwritten of this.#overwrites(g))
+        for (const reader of waiting)
+          if (reader !== g && reader.reads.has(overwritten) && !dependsOn(reader, g)) g.needs.add(reader);
     const done = new Set<Group>();
     const order: Group[] = [];
     while (waiting.length > 0) {
@@ -340,8 +484,6 @@ class Grouping {
     return order;
   }
 }
-
-const sameDomain = (a: Domain, b: Domain): boolean => a.rows === b.rows && a.columns === b.columns && a.columns > 0;
 
 /** Whether an equation's lowering is elementwise over its own output. */
 export const isMap = (eqn: JaxprEqn): boolean => mapLowering(eqn) !== undefined;

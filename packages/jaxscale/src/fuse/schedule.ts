@@ -7,13 +7,15 @@ import type { Kernel } from "../kernel/ir.ts";
 import { type Bound, Emitter } from "./emitter.ts";
 import type { Graph } from "./graph.ts";
 import { ceilDivide } from "./grid.ts";
-import type { Group } from "./group.ts";
+import { equationsOf, type Group } from "./group.ts";
 import type { ScheduleParameters } from "./parameters.ts";
 
 export interface Launch {
   readonly kernel: Kernel;
   readonly bindings: readonly Bound[];
   readonly workgroups: readonly [number, number, number];
+  /** Only puts a word where the group's own kernel reads it: no part of the group's work. */
+  readonly prepares?: boolean;
   /** Values of the kernel's own immediates, by name. */
   readonly immediates?: Readonly<Record<string, number>>;
 }
@@ -52,7 +54,7 @@ export function emitterFor(group: Group, context: ScheduleContext): Emitter {
 
 /** A name that a reader recognises: the group's operations in order, without repeats. */
 export function kernelName(group: Group, suffix = ""): string {
-  const names = [...group.members, ...group.sources].map((m) => m.primitive.name.replaceAll("-", "_"));
+  const names = equationsOf(group).map((m) => m.primitive.name.replaceAll("-", "_"));
   const distinct = names.filter((n, i) => n !== names[i - 1]);
   const shown = distinct.length > 5 ? [...distinct.slice(0, 4), `${distinct.length - 4}_more`] : distinct;
   const dtype = group.writes[0]?.aval.dtype ?? "";

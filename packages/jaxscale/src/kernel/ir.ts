@@ -91,4 +91,13 @@ export interface Kernel {
   readonly body: Block;
   readonly usesSubgroups: boolean;
   readonly usesF16: boolean;
+  /** Written by a user: then `body` is empty, and this is what runs. */
+  readonly raw?: RawSource;
+}
+
+/** A whole WGSL program, entry point `main`, group 0, bindings in the order of `buffers`. */
+export interface RawSource {
+  readonly text: string;
+  /** The line of `text`, counted from 1, at which the user's begin. */
+  readonly firstLine: number;
 }

@@ -19,7 +19,7 @@ function unchangedOperand({ primitive, inputs, outputs, params }: JaxprEqn): rea
 
 function evaluated({ primitive, inputs, outputs, params }: JaxprEqn): readonly Atom[] | undefined {
   const { pure, lowering } = rulesOf(primitive);
-  if (!pure || lowering.kind === "call" || !inputs.every(isLiteral)) return undefined;
+  if (!pure || lowering.kind === "call" || lowering.kind === "custom" || !inputs.every(isLiteral)) return undefined;
   if (outputs.length === 0 || outputs.some(({ aval }) => aval.shape.length > 0)) return undefined;
   const results = primitive.reference(
     inputs.map(({ value, aval }) => scalarTensor(value, aval)),

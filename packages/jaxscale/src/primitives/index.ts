@@ -14,6 +14,7 @@ export * from "./convert.ts";
 export * from "./creation.ts";
 export * from "./cumulative.ts";
 export * from "./custom-jvp.ts";
+export * from "./custom-kernel.ts";
 export * from "./custom-vjp.ts";
 export * from "./division.ts";
 export * from "./dot-general.ts";

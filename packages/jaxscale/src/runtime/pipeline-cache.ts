@@ -1,5 +1,5 @@
 /** Compute pipelines of a device, one for each distinct WGSL text and binding layout, compiled in parallel. */
-import type { Kernel } from "../kernel/ir.ts";
+import type { Kernel, RawSource } from "../kernel/ir.ts";
 import type { Statistics } from "./statistics.ts";
 
 export interface Pipeline {
@@ -40,7 +40,7 @@ export class PipelineCache {
     const key = `${accesses.join()} ${immediates} ${count}\n${code}`;
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {
-      pipeline = this.#compile(kernel.name, code, accesses, immediates, count * 4);
+      pipeline = this.#compile(kernel, code, accesses, immediates, count * 4);
       this.#pipelines.set(key, pipeline);
     }
     return pipeline;
@@ -54,7 +54,7 @@ export class PipelineCache {
   }
 
   async #compile(
-    name: string,
+    { name, raw }: Kernel,
     code: string,
     accesses: Pipeline["accesses"],
     immediates: Pipeline["immediates"],
@@ -80,7 +80,7 @@ export class PipelineCache {
       return pipeline;
     } catch (error) {
       const messages = await module.getCompilationInfo().then(
-        (info) => info.messages.filter(({ type }) => type === "error").map((m) => `line ${m.lineNum}: ${m.message}`),
+        (info) => info.messages.filter(({ type }) => type === "error").map((message) => describe(message, code, raw)),
         () => [],
       );
       const said =
@@ -109,4 +109,10 @@ export class PipelineCache {
     }
     return layout;
   }
+}
+
+/** A compiler's message; of a user's program with the number of the user's own line, and what stands there. */
+function describe({ lineNum, message }: GPUCompilationMessage, code: string, raw: RawSource | undefined): string {
+  if (raw === undefined || lineNum < raw.firstLine) return `line ${lineNum}: ${message}`;
+  return `line ${lineNum - raw.firstLine + 1} of its wgsl, \`${code.split("\n")[lineNum - 1].trim()}\`: ${message}`;
 }

@@ -1,4 +1,5 @@
 /** Executables of a device, by the lazy program that they come from; a program's are freed with it. */
+import { userFrame } from "../base/call-site.ts";
 import { DeviceError, invariant } from "../base/errors.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
@@ -96,11 +97,8 @@ function originOf(program: Program, kernel: number): KernelOrigin | undefined {
   return find(program.segments.flatMap(({ steps }) => steps));
 }
 
-/** Where the user called the operation; reading the stack is what formats it. */
+/** Where the user called the operation. */
 function describeSite(origin: KernelOrigin | undefined): string {
-  const scope = origin?.scope ? ` in ${origin.scope}` : "";
-  const frames = (origin?.site?.stack ?? "").split("\n").filter((line) => /^\s*at |@/.test(line));
-  const own = import.meta.url.slice(0, import.meta.url.lastIndexOf("/runtime/") + 1);
-  const frame = frames.find((line) => !line.includes(own) && !line.includes(own.replace("file://", "")));
-  return frame ? `${scope} called ${frame.trim()}` : scope;
+  const frame = userFrame(origin?.site);
+  return `${origin?.scope ? ` in ${origin.scope}` : ""}${frame ? ` called ${frame}` : ""}`;
 }

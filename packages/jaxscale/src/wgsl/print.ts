@@ -26,7 +26,7 @@ export interface PrintOptions {
 
 /** WGSL of a kernel: entry point `main`, group 0, bindings in the order of `kernel.buffers`. */
 export function printWgsl(kernel: Kernel, options: PrintOptions = {}): string {
-  return new Printer(kernel).print(options.immediates ?? "immediate");
+  return kernel.raw?.text ?? new Printer(kernel).print(options.immediates ?? "immediate");
 }
 
 /** An expression that is written where it is used; it reads `variables`, so it must be written before they change. */

@@ -1,8 +1,10 @@
 /** The schedule of each kind of group. */
+import type { InPlace } from "../../primitives/primitive.ts";
 import type { AccessAnalysis } from "../access.ts";
 import type { Group, GroupKind } from "../group.ts";
 import type { Launch, ScheduleContext } from "../schedule.ts";
 import { scheduleContraction } from "./contraction.ts";
+import { scheduleCustom } from "./custom.ts";
 import { scheduleMap } from "./map.ts";
 import { scheduleReduce } from "./reduce.ts";
 import { scheduleScan } from "./scan.ts";
@@ -12,14 +14,14 @@ import { scheduleUpdate } from "./update.ts";
 
 export interface Scheduled {
   readonly launches: readonly Launch[];
-  /** The kernels write part of what operand 0's memory already holds. */
-  readonly inPlace: boolean;
+  /** Results that the kernels write only part of, or read first: they begin as operands' memory. */
+  readonly inPlace: readonly InPlace[];
 }
 
 type Schedule = (group: Group, context: ScheduleContext, access: AccessAnalysis) => Scheduled;
 const whole =
   (schedule: (group: Group, context: ScheduleContext, access: AccessAnalysis) => readonly Launch[]): Schedule =>
-  (group, context, access) => ({ launches: schedule(group, context, access), inPlace: false });
+  (group, context, access) => ({ launches: schedule(group, context, access), inPlace: [] });
 
 /** Loops and branches are made of other groups: see control-flow.ts. */
 type KernelKind = Exclude<GroupKind, "loop" | "branch">;
@@ -32,6 +34,7 @@ const schedules: Record<KernelKind, Schedule> = {
   topK: whole(scheduleTopK),
   contraction: whole(scheduleContraction),
   update: scheduleUpdate,
+  custom: scheduleCustom,
 };
 
 export const scheduleGroup: Schedule = (group, context, access) =>

@@ -5,7 +5,7 @@ import { sizeOf } from "../../base/shapes.ts";
 import type { Params } from "../../jaxpr/ir.ts";
 import { Index } from "../../kernel/index-space.ts";
 import type { Value } from "../../kernel/ir.ts";
-import type { Read, UpdateLowering, UpdateSteps } from "../../primitives/primitive.ts";
+import type { InPlace, Read, UpdateLowering, UpdateSteps } from "../../primitives/primitive.ts";
 import { contextOf, rules } from "../graph.ts";
 import { invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
@@ -15,18 +15,19 @@ import { isPacked, storeElement, storeRun } from "./store.ts";
 
 export interface UpdateSchedule {
   readonly launches: readonly Launch[];
-  /** The kernels write only what changes: the result begins as operand 0's memory, taken over or copied. */
-  readonly inPlace: boolean;
+  /** The kernels write only what changes: these results begin as operands' memory, taken over or copied. */
+  readonly inPlace: readonly InPlace[];
 }
+const onOperand: readonly InPlace[] = [{ operand: 0, result: 0 }];
 
 export function scheduleUpdate(group: Group, context: ScheduleContext): UpdateSchedule {
   const [eqn] = group.members;
   const { lowering } = rules(eqn);
   invariant(lowering.kind === "update", "an update group has an update");
-  if (lowering.window) return { launches: writeWindow(group, lowering, context), inPlace: true };
+  if (lowering.window) return { launches: writeWindow(group, lowering, context), inPlace: onOperand };
   if (lowering.steps && worthStepping(group, lowering.steps))
-    return { launches: writeSteps(group, lowering.steps, context), inPlace: true };
-  return { launches: scheduleMap(group, context), inPlace: false };
+    return { launches: writeSteps(group, lowering.steps, context), inPlace: onOperand };
+  return { launches: scheduleMap(group, context), inPlace: [] };
 }
 
 /** Every invocation makes one element of the window (or one word of it, where rows of the window are whole words). */
