@@ -21,20 +21,20 @@ export interface GroupRecipe {
 interface CachedCall {
   readonly ids: Float64Array;
   readonly groups: readonly GPUBindGroup[];
-  usedAt: number;
 }
 
-const callsKept = 64;
-const groupsKept = 64;
+// A call of one small kernel often meets a great many buffers, each result its own; one of a thousand kernels does not.
+const bindGroupsKept = 8192;
+const leastCallsKept = 64;
 
 export class BindGroupCache {
   readonly #device: GPUDevice;
   readonly #statistics: Statistics;
   readonly #recipes: readonly GroupRecipe[];
   readonly #groups: readonly Map<string, GPUBindGroup>[];
-  readonly #calls = new Map<number, CachedCall[]>();
-  #callCount = 0;
-  #time = 0;
+  readonly #callsKept: number;
+  /** By hash; least recently used first. */
+  readonly #calls = new Map<number, CachedCall>();
   #last: CachedCall | undefined;
 
   constructor(device: GPUDevice, statistics: Statistics, recipes: readonly GroupRecipe[]) {
@@ -42,6 +42,7 @@ export class BindGroupCache {
     this.#statistics = statistics;
     this.#recipes = recipes;
     this.#groups = recipes.map(() => new Map());
+    this.#callsKept = Math.max(leastCallsKept, Math.floor(bindGroupsKept / Math.max(1, recipes.length)));
   }
 
   /** One bind group a recipe, for a call with these buffers. */
@@ -50,45 +51,20 @@ export class BindGroupCache {
     if (last !== undefined && sameIds(last.ids, buffers)) return last.groups;
     let hash = buffers.length;
     for (let i = 0; i < buffers.length; i++) hash = Math.imul(hash ^ buffers[i].id, 0x9e3779b1) ^ (hash >>> 15);
-    const bucket = this.#calls.get(hash);
-    if (bucket !== undefined)
-      for (const call of bucket)
-        if (sameIds(call.ids, buffers)) {
-          call.usedAt = ++this.#time;
-          this.#last = call;
-          return call.groups;
-        }
-    return this.#remember(hash, buffers).groups;
+    const known = this.#calls.get(hash);
+    const call = known !== undefined && sameIds(known.ids, buffers) ? known : this.#make(buffers);
+    this.#calls.delete(hash);
+    this.#calls.set(hash, call);
+    if (this.#calls.size > this.#callsKept) this.#calls.delete(this.#calls.keys().next().value as number);
+    this.#last = call;
+    return call.groups;
   }
 
-  #remember(hash: number, buffers: readonly PooledBuffer[]): CachedCall {
-    if (this.#callCount >= callsKept) this.#forgetOldest();
-    const call: CachedCall = {
+  #make(buffers: readonly PooledBuffer[]): CachedCall {
+    return {
       ids: Float64Array.from(buffers, (buffer) => buffer.id),
       groups: this.#recipes.map((recipe, i) => this.#groupFor(recipe, this.#groups[i], buffers)),
-      usedAt: ++this.#time,
     };
-    const bucket = this.#calls.get(hash);
-    if (bucket) bucket.push(call);
-    else this.#calls.set(hash, [call]);
-    this.#callCount++;
-    this.#last = call;
-    return call;
-  }
-
-  #forgetOldest(): void {
-    let oldest: CachedCall | undefined;
-    let home = 0;
-    for (const [hash, bucket] of this.#calls)
-      for (const call of bucket)
-        if (oldest === undefined || call.usedAt < oldest.usedAt) {
-          oldest = call;
-          home = hash;
-        }
-    const rest = (this.#calls.get(home) ?? []).filter((call) => call !== oldest);
-    if (rest.length > 0) this.#calls.set(home, rest);
-    else this.#calls.delete(home);
-    this.#callCount--;
   }
 
   #groupFor(
@@ -100,7 +76,7 @@ export class BindGroupCache {
     for (const i of dynamic) key += `${buffers[i].id} `;
     let group = known.get(key);
     if (group === undefined) {
-      if (known.size >= groupsKept) known.delete(known.keys().next().value as string);
+      if (known.size >= this.#callsKept) known.delete(known.keys().next().value as string);
       group = this.#device.createBindGroup({
         layout,
         entries: entries.map(({ binding, buffer, offset, size }) => ({
