@@ -1,39 +1,160 @@
-/** Prefix folds: each invocation walks one row. */
-import { elementsPerWord } from "../../base/dtypes.ts";
+/** Prefix folds: each invocation walks a row; rows that are few and long are walked in chunks, after a pass that folds each chunk. */
+import { computeType } from "../../base/dtypes.ts";
 import { invariant } from "../../base/errors.ts";
+import type { JaxprEqn, Params } from "../../jaxpr/ir.ts";
 import { Index } from "../../kernel/index-space.ts";
-import type { Value } from "../../kernel/ir.ts";
-import { fullPosition, makeDomain } from "../domain.ts";
+import type { Value, Variable } from "../../kernel/ir.ts";
+import type { ScanLowering } from "../../primitives/primitive.ts";
+import { type Domain, fullPosition, isTrailing, makeDomain } from "../domain.ts";
+import type { Emitter, Scratch } from "../emitter.ts";
 import { contextOf, rules } from "../graph.ts";
-import { invocationNumber } from "../grid.ts";
+import { ceilDivide, invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
-import { storeElement } from "./store.ts";
+import { isPacked, runLength, storeElement, storeRun } from "./store.ts";
+
+/** Shorter chunks are not worth a second pass over the elements. */
+const shortestChunk = 64;
+/** More chunks would make finding where each begins the longer work. */
+const mostChunks = 512;
+/** Invocations that keep an adapter busy. */
+const enough = { software: 64, hardware: 8192 };
+
+interface Scan {
+  readonly eqn: JaxprEqn;
+  readonly lowering: ScanLowering<Params>;
+  readonly domain: Domain;
+  /** Consecutive elements that one turn of a loop takes. */
+  readonly step: number;
+  /** Turns of a row. */
+  readonly turns: number;
+  /** Parts that a row is walked in, and the turns of each but the last. */
+  readonly chunks: number;
+  readonly chunkTurns: number;
+}
 
 export function scheduleScan(group: Group, context: ScheduleContext): readonly Launch[] {
   const [eqn] = group.members;
   const { lowering } = rules(eqn);
   invariant(lowering.kind === "scan", "a scan group has a scan");
-  const at = contextOf(eqn);
-  const [result] = eqn.outputs;
-  const domain = makeDomain(result.aval.shape, [lowering.axis(at)]);
-  if (domain.rows * domain.columns === 0) return [];
-  const workgroup = Math.min(domain.rows, context.parameters.mapWorkgroup);
-  const grid = gridFor(domain.rows, workgroup, context.target);
+  const domain = makeDomain(eqn.outputs[0].aval.shape, [lowering.axis(contextOf(eqn))]);
+  const { rows, columns } = domain;
+  if (rows * columns === 0) return [];
+  // A long formula is written once rather than once for each element of a run.
+  const isLong = rules(eqn).cost(contextOf(eqn)).transcendentals > 0;
+  const step = isTrailing(domain) && columns % runLength === 0 && !isLong ? runLength : 1;
+  const turns = columns / step;
+  const lanes = context.target.kind === "hardware" ? enough.hardware : enough.software;
+  const wanted = Math.min(ceilDivide(lanes, rows), Math.floor(columns / shortestChunk), mostChunks);
+  const chunkTurns = ceilDivide(turns, Math.max(1, wanted));
+  const scan: Scan = { eqn, lowering, domain, step, turns, chunkTurns, chunks: ceilDivide(turns, chunkTurns) };
+  if (scan.chunks === 1) return [foldPrefixes(group, context, scan, undefined)];
+  const sizeBytes = 16 * ceilDivide(rows * scan.chunks, 4);
+  const totals: Scratch = { kind: "scratch", name: "totals", sizeBytes };
+  return [foldChunks(group, context, scan, totals), foldPrefixes(group, context, scan, totals)];
+}
+
+/** Where an invocation is: its row, and its chunk as turns. */
+interface Place {
+  readonly row: Value;
+  readonly chunk: Value;
+  readonly start: Value;
+  readonly end: Value;
+}
+
+/** A kernel with an invocation for each chunk of each row. */
+function chunkKernel(
+  group: Group,
+  context: ScheduleContext,
+  { domain, turns, chunks, chunkTurns }: Scan,
+  suffix: string,
+  write: (emit: Emitter) => (place: Place) => void,
+): Launch {
+  const items = domain.rows * chunks;
+  const { rowWorkgroup, mapWorkgroup } = context.parameters;
+  const workgroup = Math.min(items, chunks > 1 ? rowWorkgroup : mapWorkgroup);
+  const grid = gridFor(items, workgroup, context.target);
   const emit = emitterFor(group, context);
   const { k } = emit;
-  const view = emit.output(result, "out0", elementsPerWord(result.aval.dtype) > 1);
+  const body = write(emit);
   const number = invocationNumber(k, grid, workgroup);
-  k.if(k.lt(number, k.i32(domain.rows)), () => {
-    const row = k.assume(number, { min: 0, max: domain.rows - 1 });
-    const sum = k.variable(lowering.initial(k, at), "sum");
-    k.loop(k.i32(0), k.i32(domain.columns), k.i32(1), (turn) => {
-      const column: Value = lowering.reverse(at) ? k.sub(k.i32(domain.columns - 1), turn) : turn;
-      const position = fullPosition(k, domain, row, column);
-      const element = emit.read(eqn.inputs[0], Index.fromLinear(k, eqn.inputs[0].aval.shape, position));
-      k.set(sum, lowering.combine(k, k.get(sum), element, at));
-      storeElement(k, view, position, emit.round(result, k.get(sum)));
-    });
+  k.if(k.lt(number, k.i32(items)), () => {
+    const own = k.assume(number, { min: 0, max: items - 1 });
+    const chunk = k.rem(own, k.i32(chunks));
+    const start = k.mul(chunk, k.i32(chunkTurns));
+    const end = k.min(k.add(start, k.i32(chunkTurns)), k.i32(turns));
+    body({ row: k.div(own, k.i32(chunks)), chunk, start, end });
   });
-  return [{ kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid }];
+  const kernel = k.finish(kernelName(group, suffix), [workgroup, 1, 1]);
+  return { kernel, bindings: emit.bindings, workgroups: grid };
 }
+
+/** Folds the elements of a chunk into `sum` in their order; `visit` gets the sums of each run, in memory order, and the place of the first. */
+function walk(
+  emit: Emitter,
+  { eqn, lowering, domain, step, turns }: Scan,
+  { row, start, end }: Place,
+  sum: Variable,
+  visit?: (position: Value, sums: readonly Value[]) => void,
+): void {
+  const { k } = emit;
+  const at = contextOf(eqn);
+  const reverse = lowering.reverse(at);
+  k.loop(start, end, k.i32(1), (index) => {
+    const turn = k.assume(index, { min: 0, max: turns - 1 });
+    const run = reverse ? k.sub(k.i32(turns - 1), turn) : turn;
+    const position = fullPosition(k, domain, row, k.mul(run, k.i32(step)));
+    const sums = new Array<Value>(step);
+    let current = k.get(sum);
+    for (let i = 0; i < step; i++) {
+      const lane = reverse ? step - 1 - i : i;
+      const index = Index.fromLinear(k, eqn.inputs[0].aval.shape, k.add(position, k.i32(lane)));
+      current = lowering.combine(k, current, emit.read(eqn.inputs[0], index), at);
+      sums[lane] = current;
+    }
+    k.set(sum, current);
+    visit?.(position, sums);
+  });
+}
+
+const wordType = ({ eqn }: Scan): "f32" | "i32" | "u32" => {
+  const type = computeType(eqn.outputs[0].aval.dtype);
+  invariant(type !== "bool", "prefix folds are of numbers");
+  return type;
+};
+
+const foldChunks = (group: Group, context: ScheduleContext, scan: Scan, totals: Scratch): Launch =>
+  chunkKernel(group, context, scan, "_chunks", (emit) => {
+    const { k } = emit;
+    const out = emit.scratch(totals, wordType(scan), "read_write");
+    return (place) => {
+      const sum = k.variable(scan.lowering.initial(k, contextOf(scan.eqn)), "sum");
+      walk(emit, scan, place, sum);
+      k.store(out, k.add(k.mul(place.row, k.i32(scan.chunks)), place.chunk), k.get(sum));
+    };
+  });
+
+/** @param totals of the chunks, where rows have several */
+const foldPrefixes = (group: Group, context: ScheduleContext, scan: Scan, totals: Scratch | undefined): Launch =>
+  chunkKernel(group, context, scan, "", (emit) => {
+    const { k } = emit;
+    const { eqn, lowering, step, chunks } = scan;
+    const at = contextOf(eqn);
+    const [result] = eqn.outputs;
+    const before = totals && emit.scratch(totals, wordType(scan), "read");
+    const view = emit.output(result, "out0", step === 1 && isPacked(result.aval.dtype));
+    return (place) => {
+      const sum = k.variable(lowering.initial(k, at), "sum");
+      if (before)
+        k.loop(k.i32(0), place.chunk, k.i32(1), (index) => {
+          const earlier = k.assume(index, { min: 0, max: chunks - 1 });
+          const total = k.load(before, k.add(k.mul(place.row, k.i32(chunks)), earlier));
+          k.set(sum, lowering.combine(k, k.get(sum), total, at));
+        });
+      walk(emit, scan, place, sum, (position, sums) => {
+        const rounded = sums.map((value) => emit.round(result, value));
+        if (step === 1) storeElement(k, view, position, rounded[0]);
+        else storeRun(k, view, position, rounded);
+      });
+    };
+  });
