@@ -10,6 +10,7 @@ import { bind, isEvaluating } from "../trace/trace.ts";
 import { launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
+import { avalOf, ShapeDtypeStruct } from "./make-jaxpr.ts";
 
 export interface JitOptions {
   /** Positions of arguments that are compile-time constants, compared by value (functions and class instances by identity). */
@@ -49,8 +50,11 @@ interface Entry {
   runnable: Runnable | undefined;
 }
 
-interface Signature {
-  readonly leaves: readonly Array[];
+interface Typed {
+  readonly aval: ShapedArray;
+}
+interface Signature<Leaf = Array> {
+  readonly leaves: readonly Leaf[];
   readonly treedef: TreeDef;
   readonly statics: readonly unknown[];
   readonly donated: readonly number[];
@@ -102,7 +106,7 @@ class JittedFunction {
 
   call(args: readonly unknown[]): unknown {
     if (this.#inline && !isEvaluating()) return this.#callInline(args);
-    const signature = this.#signature(args);
+    const signature = this.#signature(args, this.#leaf);
     const entry = this.#entryFor(args, signature);
     if (isEvaluating()) {
       const runnable = this.#runnable(entry);
@@ -113,7 +117,9 @@ class JittedFunction {
   }
 
   lower(args: readonly unknown[]): Lowered {
-    const signature = this.#signature(args);
+    const signature = this.#signature(args, (x) =>
+      x instanceof ShapeDtypeStruct ? { aval: avalOf("lower", x) } : this.#leaf(x),
+    );
     const entry = this.#entryFor(args, signature);
     const runnable = this.#runnable(entry);
     return new Lowered(this.name, entry.closed, runnable, entry.donated);
@@ -125,16 +131,16 @@ class JittedFunction {
   }
 
   #callInline(args: readonly unknown[]): unknown {
-    const { leaves, treedef } = this.#signature(args);
+    const { leaves, treedef } = this.#signature(args, this.#leaf);
     const { leaves: results, treedef: outTree } = this.#apply(args, treedef, leaves);
     return unflatten(outTree, results);
   }
 
   /** What the cache compares. */
-  #signature(args: readonly unknown[]): Signature {
+  #signature<Leaf>(args: readonly unknown[], leaf: (x: unknown) => Leaf): Signature<Leaf> {
     if (this.#staticArgnums.length === 0 && this.#staticArgnames.length === 0 && this.#donateArgnums.length === 0) {
       const { leaves, treedef } = flatten(args);
-      return { leaves: leaves.map((x) => this.#leaf(x)), treedef, statics: [], donated: [] };
+      return { leaves: leaves.map(leaf), treedef, statics: [], donated: [] };
     }
     const rank = args.length;
     const staticAt = new Set(this.#staticArgnums.map((i) => (i < 0 ? i + rank : i)));
@@ -155,7 +161,7 @@ class JittedFunction {
       position += leaves.length;
     });
     const { leaves, treedef } = flatten(dynamic);
-    return { leaves: leaves.map((x) => this.#leaf(x)), treedef, statics, donated };
+    return { leaves: leaves.map(leaf), treedef, statics, donated };
   }
 
   #withoutStaticNames(arg: unknown, statics: unknown[]): unknown {
@@ -168,16 +174,16 @@ class JittedFunction {
     return dynamic;
   }
 
-  #leaf(x: unknown): Array {
+  readonly #leaf = (x: unknown): Array => {
     if (x instanceof Array) return x;
     if (typeof x === "number" || typeof x === "boolean") return asArray(this.name, x);
     const kind = typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x;
     throw new DTypeError(
       `jit: arguments must be arrays, numbers, booleans or trees of them; got ${kind} for ${this.name}. Pass it through staticArgnums, or make an array of it with jnp.array`,
     );
-  }
+  };
 
-  #entryFor(args: readonly unknown[], { leaves, treedef, statics, donated }: Signature): Entry {
+  #entryFor(args: readonly unknown[], { leaves, treedef, statics, donated }: Signature<Typed>): Entry {
     for (const entry of this.#entries)
       if (
         sameAvals(entry.avals, leaves) &&
@@ -272,7 +278,7 @@ class JittedFunction {
 
 const typeOf = ({ shape, dtype }: ShapedArray): string => formatAval({ shape, dtype, weakType: false });
 
-function sameAvals(avals: readonly ShapedArray[], leaves: readonly Array[]): boolean {
+function sameAvals(avals: readonly ShapedArray[], leaves: readonly Typed[]): boolean {
   if (avals.length !== leaves.length) return false;
   for (let i = 0; i < avals.length; i++) {
     const aval = leaves[i].aval;
