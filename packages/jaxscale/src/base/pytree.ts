@@ -108,14 +108,21 @@ export function flatten<Leaf = unknown>(
   { isLeaf }: FlattenOptions = {},
 ): { leaves: Leaf[]; treedef: TreeDef } {
   const leaves: unknown[] = [];
-  const walk = (at: unknown): TreeDef => {
-    const node = isLeaf?.(at) ? undefined : open(at);
-    if (node) return node.define(node.children.map(walk));
+  const treedef = collect(tree, leaves, isLeaf);
+  return { leaves: leaves as Leaf[], treedef };
+}
+
+// Every call of a jitted function comes by here: no closures.
+function collect(at: unknown, leaves: unknown[], isLeaf: FlattenOptions["isLeaf"]): TreeDef {
+  const node = isLeaf?.(at) ? undefined : open(at);
+  if (node === undefined) {
     leaves.push(at);
     return leafDef;
-  };
-  const treedef = walk(tree);
-  return { leaves: leaves as Leaf[], treedef };
+  }
+  const { children } = node;
+  const defs = new Array<TreeDef>(children.length);
+  for (let i = 0; i < defs.length; i++) defs[i] = collect(children[i], leaves, isLeaf);
+  return node.define(defs);
 }
 
 /** Leaves with the path to each. */
@@ -140,23 +147,29 @@ export function unflatten<Tree = unknown>(treedef: TreeDef, leaves: readonly unk
     throw new TypeError(
       `unflatten: ${formatTreedef(treedef)} takes ${count(treedef.numLeaves, "leaf")}; got ${leaves.length}`,
     );
-  let next = 0;
-  const build = (def: TreeDef): unknown => {
-    if (def.kind === "leaf") return leaves[next++];
-    if (def.kind === "none") return def.value;
-    const children = def.children.map(build);
-    switch (def.kind) {
-      case "list":
-        return children;
-      case "dict":
-        return Object.fromEntries(children.map((child, i) => [def.keys[i], child]));
-      case "map":
-        return new Map(children.map((child, i) => [def.keys[i], child]));
-      case "custom":
-        return def.node.unflatten(def.aux, children, def.type);
-    }
-  };
-  return build(treedef) as Tree;
+  return rebuild(treedef, leaves, 0) as Tree;
+}
+
+/** @param first place of the tree's first leaf among `leaves` */
+function rebuild(def: TreeDef, leaves: readonly unknown[], first: number): unknown {
+  if (def.kind === "leaf") return leaves[first];
+  if (def.kind === "none") return def.value;
+  let next = first;
+  const children = new Array<unknown>(def.children.length);
+  for (let i = 0; i < children.length; i++) {
+    children[i] = rebuild(def.children[i], leaves, next);
+    next += def.children[i].numLeaves;
+  }
+  switch (def.kind) {
+    case "list":
+      return children;
+    case "dict":
+      return Object.fromEntries(children.map((child, i) => [def.keys[i], child]));
+    case "map":
+      return new Map(children.map((child, i) => [def.keys[i], child]));
+    case "custom":
+      return def.node.unflatten(def.aux, children, def.type);
+  }
 }
 
 export const treeLeaves = <Leaf = unknown>(tree: unknown, options?: FlattenOptions): Leaf[] =>
