@@ -33,12 +33,13 @@ test("no op has both a row and a place among later work, and none is unknown to 
 
 /** Primitives that no golden case of a row reaches, and where they are tested instead. */
 const testedElsewhere: Readonly<Record<string, string>> = {
-  add_any: "sums of cotangents: test/primitives/elementwise.test.ts",
+  axis_index: "over an axis of vmap: test/api/transforms-collectives.test.ts",
+  psum: "over an axis of vmap: test/api/transforms-collectives.test.ts",
+  pmax: "over an axis of vmap: test/api/transforms-collectives.test.ts",
+  pmin: "over an axis of vmap: test/api/transforms-collectives.test.ts",
+  custom_lin: "what custom_vjp_call becomes on the way: test/api/transforms-custom.test.ts",
   reduce_xor: "not in numpy: test/primitives/reduction.test.ts",
   "scatter-sub": "JAX gives scatter_sub no case: test/primitives/indexing.test.ts",
-  scan: "its cases are among those of control flow, later work",
-  while: "its cases are among those of control flow, later work",
-  cond: "its cases are among those of control flow, later work",
 };
 
 function primitivesIn({ jaxpr }: ClosedJaxpr, found: Set<string>): void {

@@ -34,6 +34,14 @@ export const deviations: readonly Deviation[] = [
     reason: "a mask decides the shape of the result, and its values are on the device: a call cannot wait for them",
     fails: /^DTypeError: index: a boolean mask decides the shape of the result/,
   },
+  {
+    cases: /^grad_grad\.softmax_dot\/default$/,
+    backends: both,
+    reason:
+      "the sum of a softmax's gradient is 0: what JAX has, and what comes out here, are rounding errors below 1e-7",
+    fails: /differ, worst at .* got (0|-?\d(\.\d+)?e-(8|9|1\d)), wanted /,
+    varies: true,
+  },
 ];
 
 export const deviationOf = ({ name }: Case, backend: BackendName): Deviation | undefined =>

@@ -3,6 +3,7 @@ import * as jax from "jaxscale";
 import { apiFunction, listed, numberOf, optionsOf, type Params, plain, positional, type Row } from "./rows.ts";
 import { randomRows } from "./rows-random.ts";
 import { sortRows } from "./rows-sort.ts";
+import { transformRows } from "./rows-transforms.ts";
 
 /** `op(*inputs, **params)`, all params in the options object. */
 const plainOps = {
@@ -133,6 +134,7 @@ const rows = new Map<string, Row>([
   ]),
   ...Object.entries(specialRows),
   ...Object.entries(sortRows),
+  ...Object.entries(transformRows),
   ...Object.entries(randomRows),
 ]);
 

@@ -77,28 +77,22 @@ const functions: Readonly<Record<string, (...args: A[]) => unknown>> = {
   // Leaves come in the order of the keys: a, then b.
   pytree_arguments: (a, b) => ({ sum: a.add(b) }),
   unused_and_passed_through: (x) => [x, float(1)],
+  named_pjit: jit((x: A) => nn.relu(x).mul(float(2)), { name: "_block" }),
+  custom_jvp_relu: (x) => nn.relu(x),
+  grad_mlp: jax.grad((x: A, w1: A, w2: A) => jnp.sum(jnp.matmul(nn.silu(jnp.matmul(x, w1)), w2).pow(2)), {
+    argnums: [1, 2],
+  }),
+  value_and_grad_softmax: jax.valueAndGrad((x: A, t: A) => jnp.sum(nn.softmax(x).mul(t))),
+  checkpoint: jax.grad(jax.checkpoint((x: A) => jnp.sum(jnp.sin(jnp.sin(x))))),
+  jvp_sin: (x, t) => jax.jvp((y: A) => jnp.sin(y).mul(y), [x], [t]),
+  vmap_dot: jax.vmap((x: A, y: A) => jnp.dot(x, y), { inAxes: [0, 1] }),
+  vmap_dynamic_slice: (x, i) => jax.vmap((start: A) => lax.dynamicSlice(x, [start], [2]))(i),
 };
 const oneTwoThree = jnp.array(new Float32Array([1, 2, 3]));
 
 /** Functions that need more than this library has yet. */
 const later: Readonly<Record<string, readonly string[]>> = {
-  "transforms and control flow": [
-    "grad_mlp",
-    "value_and_grad_softmax",
-    "jvp_sin",
-    "vmap_dot",
-    "vmap_dynamic_slice",
-    "scan",
-    "grad_scan",
-    "while",
-    "fori_static",
-    "fori_dynamic",
-    "cond",
-    "switch",
-    "named_pjit",
-    "checkpoint",
-    "custom_jvp_relu",
-  ],
+  "control flow": ["scan", "grad_scan", "while", "fori_static", "fori_dynamic", "cond", "switch"],
   "attention, grouped matmul": ["ragged_dot", "attention", "attention_lengths"],
   sharding: ["shard_map_psum", "shard_map_all_gather", "sharding_constraint"],
 };

@@ -1,0 +1,3 @@
+import { testFamily } from "./test-family.ts";
+
+await testFamily("transforms");
