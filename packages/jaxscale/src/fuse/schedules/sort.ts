@@ -5,14 +5,14 @@ import type { KernelBuilder } from "../../kernel/builder.ts";
 import { Index } from "../../kernel/index-space.ts";
 import type { Value } from "../../kernel/ir.ts";
 import type { SortLowering } from "../../primitives/primitive.ts";
-import { type Domain, fullPosition, makeDomain } from "../domain.ts";
+import { type Domain, fullPosition, isTrailing, makeDomain } from "../domain.ts";
 import type { Emitter, Scratch } from "../emitter.ts";
 import { contextOf, rules } from "../graph.ts";
 import { invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { orderRows, type RowBatch, rowBatches } from "./row-order.ts";
-import { isPacked, storeElement } from "./store.ts";
+import { isPacked, runLength, storeElement, storeRun } from "./store.ts";
 
 /** Rows so short that each element looks at all the others. */
 const directColumns = 64;
@@ -53,18 +53,21 @@ const keyAt = (emit: Emitter, sorting: Sorting, key: number, row: Value, column:
 const comesBefore = (k: KernelBuilder, others: readonly Value[], own: readonly Value[], earlier: Value): Value =>
   others.reduceRight((rest, other, i) => k.or(k.lt(other, own[i]), k.and(k.eq(other, own[i]), rest)), earlier);
 
-/** The results that are wanted, written element by element. */
-function outputsOf(emit: Emitter, group: Group, sorting: Sorting) {
+/** The results that are wanted, written in runs of `run` elements. */
+function outputsOf(emit: Emitter, group: Group, sorting: Sorting, run: number) {
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({
     operand: sorting.eqn.outputs.indexOf(v),
-    view: emit.output(v, `out${i}`, isPacked(v.aval.dtype)),
+    view: emit.output(v, `out${i}`, run === 1 && isPacked(v.aval.dtype)),
   }));
-  /** Puts the element at column `from` of a row to column `to`. */
-  return (row: Value, from: Value, to: Value): void => {
+  /** Puts the elements at columns `from` of a row to the columns from `to` on. */
+  return (row: Value, from: readonly Value[], to: Value): void => {
     const position = fullPosition(k, sorting.domain, row, to);
-    for (const { operand, view } of outputs)
-      storeElement(k, view, position, operandAt(emit, sorting, operand, row, from));
+    for (const { operand, view } of outputs) {
+      const values = from.map((column) => operandAt(emit, sorting, operand, row, column));
+      if (run === 1) storeElement(k, view, position, values[0]);
+      else storeRun(k, view, position, values);
+    }
   };
 }
 
@@ -76,7 +79,7 @@ function sortDirectly(group: Group, context: ScheduleContext, sorting: Sorting):
   const grid = gridFor(items, workgroup, context.target);
   const emit = emitterFor(group, context);
   const { k } = emit;
-  const move = outputsOf(emit, group, sorting);
+  const move = outputsOf(emit, group, sorting, 1);
   const number = invocationNumber(k, grid, workgroup);
   k.if(k.lt(number, k.i32(items)), () => {
     const own = k.assume(number, { min: 0, max: items - 1 });
@@ -89,12 +92,12 @@ function sortDirectly(group: Group, context: ScheduleContext, sorting: Sorting):
       const before = comesBefore(k, keysAt(j), mine, k.lt(j, column));
       k.set(rank, k.add(k.get(rank), k.select(before, k.i32(1), k.i32(0))));
     });
-    move(row, column, k.clamp(k.get(rank), k.i32(0), k.i32(columns - 1)));
+    move(row, [column], k.clamp(k.get(rank), k.i32(0), k.i32(columns - 1)));
   });
   return { kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid };
 }
 
-/** One invocation an element of the batch's results. */
+/** One invocation a run of elements of the batch's results. */
 function gatherOrdered(
   group: Group,
   context: ScheduleContext,
@@ -102,23 +105,24 @@ function gatherOrdered(
   { first, rows, columns, stride }: RowBatch,
   order: Scratch,
 ): Launch {
-  const items = rows * columns;
+  const run = isTrailing(sorting.domain) && columns % runLength === 0 ? runLength : 1;
+  const perRow = columns / run;
+  const items = rows * perRow;
   const workgroup = Math.min(context.parameters.mapWorkgroup, items);
   const grid = gridFor(items, workgroup, context.target);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const places = emit.scratch(order, "i32", "read");
-  const move = outputsOf(emit, group, sorting);
+  const move = outputsOf(emit, group, sorting, run);
   const number = invocationNumber(k, grid, workgroup);
   k.if(k.lt(number, k.i32(items)), () => {
     const own = k.assume(number, { min: 0, max: items - 1 });
-    const [row, column] = [k.div(own, k.i32(columns)), k.rem(own, k.i32(columns))];
-    const from = k.load(places, k.add(k.mul(row, k.i32(stride)), column));
-    move(k.add(row, k.i32(first)), k.clamp(from, k.i32(0), k.i32(columns - 1)), column);
+    const row = k.div(own, k.i32(perRow));
+    const to = k.mul(k.rem(own, k.i32(perRow)), k.i32(run));
+    const loaded = k.load(places, k.add(k.mul(row, k.i32(stride)), to), run === 4 ? 4 : 1);
+    const from = Array.from({ length: run }, (_, i) => k.clamp(k.lane(loaded, i), k.i32(0), k.i32(columns - 1)));
+    move(k.add(row, k.i32(first)), from, to);
   });
-  return {
-    kernel: k.finish(kernelName(group, "_gather"), [workgroup, 1, 1]),
-    bindings: emit.bindings,
-    workgroups: grid,
-  };
+  const kernel = k.finish(kernelName(group, "_gather"), [workgroup, 1, 1]);
+  return { kernel, bindings: emit.bindings, workgroups: grid };
 }
