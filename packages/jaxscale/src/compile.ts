@@ -26,9 +26,12 @@ export interface CompileOptions {
   readonly parameters?: ScheduleParameters;
 }
 
+/** One flat jaxpr without calls, each equation as it was traced. */
+export const flatten = (traced: ClosedJaxpr): ClosedJaxpr => checked(inBodies(inlineCalls, inlineCalls(traced)));
+
 /** The part of compiling that needs no target: one flat jaxpr without calls, duplicates or dead code. */
 export const optimize = (traced: ClosedJaxpr): ClosedJaxpr => {
-  const flat = checked(inBodies(inlineCalls, inlineCalls(traced)));
+  const flat = flatten(traced);
   const lean = checked(inBodies(simplify, simplify(flat)));
   return checked(storeLiteralResults(lean));
 };

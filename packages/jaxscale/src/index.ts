@@ -19,8 +19,10 @@ export {
   customKernel,
   type InputConstraint,
 } from "./api/custom-kernel.ts";
+export { debug, pureCallback } from "./api/debug.ts";
 export { blockUntilReady, type Device, deviceGet, devicePut, devices, ready, statistics } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
+export { effectsBarrier } from "./api/effects.ts";
 export { type DeviceReport, examineDevice, formatDeviceReport } from "./api/examine-device.ts";
 export { type GradOptions, grad, valueAndGrad } from "./api/grad.ts";
 export { hessian, jacfwd, jacrev } from "./api/jacobian.ts";

@@ -13,6 +13,7 @@ export class DeviceArray extends Array {
   readonly aval: ShapedArray;
   readonly #literal: number | undefined;
   #storage: Storage | undefined;
+  #checked: Promise<void> | undefined;
 
   constructor(aval: ShapedArray, storage: Storage | undefined, literal?: number) {
     super();
@@ -59,8 +60,19 @@ export class DeviceArray extends Array {
     if (!this.isDeleted) this.dispose();
   }
 
+  /** Lets no value be read before a check is done. Its error becomes that of every read. */
+  checkedBy(check: Promise<void>): void {
+    this.#checked = check;
+    check.catch(() => {});
+  }
+  /** Settles when the check of the values is done, if there is one. @throws what the check found */
+  get checked(): Promise<void> | undefined {
+    return this.#checked;
+  }
+
   async #host(): Promise<HostTensor> {
     const { aval } = this;
+    if (this.#checked) await this.#checked;
     if (this.literal !== undefined && !this.#storage) return scalarTensor(this.literal, aval.dtype);
     const words = await getClient().read(this.storage);
     return hostTensor(aval.shape, aval.dtype, unpackWords(aval.dtype, words, this.size));
@@ -87,6 +99,7 @@ export class DeviceArray extends Array {
   /** Resolves with this array when its values are there. @throws DeviceError if the work failed */
   override async blockUntilReady(): Promise<this> {
     if (this.#storage) await getClient().wait(this.storage);
+    await this.#checked;
     return this;
   }
 

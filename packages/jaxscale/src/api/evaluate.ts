@@ -2,6 +2,7 @@
 import { type HostTensor, packWords } from "../base/tensor-data.ts";
 import {
   compile,
+  flatten,
   getClient,
   type HostConstant,
   type LazyProgram,
@@ -11,11 +12,14 @@ import {
 } from "../compile.ts";
 import { type ClosedJaxpr, formatAval, newVar, type Params, type Primitive, type ShapedArray } from "../jaxpr/ir.ts";
 import { jaxprKey } from "../jaxpr/key.ts";
+import { liftEffects, type Replay } from "../passes/lift-effects.ts";
 import type { Array } from "../trace/array.ts";
 import { captureSource } from "../trace/scope.ts";
 import { type Backend, installBackend } from "../trace/trace.ts";
 import { autotuneOf } from "./autotune.ts";
+import { currentWatcher } from "./config.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
+import { replayBehind } from "./effects.ts";
 
 /** A closed jaxpr made ready to launch, and the types of its results. */
 export interface Runnable {
@@ -23,20 +27,29 @@ export interface Runnable {
   program: LazyProgram;
   readonly results: readonly ShapedArray[];
   readonly optimized: ClosedJaxpr;
+  /** Without calls, each equation with the line that made it. */
+  readonly traced: ClosedJaxpr;
+  /** What the program tells the host, if anything: types of its further results, and what to do with them. */
+  readonly effects: { readonly told: readonly ShapedArray[]; readonly replay: Replay } | undefined;
 }
 
 export function makeRunnable(name: string, traced: ClosedJaxpr, donated: readonly number[] = []): Runnable {
-  const optimized = optimize(traced);
-  const results = traced.jaxpr.outvars.map((a) => a.aval);
+  const flat = flatten(traced);
+  const { closed, extra, replay } = liftEffects(flat);
+  const optimized = optimize(closed);
+  const all = closed.jaxpr.outvars.map((a) => a.aval);
+  const results = all.slice(0, all.length - extra);
   return {
     optimized,
     results,
+    traced: flat,
+    effects: replay && { told: all.slice(results.length), replay },
     program: {
       name,
       donated,
-      resultCount: results.length,
-      resultBytes: results.map(storageBytes),
-      resultLabels: results.map(formatAval),
+      resultCount: all.length,
+      resultBytes: all.map(storageBytes),
+      resultLabels: all.map(formatAval),
       constants: optimized.consts.map((c) => constantOf(name, c)),
       prepare: autotuneOf(optimized),
       build: (target) => compile(optimized, target, { name, donated }),
@@ -54,7 +67,12 @@ const isHostTensor = (x: unknown): x is HostTensor =>
   typeof x === "object" && x !== null && "values" in x && "dtype" in x && !(x instanceof DeviceArray);
 
 /** Launches; the results exist at once, their values when the device is done. */
-export function launch({ program, results }: Runnable, operands: readonly Array[]): DeviceArray[] {
+export function launch(runnable: Runnable, operands: readonly Array[]): DeviceArray[] {
+  const watcher = currentWatcher();
+  return watcher ? watcher(runnable, operands, launchNow) : launchNow(runnable, operands);
+}
+
+function launchNow({ program, results, effects }: Runnable, operands: readonly Array[]): DeviceArray[] {
   const { name, donated = [] } = program;
   const storages = getClient().launch(
     program,
@@ -63,6 +81,7 @@ export function launch({ program, results }: Runnable, operands: readonly Array[
       return donated.includes(i) ? x.storage : x.sharedStorage;
     }),
   );
+  if (effects) replayBehind(storages.slice(results.length), effects.told, effects.replay);
   return results.map((aval, i) => new DeviceArray(aval, storages[i]));
 }
 

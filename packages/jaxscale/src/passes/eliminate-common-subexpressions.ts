@@ -1,14 +1,14 @@
 /** Computes each thing once. */
 import { sameStatic } from "../base/pytree.ts";
 import { type Atom, type ClosedJaxpr, formatAval, type JaxprEqn } from "../jaxpr/ir.ts";
-import { rulesOf } from "../primitives/primitive.ts";
+import { isPure } from "../primitives/primitive.ts";
 import { rewriteEqns } from "./rewrite.ts";
 
 /** Equations of one op, without effect, with equal parameters and operands become one. */
 export function eliminateCommonSubexpressions(closed: ClosedJaxpr): ClosedJaxpr {
   const seen = new Map<string, JaxprEqn[]>();
   return rewriteEqns(closed, (eqn) => {
-    if (!rulesOf(eqn.primitive).pure) return undefined;
+    if (!isPure(eqn)) return undefined;
     const key = `${eqn.primitive.name} ${eqn.inputs.map(keyOf).join(" ")}`;
     const alike = seen.get(key);
     const same = alike?.find(

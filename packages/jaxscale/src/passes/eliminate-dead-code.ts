@@ -1,6 +1,6 @@
 /** Drops what no result needs. */
 import type { Atom, ClosedJaxpr } from "../jaxpr/ir.ts";
-import { rulesOf } from "../primitives/primitive.ts";
+import { isPure } from "../primitives/primitive.ts";
 
 /** Equations without effect whose results nothing uses go, and constants with them; arguments stay. */
 export function eliminateDeadCode({ jaxpr, consts }: ClosedJaxpr): ClosedJaxpr {
@@ -8,7 +8,7 @@ export function eliminateDeadCode({ jaxpr, consts }: ClosedJaxpr): ClosedJaxpr {
   const eqns = jaxpr.eqns
     .toReversed()
     .filter((eqn) => {
-      const lives = !rulesOf(eqn.primitive).pure || eqn.outputs.some((output) => needed.has(output));
+      const lives = !isPure(eqn) || eqn.outputs.some((output) => needed.has(output));
       if (lives) for (const input of eqn.inputs) needed.add(input);
       return lives;
     })

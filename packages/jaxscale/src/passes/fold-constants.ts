@@ -19,7 +19,9 @@ function unchangedOperand({ primitive, inputs, outputs, params }: JaxprEqn): rea
 
 function evaluated({ primitive, inputs, outputs, params }: JaxprEqn): readonly Atom[] | undefined {
   const { pure, lowering } = rulesOf(primitive);
-  if (!pure || lowering.kind === "call" || lowering.kind === "custom" || !inputs.every(isLiteral)) return undefined;
+  if (!pure || lowering.kind === "custom" || !inputs.every(isLiteral)) return undefined;
+  // What calls jaxprs may be long, or hold what the host cannot do.
+  if (primitive.subJaxprs(params).length > 0) return undefined;
   if (outputs.length === 0 || outputs.some(({ aval }) => aval.shape.length > 0)) return undefined;
   const results = primitive.reference(
     inputs.map(({ value, aval }) => scalarTensor(value, aval)),

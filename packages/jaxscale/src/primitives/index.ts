@@ -16,6 +16,7 @@ export * from "./cumulative.ts";
 export * from "./custom-jvp.ts";
 export * from "./custom-kernel.ts";
 export * from "./custom-vjp.ts";
+export * from "./debug-print.ts";
 export * from "./division.ts";
 export * from "./dot-general.ts";
 export * from "./dynamic-slice.ts";

@@ -3,7 +3,7 @@ import { invariant } from "../base/errors.ts";
 import type { Shape } from "../base/shapes.ts";
 import type { Target } from "../base/target.ts";
 import type { HostTensor } from "../base/tensor-data.ts";
-import type { ClosedJaxpr, Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
+import type { ClosedJaxpr, Jaxpr, JaxprEqn, Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Index } from "../kernel/index-space.ts";
 import type { RawSource, Value } from "../kernel/ir.ts";
@@ -340,8 +340,22 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
     readonly usedOperands: readonly boolean[];
     readonly keptResults?: readonly boolean[];
   };
+  /**
+   * For effects inside: the equation with bodies that have further results, `extra[i]` in number, for what their effects tell.
+   * The equation returns them, in whatever form, after its own results. Absent: there cannot be effects inside.
+   */
+  readonly withEffects?: (params: P, bodies: readonly ClosedJaxpr[], extra: readonly number[]) => LiftedEffects<P>;
   /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
   readonly axisNames?: (params: P) => readonly string[];
+}
+
+export interface LiftedEffects<P> {
+  readonly params: P;
+  /** Calls `ran` for every time that a body ran, in order, with its further results. @param results the equation's further results */
+  readonly replay: (
+    results: readonly HostTensor[],
+    ran: (body: number, results: readonly HostTensor[]) => void,
+  ) => void;
 }
 
 export interface Cost {
@@ -388,3 +402,15 @@ export function primitiveNamed(name: string): PrimitiveRules {
 
 /** The full rules of an equation's primitive; every primitive is made by `definePrimitive`. */
 export const rulesOf = (primitive: Primitive): PrimitiveRules => primitive as unknown as PrimitiveRules;
+
+const purity = new WeakMap<Jaxpr, boolean>();
+
+/** Whether an equation has no effect, at any depth: it may be deduplicated, folded, dropped. */
+export const isPure = ({ primitive, params }: JaxprEqn): boolean =>
+  rulesOf(primitive).pure && primitive.subJaxprs(params).every(({ jaxpr }) => hasNoEffects(jaxpr));
+
+function hasNoEffects(jaxpr: Jaxpr): boolean {
+  let pure = purity.get(jaxpr);
+  if (pure === undefined) purity.set(jaxpr, (pure = jaxpr.eqns.every(isPure)));
+  return pure;
+}

@@ -58,6 +58,17 @@ export const scan = definePrimitive<ScanParams>("scan", {
   }),
   subJaxprs: ({ jaxpr }) => [jaxpr],
   withSubJaxprs: (params, [jaxpr]) => ({ ...params, jaxpr }),
+  withEffects: (params, [jaxpr]) => ({
+    params: { ...params, jaxpr },
+    replay: (stacks, ran) => {
+      const { length, reverse } = params;
+      for (let turn = 0; turn < length; turn++)
+        ran(
+          0,
+          stacks.map((stack) => row(stack, reverse ? length - 1 - turn : turn)),
+        );
+    },
+  }),
   lowering: { kind: "loop", loop: ({ params, inputs, outputs }) => planScan(params, inputs, outputs) },
   sharding: replicatedRule,
   ...scanRules,

@@ -1,6 +1,6 @@
 /** Dead code, with the arguments and constants that only it used. */
 import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
-import { rulesOf } from "../primitives/primitive.ts";
+import { isPure, rulesOf } from "../primitives/primitive.ts";
 
 export interface PrunedJaxpr {
   readonly jaxpr: ClosedJaxpr;
@@ -15,8 +15,9 @@ export function pruneJaxpr(closed: ClosedJaxpr, usedResults?: readonly boolean[]
   const eqns: JaxprEqn[] = [];
   for (const eqn of jaxpr.eqns.toReversed()) {
     const usedOutputs = eqn.outputs.map((v) => used.has(v));
-    if (!usedOutputs.some(Boolean) && rulesOf(eqn.primitive).pure) continue;
-    const kept = usedOutputs.every(Boolean) ? eqn : pruneEqn(eqn, usedOutputs);
+    const isUsed = usedOutputs.some(Boolean);
+    if (!isUsed && isPure(eqn)) continue;
+    const kept = !isUsed || usedOutputs.every(Boolean) ? eqn : pruneEqn(eqn, usedOutputs);
     for (const atom of kept.inputs) used.add(atom);
     eqns.push(kept);
   }
