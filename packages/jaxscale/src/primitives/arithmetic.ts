@@ -70,8 +70,9 @@ export const add = defineBinary("add", {
 /** Sum of cotangents: `add` under the name that JAX prints for it. */
 export const addAny = defineBinary("add_any", {
   accepts: isNumber,
-  jvp: (_, __, [dx, dy]) => [dx, dy],
-  transpose: (_, [ct]) => [ct, ct],
+  jvp: (ops, _, [dx, dy], { aval: { shape } }) =>
+    dx && dy ? ops.addAny(dx, dy) : stretchTo(ops, (dx ?? dy) as Operand, shape),
+  transpose: transposeSum((_, ct) => ct),
   reference: (x, y) => x + y,
   kernel: (k, x, y) => k.add(x, y),
 });

@@ -36,6 +36,9 @@ function inverseGather(
   });
 }
 
+/** To read where a scatter may write: what is read elsewhere is not used. */
+const modeWithin = ({ mode }: ScatterParams): GatherParams["mode"] => (mode === "CLIP" ? "CLIP" : "PROMISE_IN_BOUNDS");
+
 const needsUnique = (op: string): TypeError =>
   new TypeError(`${op}: no transpose rule unless uniqueIndices is promised`);
 
@@ -75,13 +78,13 @@ export const scatterRules: Rules = {
       return { results, tangents: ops.bind("scatter", [tangent, indices, updateTangent], params) };
     }
     const { kept, won } = winners(ops, x, indices, updates, params);
+    const masked = [x, updates, tangent, updateTangent].map((value, i) => {
+      const holds = i % 2 === 0 ? kept() : won();
+      return ops.select(holds, value, ops.zeros(value.aval));
+    });
     const add = (value: Operand, update: Operand): Operand =>
-      ops.bind1(
-        "scatter-add",
-        [ops.select(kept, value, ops.zeros(value.aval)), indices, ops.select(won, update, ops.zeros(update.aval))],
-        params,
-      );
-    return { results: [add(x, updates)], tangents: [add(tangent, updateTangent)] };
+      ops.bind1("scatter-add", [value, indices, update], params);
+    return { results: [add(masked[0], masked[1])], tangents: [add(masked[2], masked[3])] };
   },
   transpose: (ops, [ct], [x, indices, updates], { inputs, params }) => {
     if (ct === null || indices === null) return [null, null, null];
@@ -101,32 +104,34 @@ function winners(
   indices: Operand,
   updates: Operand,
   params: ScatterParams,
-): { readonly kept: Operand; readonly won: Operand } {
+): { readonly kept: () => Operand; readonly won: () => Operand } {
   const { shape } = updates.aval;
   const idShape = shape.map((size, axis) => (params.dimensionNumbers.updateWindowDims.includes(axis) ? 1 : size));
   const count = idShape.reduce((a, b) => a * b, 1);
-  const numbers = ops.reshape(ops.iota("uint32", [count], 0), idShape);
-  const ids = ops.add(ops.broadcastInDim(numbers, shape, [...shape.keys()]), ops.full(shape, 1, "uint32"));
+  const ids = ops.add(ops.reshape(ops.iota("uint32", [count], 0), idShape), ops.full(shape, 1, "uint32"));
   const scattered = ops.bind1("scatter", [ops.full(x.aval.shape, 0, "uint32"), indices, ids], params);
-  const found = inverseGather(ops, scattered, indices, shape, params, "FILL_OR_DROP");
-  return { kept: ops.eq(scattered, ops.fullLike(scattered, 0)), won: ops.eq(ids, found) };
+  const found = inverseGather(ops, scattered, indices, shape, params, modeWithin(params));
+  return { kept: () => ops.eq(scattered, ops.fullLike(scattered, 0)), won: () => ops.eq(ids, found) };
 }
 
 /** Of several updates that reach the extreme, and of the operand if it does too, each has an equal share of the tangent. */
 export const scatterExtremeRules: Rules = {
   jvp: (ops, [x, indices, updates], [dx, , dUpdates], { results: [result], params }) => {
     const { bind1, zeros, fullLike, select, eq, add, div, mul } = ops;
-    const read = (y: Operand): Operand => inverseGather(ops, y, indices, updates.aval.shape, params, "FILL_OR_DROP");
-    const counted = (of: Operand): Operand => read(bind1("scatter-add", [zeros(x.aval), indices, of], params));
+    const read = (y: Operand): Operand =>
+      inverseGather(ops, y, indices, updates.aval.shape, params, modeWithin(params));
+    const counted = (of: () => Operand): Operand => {
+      const zero = zeros(x.aval);
+      return read(bind1("scatter-add", [zero, indices, of()], params));
+    };
     const [tangent, updateTangent] = [dx ?? zeros(x.aval), dUpdates ?? zeros(updates.aval)];
-    const target = read(result);
-    const [wins, stays] = [eq(updates, target), eq(read(x), target)];
-    const [ones, nothing] = [fullLike(updates, 1), fullLike(updates, 0)];
-    const winning = counted(select(wins, ones, nothing));
-    const all = counted(ones);
-    const shared = div(1, add(winning, 1));
-    const ofUpdates = select(wins, select(stays, shared, div(1, winning)), nothing);
-    const ofOperand = div(add(-1, select(stays, shared, nothing)), all);
+    const [initial, target] = [read(x), read(result)];
+    const [wins, stays] = [eq(updates, target), eq(initial, target)];
+    const winning = counted(() => select(wins, fullLike(updates, 1), fullLike(updates, 0)));
+    const all = counted(() => fullLike(updates, 1));
+    const shared = (): Operand => div(1, add(winning, 1));
+    const ofUpdates = select(wins, select(stays, shared(), div(1, winning)), fullLike(updates, 0));
+    const ofOperand = div(add(-1, select(stays, shared(), fullLike(winning, 0))), all);
     const change = add(mul(read(tangent), ofOperand), mul(updateTangent, ofUpdates));
     return [bind1("scatter-add", [tangent, indices, change], params)];
   },
