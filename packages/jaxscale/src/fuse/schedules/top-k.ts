@@ -74,23 +74,38 @@ interface Lists {
 }
 
 function selectInChunks(group: Group, context: ScheduleContext, selection: Selection): readonly Launch[] {
-  const { domain, count } = selection;
+  const { domain, count, eqn } = selection;
   const chunk = chunkLength(count, context);
+  const listed = ceilDivide(domain.columns, chunk) * count;
+  return rowBatches(eqn.primitive.name, domain.rows, listed, context).flatMap((batch) =>
+    selectInBatch(group, context, selection, chunk, batch),
+  );
+}
+
+function selectInBatch(
+  group: Group,
+  context: ScheduleContext,
+  selection: Selection,
+  chunk: number,
+  batch: RowBatch,
+): readonly Launch[] {
+  const { domain, count } = selection;
   const launches: Launch[] = [];
   let from: Lists | undefined;
   for (let level = 0; ; level++) {
     const columns: number = from?.columns ?? domain.columns;
     const lists = ceilDivide(columns, chunk);
-    const sizeBytes = 16 * ceilDivide(domain.rows * lists * count, 4);
+    const sizeBytes = 16 * ceilDivide(batch.rows * lists * count, 4);
     const scratch = (name: string): Scratch => ({ kind: "scratch", name: `${name}${level}`, sizeBytes });
     const to = { keys: scratch("keys"), places: scratch("places"), columns: lists * count };
-    launches.push(selectKernel(group, context, selection, { chunk, columns, lists, from, to }));
+    launches.push(selectKernel(group, context, selection, { batch, chunk, columns, lists, from, to }));
     if (lists === 1) return launches;
     from = to;
   }
 }
 
 interface Level {
+  readonly batch: RowBatch;
   readonly chunk: number;
   readonly columns: number;
   readonly lists: number;
@@ -103,10 +118,10 @@ function selectKernel(
   group: Group,
   context: ScheduleContext,
   selection: Selection,
-  { chunk, columns, lists, from, to }: Level,
+  { batch, chunk, columns, lists, from, to }: Level,
 ): Launch {
   const { domain, count, lowering, eqn } = selection;
-  const items = domain.rows * lists;
+  const items = batch.rows * lists;
   const workgroup = Math.min(context.parameters.rowWorkgroup, items);
   const grid = gridFor(items, workgroup, context.target);
   const emit = emitterFor(group, context);
@@ -121,8 +136,9 @@ function selectKernel(
   const number = invocationNumber(k, grid, workgroup);
   k.if(k.lt(number, k.i32(items)), () => {
     const own = k.assume(number, { min: 0, max: items - 1 });
-    const row = k.div(own, k.i32(lists));
-    const rowStart = k.mul(row, k.i32(columns));
+    const local = k.div(own, k.i32(lists));
+    const row = k.add(local, k.i32(batch.first));
+    const rowStart = k.mul(local, k.i32(columns));
     const start = k.mul(k.rem(own, k.i32(lists)), k.i32(chunk));
     const first = k.mul(own, k.i32(count));
     const elements: Elements = {
