@@ -1,6 +1,6 @@
 /** What a traced function becomes on its way to the device, stage by stage. */
 
-import { DeviceError } from "../base/errors.ts";
+import { DeviceError, DTypeError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import {
   compile,
@@ -12,7 +12,7 @@ import {
   storageBytes,
   wgslText,
 } from "../compile.ts";
-import type { ClosedJaxpr } from "../jaxpr/ir.ts";
+import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
 import type { Array } from "../trace/array.ts";
 import type { TuningResult } from "../tune.ts";
@@ -106,8 +106,13 @@ export class Compiled {
     this.#runnable = runnable;
   }
 
-  /** Runs on flat arguments, and gives flat results. */
+  /** Runs on flat arguments, and gives flat results. @throws DTypeError for other types */
   call(...args: readonly Array[]): readonly Array[] {
+    const types = this.lowered.jaxpr.jaxpr.invars.map((v) => v.aval);
+    if (args.length !== types.length || !types.every((aval, i) => sameAval(aval, args[i].aval)))
+      throw new DTypeError(
+        `${this.lowered.name}: a compiled function takes ${listOf(types)}, for which it was lowered; got ${listOf(args.map((x) => x.aval))}`,
+      );
     return launch(this.#runnable, args);
   }
 
@@ -145,3 +150,6 @@ function sumOver(step: Step, of: (origin: KernelOrigin) => number): number {
   if (step.kind !== "loop") return of(step.origin);
   return (step.trips ?? 1) * step.body.reduce((n, s) => n + sumOver(s, of), 0);
 }
+
+const listOf = (avals: readonly ShapedArray[]): string =>
+  avals.length === 0 ? "no arguments" : avals.map(formatAval).join(", ");

@@ -51,6 +51,7 @@ export class AccessAnalysis {
   /** Everything that output `output` of `eqn` reads to make its element at `position`, through recomputed equations. */
   reads(eqn: JaxprEqn, output: number, position: Value): readonly ReadSite[] {
     const sites: ReadSite[] = [];
+    if (sizeOfAtom(eqn.outputs[output]) === 0) return sites;
     this.#evaluate(eqn, output, Index.fromLinear(this.#k, eqn.outputs[output].aval.shape, position), sites);
     return sites;
   }
@@ -65,8 +66,10 @@ export class AccessAnalysis {
     const type = computeType(atom.aval.dtype);
     if (atom.kind === "literal") return this.#k.constant(type, atom.value);
     const virtual = this.#graph.virtualProducer(atom);
-    if (virtual) return this.#evaluate(virtual.eqn, virtual.output, index, sites);
-    const position = sizeOfAtom(atom) === 0 ? this.#k.i32(0) : index.linear;
+    const empty = sizeOfAtom(atom) === 0;
+    // There is no element to make a formula for.
+    if (virtual) return empty ? this.#k.constant(type, 0) : this.#evaluate(virtual.eqn, virtual.output, index, sites);
+    const position = empty ? this.#k.i32(0) : index.linear;
     sites.push({ variable: atom, position });
     return this.#k.opaque(type, `v${atom.id}@${position.id}`);
   }

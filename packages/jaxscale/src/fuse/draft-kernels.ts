@@ -30,8 +30,8 @@ export function draftKernels(
     turns: scope.turns,
     guards: scope.guards,
   };
-  const { launches, inPlace } = scheduled(group, context, fusion.access);
-  const origin = originOf(group);
+  const { launches, inPlace, bytes } = scheduled(group, context, fusion.access);
+  const origin = { ...originOf(group), bytes };
   const drafts: Draft[] = [];
   const [eqn] = group.members;
   const taken = new Set<Var>();
@@ -42,12 +42,21 @@ export function draftKernels(
     const result = eqn.outputs[output];
     const readsOldElsewhere = taken.has(old) || launches.some((l) => l.bindings.some((b) => b.memory === old));
     if (readsOldElsewhere || neededLater(old) || !homes.takeOver(old, result))
-      drafts.push({ kind: "copy", reads: [old], writes: [result], origin: { ...origin, operations: ["copy"] } });
+      drafts.push({ kind: "copy", reads: [old], writes: [result], origin: copyOrigin(origin, old) });
     else taken.add(old);
   }
   for (const launch of launches) drafts.push(launchDraft(launch, origin));
   return drafts;
 }
+
+const copyOrigin = ({ scope, site }: KernelOrigin, old: Var): KernelOrigin => ({
+  scope,
+  site,
+  operations: ["copy"],
+  flops: 0,
+  transcendentals: 0,
+  bytes: 2 * storageBytes(old.aval),
+});
 
 function launchDraft(launch: Launch, origin: KernelOrigin): Draft {
   const bound = (access: "read" | "read_write"): (Var | Scratch)[] =>
@@ -72,6 +81,7 @@ export function draftCopy(from: Atom, to: Var, program: DraftProgram, scope: Dra
   return launches.map((launch) => launchDraft(launch, originOf(group)));
 }
 
+/** Where a group comes from, and its work; of bytes an upper bound. */
 export function originOf(group: Group): KernelOrigin {
   const equations = equationsOf(group);
   const costs = equations.map((eqn) => rules(eqn).cost(contextOf(eqn)));

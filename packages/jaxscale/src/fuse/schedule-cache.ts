@@ -8,23 +8,29 @@ import type { Group } from "./group.ts";
 import type { Launch, ScheduleContext } from "./schedule.ts";
 import { type Scheduled, scheduleGroup } from "./schedules/index.ts";
 import { structureOf } from "./structure.ts";
+import { trafficOf } from "./traffic.ts";
 
+/** A group's kernels, and the bytes that they read and write. */
+export interface ScheduledGroup extends Scheduled {
+  readonly bytes: number;
+}
 interface Template {
-  readonly scheduled: Scheduled;
+  readonly scheduled: ScheduledGroup;
   readonly variables: readonly Var[];
 }
 
 const maxTemplates = 4096;
 const caches = new WeakMap<Target, Map<string, Template>>();
 
-export function scheduled(group: Group, context: ScheduleContext, access: AccessAnalysis): Scheduled {
+export function scheduled(group: Group, context: ScheduleContext, access: AccessAnalysis): ScheduledGroup {
   let cache = caches.get(context.target);
   if (!cache) caches.set(context.target, (cache = new Map()));
   const { key, variables } = structureOf(group, context);
   const full = `${JSON.stringify(context.parameters)}\n${key}`;
   let template = cache.get(full);
   if (!template) {
-    template = { scheduled: withinLimits(scheduleGroup(group, context, access), context.target), variables };
+    const kernels = withinLimits(scheduleGroup(group, context, access), context.target);
+    template = { scheduled: { ...kernels, bytes: trafficOf(group, access) }, variables };
     if (cache.size >= maxTemplates) cache.delete(cache.keys().next().value as string);
     cache.set(full, template);
   }
@@ -32,7 +38,7 @@ export function scheduled(group: Group, context: ScheduleContext, access: Access
 }
 
 /** The same kernels on another group's variables. */
-function instantiate(template: Template, variables: readonly Var[]): Scheduled {
+function instantiate(template: Template, variables: readonly Var[]): ScheduledGroup {
   const renamed = new Map<Var | Scratch, Var>(template.variables.map((v, i) => [v, variables[i]]));
   // Scratch memory is each group's own.
   const scratches = new Map<Scratch, Scratch>();
