@@ -63,8 +63,8 @@ function sortedSlices(
  * @throws ShapeError without a size, or for an empty array without a fill value
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.unique.html
  */
-export function unique(x: ArrayLike, options: UniqueOptions): Array;
-export function unique(x: ArrayLike, options: UniqueParts): Array | Array[];
+export function unique(x: ArrayLike, options?: UniqueOptions): Array;
+export function unique(x: ArrayLike, options?: UniqueParts): Array | Array[];
 export function unique(x: ArrayLike, options: UniqueParts = {}): Array | Array[] {
   const results = distinct(x, options);
   return results.length === 1 ? results[0] : results;
