@@ -160,6 +160,16 @@ test("the row a reduction folds is that of its own axis, not of one that happens
   for (const [i, want] of wanted.entries()) assert.is(difference(await onHost(got[i]), want), undefined, `result ${i}`);
 });
 
+test("a reduction over no axes is not taken for elementwise work within the next one", async () => {
+  const pair = tensorOf([2], "float32", (i) => [-10, -7][i]);
+  const f = (x: A): A[] => {
+    const same = lax.reduceMin(x, []);
+    return [same, lax.argmax(same, { axis: 0 })];
+  };
+  const [same, at] = jit(f)(onDevice(pair)) as unknown as A[];
+  assert.equal([await same.toList(), await at.item()], [[-10, -7], 1]);
+});
+
 // ---- a transformer block ------------------------------------------------------
 
 interface BlockWeights {

@@ -139,7 +139,7 @@ class Grouping {
 
   #tryJoinReduction(eqn: JaxprEqn, group: Group, domain: Domain): boolean {
     if (group.kind === "contraction") return false;
-    const isMap = group.domain.axes.length === 0;
+    const isMap = group.kind === "map";
     if (isMap ? !this.#canFoldInto(group, domain) : !this.#sameDomain(group.domain, domain)) return false;
     const trial: Group = { ...group, domain: isMap ? domain : group.domain };
     const { full } = this.#access.symbols(trial.domain);
