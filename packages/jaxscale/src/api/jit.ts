@@ -4,6 +4,7 @@ import { copyStatic, flatten, sameStatic, sameTreedef, type TreeDef, unflatten }
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { jitCall } from "../primitives/call.ts";
 import { Array } from "../trace/array.ts";
+import { boundAxes } from "../trace/axis-names.ts";
 import { asArray } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
@@ -44,6 +45,8 @@ interface Entry {
   readonly treedef: TreeDef;
   readonly avals: readonly ShapedArray[];
   readonly statics: readonly unknown[];
+  /** Mapped axes that the function could name. */
+  readonly axes: string;
   readonly closed: ClosedJaxpr;
   readonly outTree: TreeDef;
   readonly donated: readonly number[];
@@ -184,8 +187,10 @@ class JittedFunction {
   };
 
   #entryFor(args: readonly unknown[], { leaves, treedef, statics, donated }: Signature<Typed>): Entry {
+    const axes = boundAxes();
     for (const entry of this.#entries)
       if (
+        entry.axes === axes &&
         sameAvals(entry.avals, leaves) &&
         (entry.treedef === treedef || sameTreedef(entry.treedef, treedef)) &&
         sameStatic(entry.statics, statics)
@@ -198,6 +203,7 @@ class JittedFunction {
       avals,
       // The caller may change them later.
       statics: statics.map(copyStatic),
+      axes,
       closed,
       outTree,
       donated: this.#usableDonations(closed, donated),

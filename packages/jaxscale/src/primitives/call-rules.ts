@@ -54,7 +54,9 @@ export function linearizeCall<P extends CallParams>(
   // A result that is an argument need not be computed.
   const forwarded = jaxpr.outvars.map((v) => (v.kind === "var" ? jaxpr.invars.indexOf(v) : -1));
   const computed = forwarded.map((argument) => argument < 0);
-  const called = { jaxpr: { ...jaxpr, outvars: jaxpr.outvars.filter((_, i) => computed[i]) }, consts: primal.consts };
+  const called = computed.every(Boolean)
+    ? primal
+    : { jaxpr: { ...jaxpr, outvars: jaxpr.outvars.filter((_, i) => computed[i]) }, consts: primal.consts };
   const out = bind(name, primals, { ...params, jaxpr: called });
   const all = spread(computed, out).map((x, i) => x ?? primals[forwarded[i]]);
   const values = residuals.map(({ from, index }) => (from === "argument" ? primals[index] : all[index]));

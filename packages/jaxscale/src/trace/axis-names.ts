@@ -28,3 +28,7 @@ export function sizeOfAxis(op: string, name: string): number {
     `${op}: unbound axis name; got "${name}", bound are ${known.length > 0 ? known.join(", ") : "none"}. Name it by vmap's axisName`,
   );
 }
+
+/** The named axes as text: what a trace that may name them depends on. */
+export const boundAxes = (): string =>
+  axes.flatMap(({ name, size }) => (name === undefined ? [] : `${name}=${size}`)).join();
