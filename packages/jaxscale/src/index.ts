@@ -45,5 +45,6 @@ export { registerPytreeNode } from "./base/pytree.ts";
 export type { Target } from "./base/target.ts";
 export { Mesh } from "./partition/mesh.ts";
 export { P, PartitionSpec } from "./partition/partition-spec.ts";
-export { Array, type ArrayLike } from "./trace/array.ts";
+export { Array, type ArrayHolder, type ArrayLike, heldArray } from "./trace/array.ts";
 export { namedScope } from "./trace/scope.ts";
+export { currentTrace, type Trace } from "./trace/trace.ts";

@@ -1,13 +1,13 @@
 /** Functions of trees as functions of flat lists of arrays, which is what transformations work on. */
 import { DTypeError } from "../base/errors.ts";
 import { flatten, type TreeDef, unflatten } from "../base/pytree.ts";
-import { Array, type ArrayLike } from "../trace/array.ts";
+import { Array } from "../trace/array.ts";
 import { asArray } from "../trace/operand.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters of a generic function are contravariant
 export type AnyFunction = (...args: any[]) => unknown;
 /** Type of what a number or array becomes by tracing. */
-export type Traced<T> = T extends ArrayLike ? Array : T;
+export type Traced<T> = T extends Array | number | boolean ? Array : T;
 /** What a function that returns `[value, aux]` returns besides its value. */
 export type Aux<F extends AnyFunction> = ReturnType<F> extends readonly [unknown, infer A] ? A : never;
 

@@ -103,4 +103,4 @@ export function transpose<Tree = unknown>(outer: TreeDef, inner: TreeDef, tree: 
 export const keystr = (path: KeyPath, { simple = false, separator = "." } = {}): string =>
   simple ? formatSimpleKeyPath(path, separator) : formatKeyPath(path);
 
-export { formatTreedef, sameTreedef as sameStructure } from "../base/pytree.ts";
+export { copyStatic, formatTreedef, sameStatic, sameTreedef as sameStructure } from "../base/pytree.ts";

@@ -83,5 +83,13 @@ export abstract class Array {
   protected abstract describeForText(): string;
 }
 
-/** What array functions accept besides arrays: numbers and booleans are weakly typed scalars. */
-export type ArrayLike = Array | number | boolean;
+/** Key under which an object that holds an array, such as a parameter of a module, gives it to array functions. */
+export const heldArray: unique symbol = Symbol.for("jaxscale.heldArray");
+export interface ArrayHolder {
+  readonly [heldArray]: Array;
+  readonly dtype: DType;
+}
+export const isArrayHolder = (x: unknown): x is ArrayHolder => typeof x === "object" && x !== null && heldArray in x;
+
+/** What array functions accept besides arrays: numbers and booleans are weakly typed scalars, holders stand for what they hold. */
+export type ArrayLike = Array | ArrayHolder | number | boolean;

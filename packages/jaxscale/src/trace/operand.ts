@@ -2,7 +2,7 @@
 import type { DType } from "../base/dtypes.ts";
 import { DTypeError } from "../base/errors.ts";
 import { shapedArray } from "../jaxpr/ir.ts";
-import { Array, type ArrayLike } from "./array.ts";
+import { Array, type ArrayLike, heldArray, isArrayHolder } from "./array.ts";
 import { getBackend } from "./trace.ts";
 
 const weakInt = shapedArray([], "int32", true);
@@ -20,6 +20,7 @@ export function asArray(op: string, x: ArrayLike): Array {
   if (x instanceof Array) return x;
   if (typeof x === "boolean") return getBackend().scalar(+x, strongBool);
   if (typeof x === "number") return getBackend().scalar(x, scalarAval(x));
+  if (isArrayHolder(x)) return x[heldArray];
   throw new DTypeError(
     `${op}: operands must be arrays, numbers or booleans; got ${x === null ? "null" : typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x}`,
   );

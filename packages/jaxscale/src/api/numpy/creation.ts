@@ -3,7 +3,7 @@ import { type DType, isDType } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { formatShape, type Shape } from "../../base/shapes.ts";
 import { copy } from "../../primitives/identity.ts";
-import { Array, type ArrayLike } from "../../trace/array.ts";
+import { Array, type ArrayLike, heldArray, isArrayHolder } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1, getBackend } from "../../trace/trace.ts";
 import { convert, filled, insertAxes, joined } from "./equations.ts";
@@ -51,6 +51,7 @@ function fromData(op: string, data: HostData, dtype: DType | undefined): Array {
     if (Number.isInteger(data)) numberOf(op, data, "int32");
     return asArray(op, data);
   }
+  if (isArrayHolder(data)) return fromData(op, data[heldArray], dtype);
   const typed = dtypeOfTyped(data);
   if (typed) return getBackend().fromHost(tensorOfTyped(data as TypedArray, dtype ?? typed), false);
   if (!isList(data)) throw notData(op, data);

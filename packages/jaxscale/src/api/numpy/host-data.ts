@@ -4,7 +4,7 @@ import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { roundTo } from "../../base/rounding.ts";
 import { sizeOf } from "../../base/shapes.ts";
 import { allocateValues, type HostTensor } from "../../base/tensor-data.ts";
-import { Array, type ArrayLike } from "../../trace/array.ts";
+import { Array, type ArrayLike, heldArray, isArrayHolder } from "../../trace/array.ts";
 
 export type TypedArray =
   | Float32Array
@@ -81,7 +81,8 @@ export function shapeOfList(op: string, data: unknown): number[] {
   return [data.length, ...first];
 }
 
-export const leavesOfList = (data: unknown): unknown[] => (isList(data) ? data.flatMap(leavesOfList) : [data]);
+export const leavesOfList = (data: unknown): unknown[] =>
+  isList(data) ? data.flatMap(leavesOfList) : [isArrayHolder(data) ? data[heldArray] : data];
 
 /** Lists of numbers are int32 if all are whole, else float32; a list is never weakly typed. @throws DTypeError for other leaves */
 export function dtypeOfLeaves(op: string, leaves: readonly unknown[]): DType {
