@@ -4,7 +4,7 @@ import { block, blockParameters } from "./block.ts";
 import { noise } from "./noise.ts";
 import { type Sampler, serve } from "./protocol.ts";
 
-const { jit, nn, numpy: jnp } = jax;
+const { jit, lax, nn, numpy: jnp } = jax;
 
 const random = (...shape: number[]): jax.Array => jnp.array(noise(shape.reduce((a, b) => a * b, 1))).reshape(shape);
 
@@ -88,6 +88,16 @@ serve({
         .sub(0.1),
     );
     return timed(() => f(x, z));
+  },
+  async topK(n, k) {
+    const x = random(1, n);
+    const f = jit((a: jax.Array) => lax.topK(a, k)[0]);
+    return timed(() => f(x));
+  },
+  async sort(n) {
+    const x = random(1, n);
+    const f = jit((a: jax.Array) => jnp.sort(a));
+    return timed(() => f(x));
   },
   async block(tokens, hidden, heads, feedForward) {
     const parameters = blockParameters(random, hidden, feedForward);

@@ -34,6 +34,7 @@ export interface Scale {
   readonly vector: number;
   readonly softmax: number;
   readonly chain: number;
+  readonly vocabulary: number;
   readonly tokens: number;
   readonly hidden: number;
   readonly heads: number;
@@ -50,6 +51,7 @@ export const scales: Readonly<Record<"full" | "small", Scale>> = {
     vector: 4096,
     softmax: 1024,
     chain: 4 * 2 ** 20,
+    vocabulary: 151552,
     tokens: 128,
     hidden: 512,
     heads: 8,
@@ -64,6 +66,7 @@ export const scales: Readonly<Record<"full" | "small", Scale>> = {
     vector: 64,
     softmax: 64,
     chain: 4096,
+    vocabulary: 2048,
     tokens: 8,
     hidden: 32,
     heads: 2,
@@ -156,6 +159,18 @@ export function rowsFor(s: Scale): Row[] {
       bytes: 12 * s.chain,
       reach: faster("jax-js", 1.2),
       stretch: roof(0.85),
+    },
+    {
+      name: `top 8 of ${s.vocabulary} f32, against a full sort`,
+      unit: "ms",
+      ours: entry("jaxscale", "topK", s.vocabulary, 8),
+      others: {
+        "jax-js": entry("jax-js", "sort", s.vocabulary),
+        "own sort": entry("jaxscale", "sort", s.vocabulary),
+      },
+      bytes: 4 * s.vocabulary,
+      reach: faster("jax-js", 10),
+      stretch: faster("own sort", 10),
     },
     {
       name: `transformer block, ${s.tokens} tokens, hidden ${s.hidden}`,

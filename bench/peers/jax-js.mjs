@@ -123,6 +123,11 @@ serve({
     );
     return timed(() => f(x.ref, z.ref));
   },
+  async sort(n) {
+    const x = random(1, n);
+    const f = jit((a) => np.sort(a));
+    return timed(() => f(x.ref));
+  },
   async block(tokens, hidden, heads, feedForward) {
     const square = () => random(hidden, hidden);
     const p = {
