@@ -1,11 +1,7 @@
 /** Golden cases, as the README beside them describes the format. */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fixtureFolder, readFixture } from "#fixture-files";
 import type { HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import { readSafetensors } from "./safetensors.ts";
-
-export const fixtureFolder = join(dirname(dirname(fileURLToPath(import.meta.url))), "fixtures", "jax");
 
 /** A Python scalar; "inf", "-inf" and "nan" are spelled out. */
 export interface ScalarInput {
@@ -46,15 +42,18 @@ export const familyNames = [
 export type FamilyName = (typeof familyNames)[number];
 
 export function readFamily(name: FamilyName, folder = fixtureFolder): Family | undefined {
-  const path = join(folder, `${name}.json`);
-  if (!existsSync(path)) return undefined;
-  const { cases } = JSON.parse(readFileSync(path, "utf8")) as { cases: Case[] };
-  return { name, cases, tensor: readSafetensors(join(folder, `${name}.safetensors`)) };
+  const json = readFixture(`${name}.json`, folder);
+  if (!json) return undefined;
+  const { cases } = JSON.parse(textOf(json)) as { cases: Case[] };
+  const tensors = `${name}.safetensors`;
+  return { name, cases, tensor: readSafetensors(tensors, readFixture(tensors, folder) ?? new Uint8Array()) };
 }
+
+const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
 
 /** A JSON-only family: promotion, pytrees, jaxprs. */
 export const readDocument = <T>(name: string, folder = fixtureFolder): T =>
-  JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as T;
+  JSON.parse(textOf(readFixture(`${name}.json`, folder))) as T;
 
 /** Every `step`-th case after a shuffle with a fixed seed, so that each op keeps its share. */
 export function sample<T>(items: readonly T[], fraction: number, seed = 1): T[] {

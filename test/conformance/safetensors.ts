@@ -1,5 +1,4 @@
 /** Reads safetensors files into host tensors. @see https://huggingface.co/docs/safetensors */
-import { readFileSync } from "node:fs";
 import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
 import { fromBFloat16Bits, fromFloat16Bits } from "../../packages/jaxscale/src/base/rounding.ts";
 import { sizeOf } from "../../packages/jaxscale/src/base/shapes.ts";
@@ -37,12 +36,11 @@ interface Entry {
   readonly data_offsets: readonly [number, number];
 }
 
-/** All tensors of a file, by name; each is decoded when it is asked for. */
-export function readSafetensors(path: string): (name: string) => HostTensor {
-  const bytes = readFileSync(path);
+/** All tensors of a file, by name; each is decoded when it is asked for. @param path for messages */
+export function readSafetensors(path: string, bytes: Uint8Array): (name: string) => HostTensor {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerBytes = Number(view.getBigUint64(0, true));
-  const header = JSON.parse(bytes.toString("utf8", 8, 8 + headerBytes)) as Record<string, Entry>;
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes))) as Record<string, Entry>;
   return (name) => {
     const entry = header[name];
     if (!entry) throw new Error(`${path} has no tensor ${name}`);
