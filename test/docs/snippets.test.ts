@@ -7,7 +7,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 
 const root = join(import.meta.dirname, "../..");
-const documents = ["README.md", ...readdirSync(join(root, "docs")).map((f) => `docs/${f}`)].filter((f) => f.endsWith(".md"));
+const documents = ["README.md", ...readdirSync(join(root, "docs")).map((f) => `docs/${f}`)].filter((f) =>
+  f.endsWith(".md"),
+);
 
 interface Snippet {
   readonly code: string;
@@ -32,7 +34,10 @@ for (const document of documents)
       try {
         const file = join(folder, "snippet.ts");
         writeFileSync(file, `${code}\nprocess.exit(0);\n`);
-        const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", file], { cwd: root, timeout: 120_000 });
+        const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", file], {
+          cwd: root,
+          timeout: 120_000,
+        });
         if (output !== undefined) assert.fixture(stdout.trim(), output.trim());
       } finally {
         rmSync(folder, { recursive: true });
