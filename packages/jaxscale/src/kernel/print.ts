@@ -16,7 +16,12 @@ class Printer {
       ...k.immediates.map((m) => `  immediate ${m.name}: ${m.type}`),
     ];
     const head = `kernel ${k.name} workgroup=${k.workgroupSize.join("x")}`;
-    const body = k.raw ? k.raw.text.trimEnd().split("\n").map((line) => `  ${line}`) : this.#block(k.body, "  ");
+    const body = k.raw
+      ? k.raw.text
+          .trimEnd()
+          .split("\n")
+          .map((line) => `  ${line}`)
+      : this.#block(k.body, "  ");
     return `${[head, ...lines, ...body].join("\n")}\n`;
   }
 
