@@ -1,5 +1,7 @@
 /** Element types, how they are stored, and how they promote (JAX's lattice). */
 
+import { DTypeError } from "./errors.ts";
+
 export const dtypeNames = [
   "float32",
   "float16",
@@ -56,6 +58,14 @@ export const isNumber = (dtype: DType): boolean => dtype !== "bool";
 export const isSigned = (dtype: DType): boolean => kindOf(dtype) === "signed" || kindOf(dtype) === "float";
 
 export const isDType = (name: unknown): name is DType => typeof name === "string" && Object.hasOwn(table, name);
+
+/** What a user named as a dtype. @throws DTypeError for any other name */
+export function knownDType(op: string, name: unknown): DType {
+  if (isDType(name)) return name;
+  throw new DTypeError(
+    `${op}: dtype must be one that this library has, such as "float32"; got ${String(name)}. It has ${dtypeNames.join(", ")}`,
+  );
+}
 
 /** Smallest and largest finite value. */
 export function rangeOf(dtype: DType): { readonly min: number; readonly max: number } {

@@ -21,6 +21,7 @@ export function draftKernels(
   program: DraftProgram,
   scope: DraftScope,
 ): Draft[] {
+  if (group.writes.length === 0) return [];
   const { homes, target } = program;
   const context = {
     graph: fusion.graph,

@@ -331,7 +331,9 @@ class Grouping {
     for (const a of this.#jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
     for (const g of groups) for (const v of g.reads) written.add(resolve(v));
     const always = (g: Group): boolean => g.kind === "loop" || g.kind === "branch" || g.kind === "custom";
-    for (const g of groups) g.writes.push(...[...g.defines].filter((v) => written.has(v) || always(g)));
+    // What has no elements is written by nobody.
+    const isWritten = (v: Var): boolean => written.has(v) && sizeOf(v.aval.shape) > 0;
+    for (const g of groups) g.writes.push(...[...g.defines].filter((v) => isWritten(v) || always(g)));
     return { graph: this.#graph, access: this.#access, groups, aliases: this.#aliases };
   }
 

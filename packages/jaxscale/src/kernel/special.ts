@@ -104,7 +104,9 @@ export function lgamma(k: KernelBuilder, x: Value): Value {
   const { sin } = sinCosPi(k, x);
   const reflected = k.sub(k.sub(f(Math.log(Math.PI)), log(k, k.abs(sin))), positive);
   const value = k.select(reflects, reflected, positive);
-  return k.select(isInf(k, x), f(Infinity), value);
+  // Far below zero every float is a pole, where both terms are infinite.
+  const isPole = k.and(k.le(x, f(0)), k.eq(k.floor(x), x));
+  return k.select(k.or(isInf(k, x), isPole), f(Infinity), value);
 }
 
 /** Γ'(x) / Γ(x); NaN at negative integers and -inf. */

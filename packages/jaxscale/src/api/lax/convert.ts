@@ -1,5 +1,5 @@
 /** Values under another dtype, and choices between values. */
-import { type DType, isBool, isFloat, rangeOf } from "../../base/dtypes.ts";
+import { type DType, isBool, isFloat, knownDType, rangeOf } from "../../base/dtypes.ts";
 import { roundTo } from "../../base/rounding.ts";
 import { bitcastConvertType as bitcastPrimitive } from "../../primitives/bitcast.ts";
 import { convertElementType as convertPrimitive } from "../../primitives/convert.ts";
@@ -14,7 +14,7 @@ import { bind1 } from "../../trace/trace.ts";
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.convert_element_type.html
  */
 export const convertElementType = (x: ArrayLike, dtype: DType): Array =>
-  convertTo(asArray("convert_element_type", x), dtype, false);
+  convertTo(asArray("convert_element_type", x), knownDType("convert_element_type", dtype), false);
 
 /** As `convertElementType`, with the weak type that is asked for. A scalar that the host knows is converted there. */
 export function convertTo(x: Array, dtype: DType, weakType: boolean): Array {
@@ -37,7 +37,9 @@ function convertNumber(value: number, from: DType, to: DType): number {
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitcast_convert_type.html
  */
 export const bitcastConvertType = (x: ArrayLike, dtype: DType): Array =>
-  bind1(bitcastPrimitive, [asArray("bitcast_convert_type", x)], { newDtype: dtype });
+  bind1(bitcastPrimitive, [asArray("bitcast_convert_type", x)], {
+    newDtype: knownDType("bitcast_convert_type", dtype),
+  });
 
 /**
  * `cases[which]`, element by element. `which`: bool for two cases, else int32; a scalar or of the cases' shape.

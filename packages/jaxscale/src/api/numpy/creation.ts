@@ -1,6 +1,6 @@
 /** Arrays from data, and arrays of one value. */
-import { type DType, isDType } from "../../base/dtypes.ts";
-import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { type DType, knownDType } from "../../base/dtypes.ts";
+import { ShapeError } from "../../base/errors.ts";
 import { formatShape, type Shape } from "../../base/shapes.ts";
 import { copy } from "../../primitives/identity.ts";
 import { Array, type ArrayLike, heldArray, isArrayHolder } from "../../trace/array.ts";
@@ -28,11 +28,8 @@ export interface DTypeOption {
   readonly dtype?: DType;
 }
 
-function checkedDtype(op: string, dtype: DType | undefined): DType | undefined {
-  if (dtype !== undefined && !isDType(dtype))
-    throw new DTypeError(`${op}: dtype must be one that this library has, such as "float32"; got ${String(dtype)}`);
-  return dtype;
-}
+const checkedDtype = (op: string, dtype: DType | undefined): DType | undefined =>
+  dtype === undefined ? undefined : knownDType(op, dtype);
 
 /** A shape from a number or a list. @throws ShapeError unless sizes are whole and at least 0 */
 export function asShape(op: string, shape: number | Shape): Shape {
