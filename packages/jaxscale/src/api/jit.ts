@@ -142,8 +142,10 @@ class JittedFunction {
   /** What the cache compares. */
   #signature<Leaf>(args: readonly unknown[], leaf: (x: unknown) => Leaf): Signature<Leaf> {
     if (this.#staticArgnums.length === 0 && this.#staticArgnames.length === 0 && this.#donateArgnums.length === 0) {
+      // Arrays and nothing around them: the call that has to be quick.
+      if (args.every(isArray)) return { leaves: args as readonly Leaf[], treedef: listOf(args.length), ...nothingElse };
       const { leaves, treedef } = flatten(args);
-      return { leaves: leaves.map(leaf), treedef, statics: [], donated: [] };
+      return { leaves: leaves.map(leaf), treedef, ...nothingElse };
     }
     const rank = args.length;
     const staticAt = new Set(this.#staticArgnums.map((i) => (i < 0 ? i + rank : i)));
@@ -283,6 +285,16 @@ class JittedFunction {
 }
 
 const typeOf = ({ shape, dtype }: ShapedArray): string => formatAval({ shape, dtype, weakType: false });
+
+const isArray = (x: unknown): boolean => x instanceof Array;
+const nothingElse = { statics: [], donated: [] } as const;
+
+const lists: TreeDef[] = [];
+/** The treedef of a list of that many leaves. */
+function listOf(count: number): TreeDef {
+  lists[count] ??= flatten(new globalThis.Array(count).fill(0)).treedef;
+  return lists[count];
+}
 
 function sameAvals(avals: readonly ShapedArray[], leaves: readonly Typed[]): boolean {
   if (avals.length !== leaves.length) return false;
