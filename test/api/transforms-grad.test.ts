@@ -166,6 +166,11 @@ test("stopGradient cuts the derivative, at every order", () => {
   const f = (x: A): A => x.mul(lax.stopGradient(x));
   assert.equal(values(grad(f)(scalar(3))), [3]);
   assert.equal(values(grad(grad(f))(scalar(3))), [0]);
+  const g = (x: A): A => {
+    const { a, n } = lax.stopGradient({ a: x, n: counting([2], "int32") });
+    return sum(a.mul(x).mul(n));
+  };
+  assert.equal(values(grad(g)(array([2, 3]))), [0, 3]);
 });
 
 test("forward over reverse, reverse over forward and both over vmap agree", () => {

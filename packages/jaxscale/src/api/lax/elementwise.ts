@@ -1,4 +1,5 @@
 /** Elementwise operations without promotion: operands have one dtype, and one rank unless they are scalars; axes of size 1 stretch. */
+import { treeMap } from "../../base/pytree.ts";
 import type { Params } from "../../jaxpr/ir.ts";
 import * as arithmetic from "../../primitives/arithmetic.ts";
 import * as bitwise from "../../primitives/bitwise.ts";
@@ -177,5 +178,6 @@ export const populationCount = unary(bitwise.populationCount);
 /** Leading zero bits. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.clz.html */
 export const clz = unary(bitwise.clz);
 
-/** x, as a constant to differentiation. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.stop_gradient.html */
-export const stopGradient = unary(identity.stopGradient);
+/** An array or a tree of them, as constants to differentiation. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.stop_gradient.html */
+export const stopGradient = <T>(tree: T): T extends number | boolean ? Array : T =>
+  treeMap((x: ArrayLike) => bind1(identity.stopGradient, [asArray("stop_gradient", x)], {}), tree);
