@@ -87,6 +87,8 @@ function planScan(params: ScanParams, inputs: readonly ShapedArray[], outputs: r
   const { jaxpr, length, numConsts, numCarry, reverse } = params;
   const constants = inputs.map((_, i) => i).filter((i) => i < numConsts || i >= numConsts + numCarry);
   const carries = outputs.map((_, i) => (i < numCarry ? numConsts + i : null));
+  // No turn, no body: there is nothing to slice.
+  if (length === 0) return { trips: 0, body: jaxpr, constants, carries };
   const body = writeJaxpr(
     [shapedArray([], "int32"), ...constants.map((i) => inputs[i]), ...outputs],
     (w, [turn, ...rest]) => {
