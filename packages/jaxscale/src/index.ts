@@ -2,6 +2,7 @@
 import "./api/array-methods.ts";
 import "./api/evaluate.ts";
 
+export { arrayFromChunks } from "./api/array-from-chunks.ts";
 export { checkpoint } from "./api/checkpoint.ts";
 export {
   type BackwardRule,

@@ -17,7 +17,7 @@ import type { Platform } from "./platform.ts";
 import { type KernelTiming, ProfileRecorder } from "./profile.ts";
 import { newStatistics } from "./statistics.ts";
 import { type Home, Memory, Storage } from "./storage.ts";
-import { readWords, writeWords } from "./transfer.ts";
+import { readWords, writePieces, writeWords } from "./transfer.ts";
 import { UnreadErrors } from "./unread-errors.ts";
 import { warmPipelines } from "./warm-pipelines.ts";
 
@@ -98,6 +98,22 @@ export class Client {
         },
         device,
       );
+    }
+    return new Storage(memory);
+  }
+
+  /**
+   * Words that arrive in pieces, `sizeBytes` in all, as an array on the device; the host never holds the whole.
+   * @throws DeviceError if there is no memory or the device is lost; what the pieces throw. Then the memory is given back
+   */
+  async uploadPieces(pieces: AsyncIterable<Uint32Array>, sizeBytes: number, label: string): Promise<Storage> {
+    const memory = new Memory(sizeBytes, label, this.#errors);
+    await this.#placeInTurn(memory);
+    try {
+      await writePieces(memory.home as Home, memory.block as Block, pieces);
+    } catch (error) {
+      memory.release();
+      throw error;
     }
     return new Storage(memory);
   }
@@ -297,6 +313,28 @@ export class Client {
       },
       known,
     );
+  }
+
+  /** Gives a memory its block when all that was queued before has run; the device has confirmed it. */
+  #placeInTurn(memory: Memory): Promise<void> {
+    const { sizeBytes, label } = memory;
+    return new Promise((resolve, reject) => {
+      const perform = async (device: Device): Promise<void> => {
+        const { pool } = device;
+        const attempt = async (): Promise<Block | undefined> => {
+          const block = pool.allocate(sizeBytes, label);
+          if (block === undefined) return undefined;
+          await pool.confirmed();
+          if (!isFailed(block)) return block;
+          pool.release(block);
+          return undefined;
+        };
+        const failure = (): Error => pool.refusal ?? pool.overBudget(sizeBytes, label);
+        memory.place(device, await this.#pressure.reclaimUntil(device, attempt, failure), undefined);
+        resolve();
+      };
+      this.#queue.push({ prepare: () => {}, perform, fail: reject }, this.#device);
+    });
   }
 
   async #obtainOutputs(device: Device, executable: Executable, args: readonly Memory[]): Promise<Block[]> {

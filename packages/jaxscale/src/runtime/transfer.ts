@@ -7,22 +7,42 @@ import type { Home } from "./storage.ts";
 // Dawn holds a copy of what is written until a submit behind it is done.
 const pieceBytes = 64 * 2 ** 20;
 
-/** Fills a block; the words are copied before this returns. */
-export function writeWords({ gpu, pool, commands }: Home, block: Block, words: Uint32Array): void {
+/** Fills a block, or its words from `start` on; the words are copied before this returns. */
+export function writeWords({ gpu, pool, commands }: Home, block: Block, words: Uint32Array, start = 0): void {
   // The queue writes at once; the buffer may be one that a call not yet submitted has just let go of.
   commands.flush();
   // A view on shared memory crashes Dawn.
   const shared = typeof SharedArrayBuffer !== "undefined" && words.buffer instanceof SharedArrayBuffer;
-  const source = shared ? words.slice() : words;
+  const source = (shared ? words.slice() : words) as Uint32Array<ArrayBuffer>;
   const chunkWords = pool.chunkBytes / 4;
-  block.buffers.forEach((buffer, chunk) => {
-    const end = Math.min(words.length, (chunk + 1) * chunkWords);
-    for (let at = chunk * chunkWords; at < end; at += pieceBytes / 4) {
-      const count = Math.min(pieceBytes / 4, end - at);
-      gpu.queue.writeBuffer(buffer.gpu, 4 * (at - chunk * chunkWords), source as Uint32Array<ArrayBuffer>, at, count);
-      if (count * 4 === pieceBytes) gpu.queue.submit([]);
-    }
-  });
+  for (let from = 0; from < words.length; ) {
+    const chunk = Math.floor((start + from) / chunkWords);
+    const into = start + from - chunk * chunkWords;
+    const count = Math.min(pieceBytes / 4, words.length - from, chunkWords - into);
+    gpu.queue.writeBuffer(block.buffers[chunk].gpu, 4 * into, source, from, count);
+    if (count * 4 === pieceBytes) gpu.queue.submit([]);
+    from += count;
+  }
+}
+
+/**
+ * Fills a block from its start with words that arrive in pieces, so that the host holds few of them at once.
+ * A piece may be reused once the next one is asked for. @throws DeviceError if the device is lost meanwhile
+ */
+export async function writePieces(home: Home, block: Block, pieces: AsyncIterable<Uint32Array>): Promise<void> {
+  let start = 0;
+  let waitingBytes = 0;
+  for await (const words of pieces) {
+    if (home.lost) throw home.lost;
+    writeWords(home, block, words, start);
+    start += words.length;
+    waitingBytes += words.byteLength;
+    if (waitingBytes < pieceBytes) continue;
+    home.gpu.queue.submit([]);
+    await keepAlive(home.gpu.queue.onSubmittedWorkDone());
+    waitingBytes = 0;
+  }
+  if (home.lost) throw home.lost;
 }
 
 /** The words of a block as they are behind everything submitted so far. @throws DeviceError if the device is lost meanwhile */
