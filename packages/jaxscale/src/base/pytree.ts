@@ -82,7 +82,10 @@ function open(tree: unknown): Opened | undefined {
   const type = tree.constructor as TreeClass;
   return {
     children,
-    step: (i) => (names ? { kind: "attribute", name: names[i] } : byIndex(i)),
+    step: (i) => {
+      const name = names ? names[i] : i;
+      return typeof name === "number" ? byIndex(name) : { kind: "attribute", name };
+    },
     define: (defs) => customDef(type, node, aux, defs),
   };
 }

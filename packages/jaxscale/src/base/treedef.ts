@@ -5,8 +5,8 @@ export interface PytreeNode<T, Aux> {
   /** Children in order, and static data that must be equal for two trees to have one structure. */
   readonly flatten: (node: T) => readonly [children: readonly unknown[], aux: Aux];
   readonly unflatten: (aux: Aux, children: readonly unknown[], type: TreeClass) => T;
-  /** Names of the children in key paths; without it they are numbered. */
-  readonly names?: (node: T) => readonly string[];
+  /** Names of the children in key paths, or their numbers; without it they are numbered. */
+  readonly names?: (node: T) => readonly (string | number)[];
 }
 export type TreeClass = abstract new (...args: never) => unknown;
 

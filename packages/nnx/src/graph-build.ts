@@ -1,0 +1,92 @@
+/** Building graphs of modules again, with other values. */
+import type { Def, GraphDef, NodeDef, VariableDef } from "./graph-def.ts";
+import { attributesOf, makeNode, Pytree, setStatics } from "./pytree.ts";
+import { makeVariable, Variable } from "./variable.ts";
+
+export interface Sources {
+  /** Values of the leaves, in order; a Variable for a Variable's leaf takes its place. */
+  readonly leaves: readonly unknown[];
+  /** Objects of the graph that nodes and Variables came from, by number: they are changed in place. */
+  readonly objects?: readonly object[];
+  /** Leaves of that graph, by number. */
+  readonly oldLeaves?: readonly unknown[];
+}
+
+export interface Built {
+  readonly root: unknown;
+  /** Nodes and Variables by number. */
+  readonly objects: readonly object[];
+}
+
+export function build({ root }: GraphDef, sources: Sources): Built {
+  const builder = new Builder(sources);
+  return { root: builder.make(root), objects: builder.objects };
+}
+
+class Builder {
+  readonly objects: object[] = [];
+  readonly #sources: Sources;
+  #next = 0;
+
+  constructor(sources: Sources) {
+    this.#sources = sources;
+  }
+
+  make(def: Def): unknown {
+    switch (def.kind) {
+      case "node":
+        return this.#node(def);
+      case "variable":
+        return this.#variable(def);
+      case "leaf":
+        return def.kept === undefined ? this.#sources.leaves[this.#next++] : this.#sources.oldLeaves?.[def.kept];
+      case "shared":
+        return this.objects[def.index];
+      case "static":
+        return def.value;
+      case "list":
+        return def.children.map((child) => this.make(child));
+      case "dict":
+        return Object.fromEntries(def.children.map((child, i) => [def.keys[i], this.make(child)]));
+      case "map":
+        return new Map(def.children.map((child, i) => [def.keys[i], this.make(child)]));
+    }
+  }
+
+  #origin(def: NodeDef | VariableDef): object | undefined {
+    return def.origin === undefined ? undefined : this.#sources.objects?.[def.origin];
+  }
+
+  #node(def: NodeDef): Pytree {
+    const origin = this.#origin(def);
+    const node = origin instanceof Pytree ? origin : makeNode(def.type, def.layout);
+    this.objects[def.index] = node;
+    const attributes = attributesOf(node);
+    if (node === origin && !def.layout.fits(node)) {
+      for (const name of Object.keys(attributes)) delete attributes[name];
+      setStatics(node, def.layout);
+    }
+    def.layout.names.forEach((name, i) => {
+      const value = this.make(def.children[i]);
+      if (attributes[name] !== value) attributes[name] = value;
+    });
+    return node;
+  }
+
+  #variable(def: VariableDef): Variable<unknown> {
+    const origin = this.#origin(def);
+    const variable = origin instanceof Variable ? this.#written(origin, def) : this.#newVariable(def);
+    this.objects[def.index] = variable;
+    return variable;
+  }
+
+  #written(variable: Variable<unknown>, { kept }: VariableDef): Variable<unknown> {
+    if (!kept) variable.set(this.#sources.leaves[this.#next++]);
+    return variable;
+  }
+
+  #newVariable({ type, metadata }: VariableDef): Variable<unknown> {
+    const value = this.#sources.leaves[this.#next++];
+    return value instanceof Variable ? value : makeVariable(type, value, metadata);
+  }
+}

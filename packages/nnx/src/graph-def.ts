@@ -1,0 +1,164 @@
+/** The structure of a graph of modules without its values: comparable, printable, and a recipe to build it again. */
+import * as jax from "jaxscale";
+import { Interner } from "./intern.ts";
+import type { Key, Path } from "./path.ts";
+import type { Layout, PytreeClass } from "./pytree.ts";
+import type { VariableClass, VariableMetadata } from "./variable.ts";
+
+/** Nodes and Variables are numbered in order of their first visit; `origin` is the number in the graph that they came from. */
+export interface NodeDef {
+  readonly kind: "node";
+  readonly index: number;
+  readonly type: PytreeClass;
+  readonly layout: Layout;
+  /** One for each name of the layout. */
+  readonly children: readonly Def[];
+  readonly origin?: number;
+}
+export interface VariableDef {
+  readonly kind: "variable";
+  readonly index: number;
+  readonly type: VariableClass;
+  readonly metadata: VariableMetadata;
+  readonly origin?: number;
+  /** Its value is still that of its origin, and no leaf. */
+  readonly kept?: boolean;
+}
+/** A bare array; `kept` is the number of the leaf that it still is, and then it is no leaf. */
+export interface LeafDef {
+  readonly kind: "leaf";
+  readonly kept?: number;
+}
+/** What was visited before under that number. */
+export interface SharedDef {
+  readonly kind: "shared";
+  readonly index: number;
+}
+/** A plain array, object or Map around modules. */
+export interface ContainerDef {
+  readonly kind: "list" | "dict" | "map";
+  readonly keys: readonly unknown[];
+  readonly children: readonly Def[];
+}
+export interface StaticDef {
+  readonly kind: "static";
+  readonly value: unknown;
+}
+export type Def = NodeDef | VariableDef | LeafDef | SharedDef | ContainerDef | StaticDef;
+
+/** Compared by identity: `split` gives one object for equal structures. A pytree without leaves, so that `jit` takes it. */
+export class GraphDef<T = unknown> {
+  /** Type of what `merge` makes of it; there is no such field. */
+  declare protected readonly built: T;
+  readonly root: Def;
+  readonly numLeaves: number;
+
+  constructor(root: Def, numLeaves: number) {
+    this.root = root;
+    this.numLeaves = numLeaves;
+  }
+
+  /** The same classes, static attributes, Variables and sharing. */
+  equals(other: GraphDef<unknown>): boolean {
+    return this === other || sameDef(this.root, other.root);
+  }
+
+  /** Where the leaves stand, in order. */
+  get paths(): readonly Path[] {
+    const paths: Path[] = [];
+    collectPaths(this.root, [], paths);
+    return paths;
+  }
+
+  toString(): string {
+    return `GraphDef(${formatDef(this.root)})`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+const known = new Interner<GraphDef>((a, b) => sameDef(a.root, b.root));
+/** The one object for this structure. */
+export const canonical = (def: GraphDef): GraphDef =>
+  known.of("type" in def.root ? `${def.root.type.name}/${def.numLeaves}` : def.numLeaves, def);
+
+jax.registerPytreeNode(GraphDef, {
+  flatten: (def: GraphDef) => [[], canonical(def)],
+  unflatten: (def: GraphDef) => def,
+});
+
+export function sameDef(a: Def, b: Def): boolean {
+  switch (a.kind) {
+    case "node":
+      return (
+        b.kind === "node" &&
+        a.type === b.type &&
+        a.layout === b.layout &&
+        a.index === b.index &&
+        a.origin === b.origin &&
+        sameDefs(a.children, b.children)
+      );
+    case "variable":
+      return (
+        b.kind === "variable" &&
+        a.type === b.type &&
+        a.index === b.index &&
+        a.origin === b.origin &&
+        a.kept === b.kept &&
+        (a.metadata === b.metadata || jax.tree.sameStatic(a.metadata, b.metadata))
+      );
+    case "leaf":
+      return b.kind === "leaf" && a.kept === b.kept;
+    case "shared":
+      return b.kind === "shared" && a.index === b.index;
+    case "static":
+      return b.kind === "static" && jax.tree.sameStatic(a.value, b.value);
+    default:
+      return b.kind === a.kind && jax.tree.sameStatic(a.keys, b.keys) && sameDefs(a.children, b.children);
+  }
+}
+const sameDefs = (a: readonly Def[], b: readonly Def[]): boolean =>
+  a.length === b.length && a.every((def, i) => sameDef(def, b[i]));
+
+function collectPaths(def: Def, path: Path, paths: Path[]): void {
+  if ((def.kind === "variable" || def.kind === "leaf") && (def.kept === undefined || def.kept === false))
+    paths.push(path);
+  if (def.kind === "node")
+    def.children.forEach((child, i) => collectPaths(child, [...path, def.layout.names[i]], paths));
+  if (def.kind === "list" || def.kind === "dict" || def.kind === "map")
+    def.children.forEach((child, i) => collectPaths(child, [...path, def.keys[i] as Key], paths));
+}
+
+function formatDef(def: Def): string {
+  switch (def.kind) {
+    case "node": {
+      const { names, statics } = def.layout;
+      const children = names.map((name, i) => `${name}: ${formatDef(def.children[i])}`);
+      const fixed = statics.map(([name, value]) => `${name} = ${formatStatic(value)}`);
+      return `${def.type.name}(${[...children, ...fixed].join(", ")})`;
+    }
+    case "variable":
+      return def.type.name;
+    case "leaf":
+      return "array";
+    case "shared":
+      return `shared ${def.index}`;
+    case "static":
+      return formatStatic(def.value);
+    default:
+      return `{${def.children.map((child, i) => `${String(def.keys[i])}: ${formatDef(child)}`).join(", ")}}`;
+  }
+}
+
+export function formatStatic(value: unknown): string {
+  if (typeof value === "function") return value.name || "function";
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(formatStatic).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return String(value);
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return prototype.constructor?.name ?? "object";
+  return `{${Object.entries(value)
+    .map(([key, item]) => `${key}: ${formatStatic(item)}`)
+    .join(", ")}}`;
+}

@@ -1,0 +1,137 @@
+/** Taking graphs of modules apart. */
+import { type Def, GraphDef } from "./graph-def.ts";
+import { type Key, type Path, pathOf, type Trail } from "./path.ts";
+import { attributesOf, isArrayLeaf, layoutOf, Pytree, type PytreeClass } from "./pytree.ts";
+import { Variable, type VariableClass } from "./variable.ts";
+
+/** A Variable, or a bare array, and where it stands. */
+export interface GraphLeaf {
+  readonly trail: Trail | null;
+  readonly value: unknown;
+}
+
+/** What a walk compares with, to say which parts are those of an earlier graph. */
+export interface Origins {
+  /** Number of a node or Variable there. */
+  readonly indexOf: (object: object) => number | undefined;
+  /** Whether a Variable of number `index` holds what it held. */
+  readonly holdsSame: (variable: Variable<unknown>, index: number) => boolean;
+  /** Number of the leaf that a bare array is. */
+  readonly leafOf: (array: unknown) => number | undefined;
+}
+
+export interface WalkOptions {
+  readonly origins?: Origins;
+  /** Whether numbers and booleans beside modules are arrays. */
+  readonly numbersAreArrays?: boolean;
+}
+
+/** Everything found, in order of first visits. */
+export class GraphWalk {
+  readonly leaves: GraphLeaf[] = [];
+  readonly objects: object[] = [];
+  readonly #indices = new Map<object, number>();
+  readonly #origins: Origins | undefined;
+  readonly #numbersAreArrays: boolean;
+
+  constructor({ origins, numbersAreArrays = false }: WalkOptions = {}) {
+    this.#origins = origins;
+    this.#numbersAreArrays = numbersAreArrays;
+  }
+
+  has(object: object): boolean {
+    return this.#indices.has(object);
+  }
+
+  /** @throws TypeError if a static attribute of a node holds data, naming its path */
+  visit(value: unknown, trail: Trail | null = null): Def {
+    if (value instanceof Pytree) return this.#visitNode(value, trail);
+    if (value instanceof Variable) return this.#visitVariable(value, trail);
+    if (isArrayLeaf(value)) {
+      const kept = this.#origins?.leafOf(value);
+      return kept === undefined ? this.#leaf(value, trail) : { kind: "leaf", kept };
+    }
+    if (this.#numbersAreArrays && (typeof value === "number" || typeof value === "boolean"))
+      return this.#leaf(value, trail);
+    if (Array.isArray(value)) return this.#container("list", [...value.keys()], value, trail);
+    if (value instanceof Map) return this.#container("map", [...value.keys()], [...value.values()], trail);
+    if (isPlainObject(value)) {
+      const keys = Object.keys(value).sort();
+      return this.#container(
+        "dict",
+        keys,
+        keys.map((key) => value[key]),
+        trail,
+      );
+    }
+    return { kind: "static", value };
+  }
+
+  #leaf(value: unknown, trail: Trail | null): Def {
+    this.leaves.push({ trail, value });
+    return { kind: "leaf" };
+  }
+
+  #number(object: object): number {
+    const index = this.objects.length;
+    this.#indices.set(object, index);
+    this.objects.push(object);
+    return index;
+  }
+
+  #visitNode(node: Pytree, trail: Trail | null): Def {
+    const seen = this.#indices.get(node);
+    if (seen !== undefined) return { kind: "shared", index: seen };
+    const index = this.#number(node);
+    const layout = layoutOf(node, () => pathOf(trail));
+    const attributes = attributesOf(node);
+    const children = layout.names.map((key) => this.visit(attributes[key], { key, up: trail }));
+    return {
+      kind: "node",
+      index,
+      type: node.constructor as PytreeClass,
+      layout,
+      children,
+      origin: this.#origins?.indexOf(node),
+    };
+  }
+
+  #visitVariable(variable: Variable<unknown>, trail: Trail | null): Def {
+    const seen = this.#indices.get(variable);
+    if (seen !== undefined) return { kind: "shared", index: seen };
+    const index = this.#number(variable);
+    const origin = this.#origins?.indexOf(variable);
+    const kept = origin !== undefined && (this.#origins?.holdsSame(variable, origin) ?? false);
+    if (!kept) this.leaves.push({ trail, value: variable });
+    const { metadata } = variable;
+    return { kind: "variable", index, type: variable.constructor as VariableClass, metadata, origin, kept };
+  }
+
+  #container(
+    kind: "list" | "dict" | "map",
+    keys: readonly unknown[],
+    items: readonly unknown[],
+    trail: Trail | null,
+  ): Def {
+    return { kind, keys, children: items.map((item, i) => this.visit(item, { key: keys[i] as Key, up: trail })) };
+  }
+}
+
+export const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> => {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};
+
+/** A graph taken apart: its structure, and its leaves with their paths. */
+export function takeApart(tree: unknown): {
+  readonly def: GraphDef;
+  readonly leaves: readonly (readonly [Path, unknown])[];
+} {
+  const walk = new GraphWalk();
+  const root = walk.visit(tree);
+  return {
+    def: new GraphDef(root, walk.leaves.length),
+    leaves: walk.leaves.map(({ trail, value }) => [pathOf(trail), value] as const),
+  };
+}

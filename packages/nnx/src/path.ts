@@ -1,0 +1,41 @@
+/** Where something stands in a module: names of attributes, and numbers in lists. */
+export type Key = string | number;
+export type Path = readonly Key[];
+
+/** `layers.0.kernel` */
+export const formatPath = (path: Path): string => path.join(".");
+
+/** A string that only equal paths share. */
+export const pathId = (path: Path): string => path.join("\0");
+
+const isIndex = /^(0|[1-9]\d*)$/;
+/** Names of attributes that are indices, as those of lists are, count as numbers. */
+export const keyOf = (name: string): Key => (isIndex.test(name) ? Number(name) : name);
+
+/** Numbers before names, names by code points. */
+export function compareKeys(a: Key, b: Key): number {
+  if (typeof a === "number" || typeof b === "number")
+    return typeof a === "number" && typeof b === "number" ? a - b : typeof a === "number" ? -1 : 1;
+  for (let i = 0; i < a.length && i < b.length; i++)
+    if (a[i] !== b[i]) return (a.codePointAt(i) as number) - (b.codePointAt(i) as number);
+  return a.length - b.length;
+}
+
+export function comparePaths(a: Path, b: Path): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    const order = compareKeys(a[i], b[i]);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+/** A path under construction, shared by all that goes on from it. */
+export interface Trail {
+  readonly key: Key;
+  readonly up: Trail | null;
+}
+export function pathOf(trail: Trail | null): Path {
+  const keys: Key[] = [];
+  for (let at = trail; at !== null; at = at.up) keys.unshift(at.key);
+  return keys;
+}

@@ -1,0 +1,116 @@
+/** Named streams of random keys: the n-th key of a stream is `foldIn(key(seed), n)`. */
+import * as jax from "jaxscale";
+import { attributeStore, Pytree } from "./pytree.ts";
+import { RngCount, RngKey } from "./variable.ts";
+
+/** A seed, a key, or a stream whose key is taken. */
+export type RngSource = number | jax.random.Key | RngStream;
+
+/** One stream: each call of `next` gives a new key, and counts. */
+export class RngStream extends Pytree {
+  readonly tag: string;
+  readonly key: RngKey;
+  readonly count: RngCount;
+
+  constructor(source: RngSource, { tag }: { readonly tag: string }) {
+    super();
+    const key = keyFrom(source);
+    this.tag = tag;
+    this.key = new RngKey(key, { tag });
+    this.count = new RngCount(noneTaken(key), { tag });
+  }
+
+  /** @throws TracerError within a transformation that the stream was not passed through */
+  next(): jax.random.KeyArray {
+    const count = this.count.get();
+    const known = count.literal;
+    // A count that the host knows need not go to the device and back.
+    this.count.set(known === undefined ? count.add(1) : jax.numpy.array(known + 1, { dtype: "uint32" }));
+    return jax.random.foldIn(this.key.get(), count);
+  }
+
+  /** A stream of streams, as many as `count` says or in its shape, for `vmap`. */
+  split(count: number | readonly number[]): RngStream {
+    return new RngStream(jax.random.split(this.next(), count), { tag: this.tag });
+  }
+  /** A stream that starts from this one's next key. */
+  fork(): RngStream {
+    return new RngStream(this.next(), { tag: this.tag });
+  }
+}
+
+/** How many keys were taken of a new stream, or of each of many. */
+export const noneTaken = ({ shape }: jax.random.KeyArray): jax.Array =>
+  shape.length === 0 ? jax.numpy.array(0, { dtype: "uint32" }) : jax.numpy.zeros(shape, { dtype: "uint32" });
+
+function keyFrom(source: RngSource): jax.random.KeyArray {
+  if (typeof source === "number") return jax.random.key(source);
+  if (source instanceof RngStream) return source.key.get();
+  return source instanceof jax.random.KeyArray ? source : jax.random.wrapKeyData(source);
+}
+
+const streamsOf = new WeakMap<Rngs, Record<string, RngStream>>();
+
+/**
+ * Random streams by name: `new Rngs(0)`, `new Rngs({ params: 0, dropout: 1 })`, `new Rngs(0, { params: 1 })`. A number alone
+ * seeds the stream `default`, which also stands in for those that are not there. Keys depend on how many were taken before,
+ * so the order in which layers are made decides their weights.
+ */
+export class Rngs extends Pytree {
+  constructor(
+    source: RngSource | Readonly<Record<string, RngSource>>,
+    named: Readonly<Record<string, RngSource>> = {},
+  ) {
+    super();
+    const sources = isSource(source) ? { default: source, ...named } : { ...source, ...named };
+    for (const [tag, from] of Object.entries(sources)) this[attributeStore][tag] = new RngStream(from, { tag });
+  }
+
+  get [attributeStore](): Record<string, RngStream> {
+    let streams = streamsOf.get(this);
+    if (streams === undefined) streamsOf.set(this, (streams = {}));
+    return streams;
+  }
+
+  /** The next key of a stream. @throws TypeError if there is neither that stream nor a default one */
+  key(name = "default"): jax.random.KeyArray {
+    return this.stream(name).next();
+  }
+  /** The next key for parameters. */
+  params(): jax.random.KeyArray {
+    return this.key("params");
+  }
+  /** The next key for dropout. */
+  dropout(): jax.random.KeyArray {
+    return this.key("dropout");
+  }
+
+  /** The stream of that name, or the default one. @throws TypeError if there is neither */
+  stream(name: string): RngStream {
+    const streams = this[attributeStore];
+    const stream = streams[name] ?? streams.default;
+    if (stream === undefined)
+      throw new TypeError(
+        `nnx.Rngs: a stream must have been seeded, or there be a default one; got ${name}, not one of ${this.names().join(", ")}`,
+      );
+    return stream;
+  }
+  names(): string[] {
+    return Object.keys(this[attributeStore]);
+  }
+
+  /** Streams of streams, for `vmap`. */
+  split(count: number | readonly number[]): Rngs {
+    return eachOf(this, (stream) => stream.split(count));
+  }
+  /** Streams that start from the next keys of these. */
+  fork(): Rngs {
+    return eachOf(this, (stream) => stream.fork());
+  }
+}
+
+const isSource = (x: RngSource | Readonly<Record<string, RngSource>>): x is RngSource =>
+  typeof x === "number" || x instanceof jax.Array || x instanceof jax.random.KeyArray || x instanceof RngStream;
+
+const eachOf = (rngs: Rngs, f: (stream: RngStream) => RngStream): Rngs =>
+  new Rngs(Object.fromEntries(Object.entries(rngs[attributeStore]).map(([tag, stream]) => [tag, f(stream)])));

@@ -1,0 +1,154 @@
+/** What changes in a module: values with a kind, which filters tell apart. */
+import * as jax from "jaxscale";
+
+type SpecEntry = Parameters<typeof jax.P>[number];
+
+/** What is known of a Variable besides its value; static, and kept by every transformation. */
+export interface VariableMetadata {
+  /** Mesh axes, or logical names, that split each dimension: see `getPartitionSpec`. */
+  readonly outSharding?: readonly SpecEntry[];
+  /** Mesh axes for logical names in `outSharding`. */
+  readonly shardingRules?: readonly (readonly [logical: string, mesh: SpecEntry])[];
+  /** What string filters look for, such as the name of a random stream. */
+  readonly tag?: string;
+  readonly [name: string]: unknown;
+}
+
+/** A value with metadata for the Variable that it becomes; initializers may return it. */
+export class Annotated<T> {
+  readonly value: T;
+  readonly metadata: VariableMetadata;
+  constructor(value: T, metadata: VariableMetadata) {
+    this.value = value;
+    this.metadata = metadata;
+  }
+}
+
+const none: VariableMetadata = Object.freeze({});
+
+/**
+ * A reference to a value that may change: an array, or a tree of them. Array functions take it for its value
+ * (`x.dot(layer.kernel)`); methods are those of its value: `layer.kernel.get().sum()`. A pytree of one child.
+ */
+export class Variable<T = jax.Array> implements jax.ArrayHolder {
+  #value: T;
+  readonly #trace = jax.currentTrace();
+  readonly metadata: VariableMetadata;
+
+  /** @param metadata as in `new Param(x, { outSharding: ["x", null] })`; entries win over those of an annotated value */
+  constructor(value: T | Annotated<T>, metadata?: VariableMetadata) {
+    const annotated = value instanceof Annotated;
+    this.#value = annotated ? value.value : value;
+    this.metadata = annotated ? { ...value.metadata, ...metadata } : (metadata ?? none);
+  }
+
+  get(): T {
+    return this.#value;
+  }
+
+  /** @throws TracerError inside a transformation, if the Variable was made outside: the change would be lost */
+  set(value: T): void {
+    if (jax.currentTrace() !== this.#trace)
+      throw new jax.TracerError(
+        `Variable.set: a Variable can be written only at the trace level that made it; got ${this} from another. Pass its module as an argument through nnx.jit, nnx.grad, nnx.vmap or nnx.scan, which write changes back`,
+      );
+    this.#value = value;
+  }
+
+  /** A Variable of the same kind and metadata with another value. */
+  replace<U>(value: U, metadata: VariableMetadata = this.metadata): Variable<U> {
+    return makeVariable(this.constructor as VariableClass, value, metadata) as Variable<U>;
+  }
+
+  get shape(): readonly number[] {
+    return this.#described().shape;
+  }
+  get ndim(): number {
+    return this.shape.length;
+  }
+  get dtype(): jax.DType {
+    return this.#described().dtype;
+  }
+  get size(): number {
+    return this.shape.reduce((a, b) => a * b, 1);
+  }
+  #described(): { readonly shape: readonly number[]; readonly dtype: jax.DType } {
+    const value: unknown = this.#value;
+    if (hasType(value)) return value;
+    throw new TypeError(`${this.constructor.name}: only an array has a shape and a dtype; got ${this}`);
+  }
+
+  get [jax.heldArray](): jax.Array {
+    const value: unknown = this.#value;
+    if (value instanceof jax.Array) return value;
+    throw new jax.DTypeError(`${this.constructor.name}: only one that holds an array stands for it; got ${this}`);
+  }
+
+  /** `Param(float32[3,4])` */
+  toString(): string {
+    return `${this.constructor.name}(${formatValue(this.#value)})`;
+  }
+  [Symbol.toPrimitive](): string {
+    return this.toString();
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+export type VariableClass<T = unknown> = new (value: T, metadata?: VariableMetadata) => Variable<T>;
+
+/** Without the constructor of the kind, which may want other arguments. */
+export const makeVariable = (
+  type: VariableClass,
+  value: unknown,
+  metadata: VariableMetadata | null,
+): Variable<unknown> => Reflect.construct(Variable, [value, metadata ?? none], type);
+
+const hasType = (x: unknown): x is { readonly shape: readonly number[]; readonly dtype: jax.DType } =>
+  typeof x === "object" && x !== null && "shape" in x && "dtype" in x;
+
+/** `float32[3,4]` */
+export const formatValue = (value: unknown): string =>
+  hasType(value)
+    ? `${value.dtype}[${value.shape.join(",")}]`
+    : Array.isArray(value)
+      ? `[${value.map(formatValue).join(", ")}]`
+      : String(value);
+
+jax.registerPytreeNode(Variable, {
+  flatten: (variable: Variable<unknown>) => [
+    [variable.get()],
+    Object.keys(variable.metadata).length === 0 ? null : variable.metadata,
+  ],
+  unflatten: (metadata: VariableMetadata | null, [value], type) => makeVariable(type as VariableClass, value, metadata),
+  names: () => ["value"],
+});
+
+/** Learned by gradients. */
+export class Param<T = jax.Array> extends Variable<T> {}
+/** Statistics that a model gathers as it runs. */
+export class BatchStat<T = jax.Array> extends Variable<T> {}
+/** What decoding keeps of earlier tokens. */
+export class Cache<T = jax.Array> extends Variable<T> {}
+/** What `sow` lets out. */
+export class Intermediate<T = jax.Array> extends Variable<T> {}
+/** State of random streams. */
+export class RngState<T = jax.Array> extends Variable<T> {}
+export class RngKey extends RngState<jax.random.KeyArray> {}
+export class RngCount extends RngState {}
+
+/** An initializer whose values carry metadata. */
+export type MetadataInitializer = (...args: Parameters<jax.nn.initializers.Initializer>) => Annotated<jax.Array>;
+/** Initializers as layers take them. */
+export type Initializer = jax.nn.initializers.Initializer | MetadataInitializer;
+
+/** The initializer with metadata for the Variable that its values become. */
+export const withMetadata =
+  (initializer: Initializer, metadata: VariableMetadata): MetadataInitializer =>
+  (...args) => {
+    const value = initializer(...args);
+    return value instanceof Annotated
+      ? new Annotated(value.value, { ...value.metadata, ...metadata })
+      : new Annotated(value, metadata);
+  };
