@@ -4,6 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
 import { scalarOf } from "../../packages/jaxscale/src/trace/operand.ts";
+import { formulas } from "../conformance/rows-transforms.ts";
 import { normalizeJaxpr } from "./compare.ts";
 
 const { jit, lax, nn, numpy: jnp, ShapeDtypeStruct } = jax;
@@ -23,6 +24,9 @@ const { jaxprs } = JSON.parse(readFileSync(new URL("../fixtures/jax/jaxprs.json"
 const float = (value: number): A => scalarOf(value, "float32", true);
 
 const inner = jit((x: A) => jnp.sin(x).mul(2), { name: "inner" });
+
+const decay = (c: A, x: A): A => jnp.multiply(0.5, c).add(x);
+const decaySums = (c: A, xs: A): [A, A] => lax.scan((c: A, x: A) => [decay(c, x), decay(c, x).pow(2)], c, xs);
 
 /** The formulas of the fixtures. */
 const functions: Readonly<Record<string, (...args: A[]) => unknown>> = {
@@ -86,13 +90,24 @@ const functions: Readonly<Record<string, (...args: A[]) => unknown>> = {
   checkpoint: jax.grad(jax.checkpoint((x: A) => jnp.sum(jnp.sin(jnp.sin(x))))),
   jvp_sin: (x, t) => jax.jvp((y: A) => jnp.sin(y).mul(y), [x], [t]),
   vmap_dot: jax.vmap((x: A, y: A) => jnp.dot(x, y), { inAxes: [0, 1] }),
+  scan: decaySums,
+  grad_scan: jax.grad((x: A) => jnp.sum(decaySums(scalarOf(0, "float32", false), x)[1])),
+  while: (x) =>
+    lax.whileLoop(
+      ([y]: A[]) => y.less(100),
+      ([y, n]: A[]) => [jnp.multiply(2, y).add(1), n.add(1)],
+      [x, scalarOf(0, "int32", false)],
+    ),
+  fori_static: formulas.fori,
+  fori_dynamic: formulas.fori_dynamic,
+  cond: formulas.branch,
+  switch: formulas.switched,
   vmap_dynamic_slice: (x, i) => jax.vmap((start: A) => lax.dynamicSlice(x, [start], [2]))(i),
 };
 const oneTwoThree = jnp.array(new Float32Array([1, 2, 3]));
 
 /** Functions that need more than this library has yet. */
 const later: Readonly<Record<string, readonly string[]>> = {
-  "control flow": ["scan", "grad_scan", "while", "fori_static", "fori_dynamic", "cond", "switch"],
   "attention, grouped matmul": ["ragged_dot", "attention", "attention_lengths"],
   sharding: ["shard_map_psum", "shard_map_all_gather", "sharding_constraint"],
 };
