@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** JaxScale: traced arrays, compiled for WebGPU. What users import. */
 import "./api/array-methods.ts";
 import "./api/evaluate.ts";
