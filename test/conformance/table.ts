@@ -1,6 +1,7 @@
 /** The conformance table: one row for each op of the fixtures. */
 import * as jax from "jaxscale";
 import { apiFunction, listed, numberOf, optionsOf, type Params, plain, positional, type Row } from "./rows.ts";
+import { productRows } from "./rows-products.ts";
 import { randomRows } from "./rows-random.ts";
 import { sortRows } from "./rows-sort.ts";
 import { transformRows } from "./rows-transforms.ts";
@@ -133,6 +134,7 @@ const rows = new Map<string, Row>([
     numbered(`lax.scatter_${kind}`),
   ]),
   ...Object.entries(specialRows),
+  ...Object.entries(productRows),
   ...Object.entries(sortRows),
   ...Object.entries(transformRows),
   ...Object.entries(randomRows),

@@ -66,6 +66,7 @@ class Grouping {
       case "scan":
       case "sort":
       case "contraction":
+      case "attention":
         this.#start(eqn, lowering.kind, makeDomain(eqn.outputs[0].aval.shape, []));
         return;
       case "topK":

@@ -27,6 +27,11 @@ export interface ScheduleParameters {
   /** Result columns that a workgroup of a matrix-vector product makes, and its invocations. */
   readonly gemvColumns: number;
   readonly gemvLanes: number;
+  /** Queries that a workgroup of an attention takes through the keys, and its invocations. */
+  readonly attentionRows: number;
+  readonly attentionLanes: number;
+  /** Workgroups that keep the device busy: with fewer tiles of queries, the keys are split. */
+  readonly attentionWorkgroups: number;
 }
 
 /** Workgroups of one subgroup, each with much to do: starting one costs more than a turn of its loop. */
@@ -45,11 +50,22 @@ const lavapipe: ScheduleParameters = {
   gemvRows: 1,
   gemvColumns: 4,
   gemvLanes: 8,
+  attentionRows: 8,
+  attentionLanes: 8,
+  attentionWorkgroups: 64,
 };
 
 const defaults: Record<Target["kind"], ScheduleParameters> = {
   lavapipe,
-  swiftshader: { ...lavapipe, mapWorkgroup: 4, rowWorkgroup: 4, tileRows: 8, tileLanes: 4, gemvLanes: 4 },
+  swiftshader: {
+    ...lavapipe,
+    mapWorkgroup: 4,
+    rowWorkgroup: 4,
+    tileRows: 8,
+    tileLanes: 4,
+    gemvLanes: 4,
+    attentionLanes: 4,
+  },
   hardware: {
     mapWorkgroup: 256,
     mapVectors: 4,
@@ -65,6 +81,9 @@ const defaults: Record<Target["kind"], ScheduleParameters> = {
     gemvRows: 8,
     gemvColumns: 4,
     gemvLanes: 64,
+    attentionRows: 16,
+    attentionLanes: 64,
+    attentionWorkgroups: 512,
   },
 };
 

@@ -99,6 +99,8 @@ export interface Primitive<P extends Params = Params> {
   readonly printParams: (params: P, inputs: readonly ShapedArray[]) => Readonly<Record<string, PrintedParam>>;
   /** The body's arguments and results are printed under the names that they are bound to, as JAX does for `jit`. */
   readonly sharesNames?: boolean;
+  /** The op written out as equations of other ops; printed in its place. */
+  readonly decompose?: (params: P, inputs: readonly ShapedArray[]) => ClosedJaxpr;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */
   readonly subJaxprs: (params: P) => readonly ClosedJaxpr[];
   /** The parameters that the op's results depend on, where there are others: rules of differentiation. */

@@ -11,6 +11,7 @@ import {
   type PrintedParam,
   type Var,
 } from "./ir.ts";
+import { writeOut } from "./write-out.ts";
 
 /** The program as text, laid out in 80 columns. A jaxpr that is called twice comes first, as `let name = … in`. */
 export function printJaxpr(closed: ClosedJaxpr): string {
@@ -46,7 +47,7 @@ function nameShared(root: Jaxpr): Map<Jaxpr, string> {
     const count = (uses.get(jaxpr) ?? 0) + 1;
     uses.set(jaxpr, count);
     if (count > 2) continue;
-    for (const eqn of jaxpr.eqns) {
+    for (const eqn of writeOut(jaxpr).eqns) {
       const printed = printedParams(eqn);
       for (const { jaxpr: inner } of Object.values(printed).flatMap(jaxprsOf)) {
         queue.push(inner);
@@ -102,8 +103,9 @@ const unused = "_";
 /** As in JAX, only the outermost jaxpr marks the results that nothing uses. */
 function markUnused(jaxpr: Jaxpr, context: Context): void {
   const used = new Set<Atom>(jaxpr.outvars);
-  for (const eqn of jaxpr.eqns) for (const input of eqn.inputs) used.add(input);
-  for (const eqn of jaxpr.eqns) {
+  const { eqns } = writeOut(jaxpr);
+  for (const eqn of eqns) for (const input of eqn.inputs) used.add(input);
+  for (const eqn of eqns) {
     for (const output of eqn.outputs) if (!used.has(output)) context.names.set(output, unused);
   }
 }
@@ -113,7 +115,7 @@ function jaxprDoc(jaxpr: Jaxpr, context: Context): Doc {
   const invars = bindersDoc(jaxpr.invars, context);
   const eqns = join(
     line("; "),
-    jaxpr.eqns.map((eqn) => eqnDoc(eqn, context)),
+    writeOut(jaxpr).eqns.map((eqn) => eqnDoc(eqn, context)),
   );
   const outvars = jaxpr.outvars.map((atom) => atomText(atom, context));
   const results: Doc = ["(", filled(outvars, ","), outvars.length === 1 ? ",)" : ")"];

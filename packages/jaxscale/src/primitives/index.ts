@@ -1,6 +1,7 @@
 /** Every primitive, a family a file. */
 export * from "./arg-reduction.ts";
 export * from "./arithmetic.ts";
+export * from "./attention.ts";
 export * from "./bitcast.ts";
 export * from "./bitwise.ts";
 export * from "./broadcast.ts";

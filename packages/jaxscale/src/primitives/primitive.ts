@@ -88,6 +88,23 @@ export interface ContractionLowering<P> {
   };
 }
 
+/** softmax(scale · query keyᵀ + bias) value for each head, some of the logits masked. */
+export interface AttentionLowering<P> {
+  readonly kind: "attention";
+  readonly plan: (context: LoweringContext<P>) => AttentionPlan;
+}
+/** Operands: query `[B,T,N,H]`, key `[B,S,K,H]`, value `[B,S,K,V]`, then those that have a position here. */
+export interface AttentionPlan {
+  readonly scale: number;
+  /** Query t sees keys up to t. */
+  readonly isCausal: boolean;
+  /** How many keys before and after its own place a query sees. */
+  readonly window: readonly [number, number] | null;
+  /** Positions of the other operands: bias and mask `[1|B,1|N,1|T,1|S]`, lengths int32`[B]`, the place of query 0 int32 `[]` or `[B]`. */
+  readonly operands: Readonly<Partial<Record<AttentionOperand, number>>>;
+}
+export type AttentionOperand = "bias" | "mask" | "queryLengths" | "keyLengths" | "queryOffset";
+
 /** Writes part of operand 0 and leaves the rest: done in place when the operand's buffer may be taken over, else on a copy. */
 export interface UpdateLowering<P> {
   readonly kind: "update";
@@ -211,6 +228,7 @@ export type Lowering<P> =
   | SortLowering<P>
   | TopKLowering<P>
   | ContractionLowering<P>
+  | AttentionLowering<P>
   | UpdateLowering<P>
   | LoopLowering<P>
   | BranchLowering<P>

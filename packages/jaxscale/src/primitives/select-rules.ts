@@ -41,10 +41,10 @@ export const selectRules: Rules = {
         dim,
       );
     }
+    const w = rank === 0 ? which : ops.batchToFront(which, whichDim, axis.size);
     const fronted = cases.every((x) => x.aval.shape.length === 0)
       ? cases
       : cases.map((x, i) => ops.batchToFront(x, dims[i], axis.size));
-    const w = rank === 0 ? which : ops.batchToFront(which, whichDim, axis.size);
     const [{ aval }] = fronted;
     if (w.aval.shape.length > aval.shape.length)
       return batched(

@@ -3,6 +3,7 @@ import type { InPlace } from "../../primitives/primitive.ts";
 import type { AccessAnalysis } from "../access.ts";
 import type { Group, GroupKind } from "../group.ts";
 import type { Launch, ScheduleContext } from "../schedule.ts";
+import { scheduleAttention } from "./attention.ts";
 import { scheduleContraction } from "./contraction.ts";
 import { scheduleCustom } from "./custom.ts";
 import { scheduleMap } from "./map.ts";
@@ -33,6 +34,7 @@ const schedules: Record<KernelKind, Schedule> = {
   sort: whole(scheduleSort),
   topK: whole(scheduleTopK),
   contraction: whole(scheduleContraction),
+  attention: whole(scheduleAttention),
   update: scheduleUpdate,
   custom: scheduleCustom,
 };

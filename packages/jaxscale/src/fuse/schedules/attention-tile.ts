@@ -1,0 +1,244 @@
+/**
+ * A few rows of queries against a stretch of keys, by the invocations of one workgroup: side by side along the keys for the
+ * logits, then along the columns of the values. Softmax goes along with the keys (a running maximum and sum for each row), so
+ * that no logit is stored. @see https://arxiv.org/abs/2205.14135
+ */
+import type { Target } from "../../base/target.ts";
+import { Index } from "../../kernel/index-space.ts";
+import type { SharedDecl, Value, Variable } from "../../kernel/ir.ts";
+import { exp } from "../../kernel/math.ts";
+import type { Emitter } from "../emitter.ts";
+import { ceilDivide } from "../grid.ts";
+import { type Attention, type KeyRange, logitOf, maskedLogit, type Row, type Sequence } from "./attention-shape.ts";
+import { combineLanes, fitsSubgroup, type Team } from "./team.ts";
+
+/** How the columns of a row of values are spread over the invocations. */
+export interface Columns {
+  /** Of one vector. */
+  readonly width: 1 | 4;
+  /** Invocations along the columns; the others take further rows. */
+  readonly lanes: number;
+  /** Vectors of one invocation. */
+  readonly blocks: number;
+  /** Rows of one invocation. */
+  readonly rows: number;
+}
+
+/** Whether probabilities pass from lane to lane in registers; else through shared memory. */
+export const inRegisters = (lanes: number, target: Target): boolean => lanes <= 8 && fitsSubgroup({ lanes, target });
+
+export function columnsFor(a: Attention, rows: number, lanes: number, target: Target): Columns {
+  const width = a.width % 4 === 0 ? 4 : 1;
+  const vectors = a.width / width;
+  const along = inRegisters(lanes, target) ? lanes : Math.min(lanes, 2 ** Math.ceil(Math.log2(vectors)));
+  return {
+    width,
+    lanes: along,
+    blocks: ceilDivide(vectors, along),
+    rows: ceilDivide(rows, lanes / along),
+  };
+}
+
+export interface Tile {
+  readonly emit: Emitter;
+  readonly a: Attention;
+  readonly team: Team;
+  readonly columns: Columns;
+  readonly sequence: Sequence;
+  readonly batch: Value;
+  readonly keyHead: Value;
+  readonly rows: readonly Row[];
+}
+
+/** What the keys so far come to. */
+export interface Running {
+  /** Of each row: the largest logit, the same for all lanes, and this lane's part of Σ exp(logit - largest). */
+  readonly largest: readonly Variable[];
+  readonly sums: readonly Variable[];
+  /** Of each of this lane's rows and blocks of columns: Σ exp(logit - largest) · value. */
+  readonly totals: readonly (readonly Variable[])[];
+  readonly exchange: Exchange;
+}
+
+/** Hands to every lane what lanes know of rows. */
+interface Exchange {
+  /** Rows' numbers are shared; then, with `visit`, a row of this lane at a time. */
+  readonly factors: (values: readonly Value[]) => (row: number) => Value;
+  /** Lanes' weights of rows, one key a lane: visits the keys, with the weight of each of this lane's rows. */
+  readonly eachKey: (weights: readonly Value[], visit: (key: Value, weight: (row: number) => Value) => void) => void;
+}
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+/** The most negative number. */
+export const lowest = -3.4028234663852886e38;
+
+export function start(tile: Tile): Running {
+  const { emit, rows, columns } = tile;
+  const { k } = emit;
+  const zero = k.splat(k.f32(0), columns.width);
+  return {
+    largest: rows.map(() => k.variable(k.f32(lowest), "largest")),
+    sums: rows.map(() => k.variable(k.f32(0), "sum")),
+    totals: range(columns.rows).map(() => range(columns.blocks).map(() => k.variable(zero, "total"))),
+    exchange: inRegisters(tile.team.lanes, tile.team.target) ? throughRegisters(tile) : throughSharedMemory(tile),
+  };
+}
+
+function throughRegisters({ emit: { k }, team }: Tile): Exchange {
+  return {
+    factors: (values) => (row) => values[row],
+    eachKey: (weights, visit) => {
+      const handed = range(team.lanes).map((lane) => weights.map((w) => k.subgroupBroadcast(w, lane)));
+      handed.forEach((weight, lane) => visit(k.i32(lane), (row) => weight[row]));
+    },
+  };
+}
+
+function throughSharedMemory(tile: Tile): Exchange {
+  const { emit, team, rows } = tile;
+  const { k } = emit;
+  const count = rows.length;
+  const place = (name: string, size: number): SharedDecl => k.shared(name, "f32", size);
+  const shared = { factors: place("factors", count), weights: place("weights", count * team.lanes) };
+  const row = (r: number): Value => ownRow(tile, r);
+  return {
+    factors: (values) => {
+      k.if(k.eq(team.lane, k.i32(0)), () => values.forEach((v, i) => k.storeShared(shared.factors, k.i32(i), v)));
+      k.barrier();
+      const own = range(tile.columns.rows).map((r) => k.loadShared(shared.factors, row(r)));
+      k.barrier();
+      return (r) => own[r];
+    },
+    eachKey: (weights, visit) => {
+      weights.forEach((w, i) => k.storeShared(shared.weights, k.add(k.i32(i * team.lanes), team.lane), w));
+      k.barrier();
+      k.loop(k.i32(0), k.i32(team.lanes), k.i32(1), (key) =>
+        visit(key, (r) => k.loadShared(shared.weights, k.add(k.mul(row(r), k.i32(team.lanes)), key))),
+      );
+      k.barrier();
+    },
+  };
+}
+
+/** Number of this lane's `r`th row; beyond the last, the last again. */
+export function ownRow({ emit: { k }, team, columns, rows }: Tile, r: number): Value {
+  if (columns.lanes === team.lanes) return k.i32(r);
+  const first = k.mul(k.div(team.lane, k.i32(columns.lanes)), k.i32(columns.rows));
+  return k.min(k.add(first, k.i32(r)), k.i32(rows.length - 1));
+}
+
+/** First column of this lane's block; lanes beyond the last column repeat the last vector. */
+export function columnOf({ emit: { k }, a, team, columns }: Tile, block: number): { column: Value; inside: Value } {
+  const lane = columns.lanes === team.lanes ? team.lane : k.rem(team.lane, k.i32(columns.lanes));
+  const vector = k.add(k.i32(block * columns.lanes), lane);
+  const last = a.width / columns.width - 1;
+  return { column: k.mul(k.min(vector, k.i32(last)), k.i32(columns.width)), inside: k.le(vector, k.i32(last)) };
+}
+
+/** This lane's vectors of a key's row of values. */
+function valuesOf(tile: Tile, key: Value): Value[] {
+  const { emit, a, batch, keyHead, columns } = tile;
+  const { k } = emit;
+  return range(columns.blocks).map((block) => {
+    const { column } = columnOf(tile, block);
+    const lanes = range(columns.width).map((l) => {
+      const coords = [batch, key, keyHead, k.add(column, k.i32(l))];
+      return emit.read(a.value, Index.fromCoords(k, a.value.aval.shape, coords));
+    });
+    return k.vec(lanes);
+  });
+}
+
+/** Goes through the keys of a range, `lanes` at a time. */
+export function streamKeys(tile: Tile, running: Running, { low, high }: KeyRange): void {
+  const { emit, a, team, rows, columns } = tile;
+  const { k } = emit;
+  const lastKey = Math.max(0, a.keys - 1);
+  const bounded = (key: Value): Value => k.assume(k.min(key, k.i32(lastKey)), { min: 0, max: lastKey });
+  k.loop(low, high, k.i32(team.lanes), (first) => {
+    const own = k.add(first, team.lane);
+    const inside = k.lt(own, high);
+    const key = bounded(own);
+    const logits = products(tile, key).map((p, i) => logitOf(emit, a, tile.sequence, tile.batch, rows[i], key, p));
+    const highest = combineLanes(
+      k,
+      team,
+      logits.map((x) => k.select(inside, x, k.f32(lowest))),
+      (x, y) => x.map((v, i) => k.max(v, y[i])),
+    );
+    const before = running.largest.map(k.get);
+    const largest = before.map((m, i) => k.max(m, highest[i]));
+    const factors = before.map((m, i) => k.exp(k.sub(m, largest[i])));
+    const weights = logits.map((x, i) => k.select(inside, exp(k, k.sub(x, largest[i])), k.f32(0)));
+    running.largest.forEach((v, i) => k.set(v, largest[i]));
+    running.sums.forEach((v, i) => k.set(v, k.fma(k.get(v), factors[i], weights[i])));
+    const factor = running.exchange.factors(factors);
+    running.totals.forEach((blocks, r) => {
+      for (const v of blocks) k.set(v, k.mul(k.get(v), k.splat(factor(r), columns.width)));
+    });
+    running.exchange.eachKey(weights, (u, weight) => addValues(tile, running, bounded(k.add(first, u)), weight));
+  });
+}
+
+function addValues(tile: Tile, running: Running, key: Value, weight: (row: number) => Value): void {
+  const { k } = tile.emit;
+  const { width } = tile.columns;
+  const values = valuesOf(tile, key);
+  running.totals.forEach((blocks, r) => {
+    const w = k.splat(weight(r), width);
+    blocks.forEach((v, block) => k.set(v, k.fma(w, values[block], k.get(v))));
+  });
+}
+
+/** Products of every row's query with this lane's key. */
+function products(tile: Tile, key: Value): Value[] {
+  const { emit, a, batch, keyHead, rows, team } = tile;
+  const { k } = emit;
+  const run = a.size % 4 === 0 ? 4 : a.size % 2 === 0 ? 2 : 1;
+  const sums = rows.map(() => k.variable(k.f32(0), "product"));
+  const turns = a.size / run;
+  // A bound that drivers cannot count to: some would unroll the loop, and compile for seconds.
+  const end = team.target.kind === "hardware" ? k.i32(turns) : k.mul(k.i32(turns), k.groups(2));
+  k.loop(k.i32(0), end, k.i32(1), (turn) => {
+    const first = k.mul(k.assume(turn, { min: 0, max: Math.max(0, turns - 1) }), k.i32(run));
+    const at = range(run).map((u) => k.add(first, k.i32(u)));
+    const keys = at.map((h) => emit.read(a.key, Index.fromCoords(k, a.key.aval.shape, [batch, key, keyHead, h])));
+    rows.forEach(({ query, head }, i) => {
+      const queries = at.map((h) =>
+        emit.read(a.query, Index.fromCoords(k, a.query.aval.shape, [batch, query, head, h])),
+      );
+      k.set(
+        sums[i],
+        queries.reduce((sum, q, u) => k.fma(q, keys[u], sum), k.get(sums[i])),
+      );
+    });
+  });
+  return sums.map(k.get);
+}
+
+/** Takes keys outside the range into account, all masked: they matter only to rows that see none, which become the mean of the values. */
+export function addMaskedKeys(tile: Tile, running: Running, { low, high }: KeyRange): void {
+  const { emit, a, team, columns } = tile;
+  const { k } = emit;
+  const before = running.largest.map(k.get);
+  const largest = before.map((m) => k.max(m, k.f32(maskedLogit)));
+  const weights = largest.map((m) => k.exp(k.sub(k.f32(maskedLogit), m)));
+  const factors = before.map((m, i) => k.exp(k.sub(m, largest[i])));
+  const count = k.cast("f32", k.sub(k.i32(a.keys), k.sub(high, low)));
+  const share = k.select(k.eq(team.lane, k.i32(0)), count, k.f32(0));
+  running.largest.forEach((v, i) => k.set(v, largest[i]));
+  running.sums.forEach((v, i) => k.set(v, k.fma(k.get(v), factors[i], k.mul(weights[i], share))));
+  const factor = running.exchange.factors(factors);
+  const weight = running.exchange.factors(weights);
+  const own = range(columns.rows).map((r) => ({ factor: factor(r), weight: weight(r) }));
+  const blind = own.map((row) => k.gt(row.weight, k.f32(0))).reduce(k.or);
+  k.if(blind, () => {
+    running.totals.forEach((blocks, r) => {
+      for (const v of blocks) k.set(v, k.mul(k.get(v), k.splat(own[r].factor, columns.width)));
+    });
+    const add = (key: Value): void =>
+      addValues(tile, running, k.assume(key, { min: 0, max: Math.max(0, a.keys - 1) }), (r) => own[r].weight);
+    k.loop(k.i32(0), low, k.i32(1), add);
+    k.loop(high, k.i32(a.keys), k.i32(1), add);
+  });
+}

@@ -1,0 +1,291 @@
+/** Attention: tiles of queries that stream all keys they see, or, where there are few, parts of the keys side by side, merged at the end. */
+import { sizeOf } from "../../base/shapes.ts";
+import { Index } from "../../kernel/index-space.ts";
+import type { BufferDecl, Value } from "../../kernel/ir.ts";
+import type { Emitter, Scratch } from "../emitter.ts";
+import { ceilDivide, workgroupNumber } from "../grid.ts";
+import type { Group } from "../group.ts";
+import type { MemoryView } from "../memory-view.ts";
+import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
+import {
+  type Attention,
+  attentionOf,
+  isRestricted,
+  type KeyRange,
+  keyRange,
+  rowAt,
+  sequenceOf,
+} from "./attention-shape.ts";
+import {
+  addMaskedKeys,
+  columnOf,
+  columnsFor,
+  inRegisters,
+  lowest,
+  ownRow,
+  type Running,
+  start,
+  streamKeys,
+  type Tile,
+} from "./attention-tile.ts";
+import { isPacked, storeElement, storeRun } from "./store.ts";
+import { combineLanes } from "./team.ts";
+
+/** How the work is cut into workgroups. */
+interface Cut {
+  readonly rows: number;
+  readonly tiles: number;
+  readonly lanes: number;
+  /** Parts of the keys, of `length` each. */
+  readonly parts: number;
+  readonly length: number;
+}
+
+/** Fewer keys than that are not worth a workgroup. */
+const shortestPart = 128;
+/** Vectors that an invocation sums up side by side: more would not stay in registers, and compile slowly. */
+const mostTotals = 16;
+
+function cutFor(a: Attention, { parameters, target }: ScheduleContext): Cut {
+  const lanes = parameters.attentionLanes;
+  const wanted = Math.min(parameters.attentionRows, a.rows);
+  const { blocks } = columnsFor(a, wanted, lanes, target);
+  const rows = inRegisters(lanes, target) ? Math.min(wanted, Math.max(1, Math.floor(mostTotals / blocks))) : wanted;
+  const tiles = ceilDivide(a.rows, rows);
+  const workgroups = a.batch * a.keyHeads * tiles;
+  const most = Math.max(1, Math.floor(a.keys / shortestPart));
+  const parts = Math.min(most, ceilDivide(parameters.attentionWorkgroups, workgroups));
+  const length = ceilDivide(ceilDivide(a.keys, parts), lanes) * lanes;
+  return { rows, tiles, lanes, parts: ceilDivide(Math.max(1, a.keys), Math.max(1, length)), length };
+}
+
+/** Where the workgroups of a part leave what their keys come to. */
+interface Partials {
+  /** `[place, row]`: the largest logit, and the sum. */
+  readonly largest: Scratch;
+  readonly sums: Scratch;
+  /** `[place, row, column]` */
+  readonly totals: Scratch;
+}
+
+export function scheduleAttention(group: Group, context: ScheduleContext): readonly Launch[] {
+  const a = attentionOf(group);
+  if (sizeOf(a.result.aval.shape) === 0) return [];
+  const cut = cutFor(a, context);
+  if (cut.parts === 1) return [streamKernel(group, context, a, cut, undefined)];
+  const places = a.batch * a.keyHeads * cut.tiles * cut.parts * cut.rows;
+  const scratch = (name: string, words: number): Scratch => ({
+    kind: "scratch",
+    name,
+    sizeBytes: 4 * Math.ceil(words / 4) * 4,
+  });
+  const partials = {
+    largest: scratch("largest", places),
+    sums: scratch("sums", places),
+    totals: scratch("totals", places * a.width),
+  };
+  return [streamKernel(group, context, a, cut, partials), mergeKernel(group, context, a, cut, partials)];
+}
+
+interface OpenPartials {
+  readonly largest: BufferDecl;
+  readonly sums: BufferDecl;
+  readonly totals: BufferDecl;
+}
+const open = (emit: Emitter, p: Partials, access: "read" | "read_write"): OpenPartials => ({
+  largest: emit.scratch(p.largest, "f32", access),
+  sums: emit.scratch(p.sums, "f32", access),
+  totals: emit.scratch(p.totals, "f32", access),
+});
+
+/** A workgroup for each batch, key head, tile of rows and part of the keys. */
+function streamKernel(
+  group: Group,
+  context: ScheduleContext,
+  a: Attention,
+  cut: Cut,
+  partials: Partials | undefined,
+): Launch {
+  const total = a.batch * a.keyHeads * cut.tiles * cut.parts;
+  const grid = gridFor(total, 1, context.target);
+  const emit = emitterFor(group, context);
+  const { k } = emit;
+  const view = partials ? undefined : emit.output(a.result, "out0", needsMerge(a));
+  const opened = partials && open(emit, partials, "read_write");
+  const number = workgroupNumber(k, grid);
+  k.if(k.lt(number, k.i32(total)), () => {
+    const place = k.assume(number, { min: 0, max: total - 1 });
+    const [head, part, tileNumber] = unravel(k, place, cut);
+    const { tile, seen } = tileAt(emit, context, a, cut, head, tileNumber, cut.rows);
+    const running = start(tile);
+    const own = cut.parts === 1 ? seen : partOf(k, seen, part, cut.length);
+    streamKeys(tile, running, own);
+    if (opened) storePartials(tile, running, opened, place, own);
+    else {
+      if (isRestricted(a)) addMaskedKeys(tile, running, seen);
+      storeResults(tile, running, view as MemoryView, tileNumber, cut.rows);
+    }
+  });
+  const suffix = partials ? "_parts" : "";
+  return { kernel: k.finish(kernelName(group, suffix), [cut.lanes, 1, 1]), bindings: emit.bindings, workgroups: grid };
+}
+
+function unravel(k: Emitter["k"], place: Value, { parts, tiles }: Cut): readonly [Value, Value, Value] {
+  const rest = k.div(place, k.i32(parts));
+  return [k.div(rest, k.i32(tiles)), k.rem(place, k.i32(parts)), k.rem(rest, k.i32(tiles))];
+}
+
+const partOf = (k: Emitter["k"], { low, high }: KeyRange, part: Value, length: number): KeyRange => {
+  const first = k.mul(part, k.i32(length));
+  return { low: k.max(low, first), high: k.min(high, k.add(first, k.i32(length))) };
+};
+
+/** Tile `number` of a batch's key head, and the keys that its rows see. @param head batch and key head in one */
+function tileAt(
+  emit: Emitter,
+  { target }: ScheduleContext,
+  a: Attention,
+  cut: Cut,
+  head: Value,
+  number: Value,
+  rows: number,
+): { tile: Tile; seen: KeyRange } {
+  const { k } = emit;
+  const [batch, keyHead] = [k.div(head, k.i32(a.keyHeads)), k.rem(head, k.i32(a.keyHeads))];
+  const sequence = sequenceOf(emit, a, batch);
+  const first = k.mul(number, k.i32(cut.rows));
+  const index = (i: number): Value => k.min(k.add(first, k.i32(i)), k.i32(a.rows - 1));
+  const tile: Tile = {
+    emit,
+    a,
+    team: { lanes: cut.lanes, lane: k.local(0, cut.lanes), target },
+    columns: columnsFor(a, rows, cut.lanes, target),
+    sequence,
+    batch,
+    keyHead,
+    rows: Array.from({ length: rows }, (_, i) => rowAt(k, a, keyHead, index(i))),
+  };
+  const queryOf = (i: number): Value => rowAt(k, a, keyHead, index(i)).query;
+  return { tile, seen: keyRange(k, a, sequence, queryOf(0), queryOf(cut.rows - 1)) };
+}
+
+const sumLanes = ({ emit: { k }, team }: Tile, { sums }: Running): readonly Value[] =>
+  combineLanes(k, team, sums.map(k.get), (x, y) => x.map((v, i) => k.add(v, y[i])));
+
+function storePartials(tile: Tile, running: Running, to: OpenPartials, place: Value, { low, high }: KeyRange): void {
+  const { emit, a, team, rows } = tile;
+  const { k } = emit;
+  const sums = sumLanes(tile, running);
+  const first = k.mul(place, k.i32(rows.length));
+  // Nobody reads what an empty part comes to.
+  k.if(k.lt(low, high), () => {
+    k.if(k.eq(team.lane, k.i32(0)), () =>
+      rows.forEach((_, i) => {
+        const at = k.add(first, k.i32(i));
+        k.store(to.largest, at, k.get(running.largest[i]));
+        k.store(to.sums, at, sums[i]);
+      }),
+    );
+    running.totals.forEach((blocks, r) =>
+      blocks.forEach((v, block) => {
+        const { column, inside } = columnOf(tile, block);
+        const at = k.add(k.mul(k.add(first, ownRow(tile, r)), k.i32(a.width)), column);
+        k.if(k.and(inside, ownsRow(tile, r)), () => k.store(to.totals, at, k.get(v)));
+      }),
+    );
+  });
+}
+
+/** Whether this lane's `r`th row is not another's, too. */
+function ownsRow({ emit: { k }, team, columns, rows }: Tile, r: number): Value {
+  if (columns.lanes === team.lanes) return k.bool(true);
+  const first = k.mul(k.div(team.lane, k.i32(columns.lanes)), k.i32(columns.rows));
+  return k.lt(k.add(first, k.i32(r)), k.i32(rows.length));
+}
+
+/** Packed results whose words are not wholly one invocation's are merged atomically. */
+const needsMerge = (a: Attention): boolean => isPacked(a.result.aval.dtype) && a.width % 4 !== 0;
+
+/** @param number of the tile, of `height` rows */
+function storeResults(tile: Tile, running: Running, view: MemoryView, number: Value, height: number): void {
+  const { emit, a, columns, sequence } = tile;
+  const { k } = emit;
+  const sum = running.exchange.factors(sumLanes(tile, running));
+  running.totals.forEach((blocks, r) => {
+    const index = k.add(k.mul(number, k.i32(height)), ownRow(tile, r));
+    const row = rowAt(k, a, tile.keyHead, k.assume(index, { min: 0, max: a.rows - 1 }));
+    const present = sequence.queries ? k.lt(row.query, sequence.queries) : k.bool(true);
+    blocks.forEach((v, block) => {
+      const { column, inside } = columnOf(tile, block);
+      k.if(k.and(k.and(inside, ownsRow(tile, r)), k.lt(index, k.i32(a.rows))), () => {
+        const at = Index.fromCoords(k, a.result.aval.shape, [tile.batch, row.query, row.head, column]).linear;
+        const means = a.keys === 0 ? k.get(v) : k.div(k.get(v), k.splat(sum(r), columns.width));
+        const lanes = Array.from({ length: columns.width }, (_, l) =>
+          emit.round(a.result, k.select(present, k.lane(means, l), k.f32(0))),
+        );
+        if (columns.width === 4) storeRun(k, view, at, lanes);
+        else storeElement(k, view, at, lanes[0]);
+      });
+    });
+  });
+}
+
+/** A workgroup for each row: its parts put together. */
+function mergeKernel(group: Group, context: ScheduleContext, a: Attention, cut: Cut, partials: Partials): Launch {
+  const total = a.batch * a.keyHeads * a.rows;
+  const grid = gridFor(total, 1, context.target);
+  const emit = emitterFor(group, context);
+  const { k } = emit;
+  const view = emit.output(a.result, "out0", needsMerge(a));
+  const opened = open(emit, partials, "read");
+  const number = workgroupNumber(k, grid);
+  k.if(k.lt(number, k.i32(total)), () => {
+    const place = k.assume(number, { min: 0, max: total - 1 });
+    const [head, index] = [k.div(place, k.i32(a.rows)), k.rem(place, k.i32(a.rows))];
+    const [tileNumber, row] = [k.div(index, k.i32(cut.rows)), k.rem(index, k.i32(cut.rows))];
+    const { tile: whole, seen } = tileAt(emit, context, a, cut, head, tileNumber, 1);
+    const tile = { ...whole, rows: [rowAt(k, a, whole.keyHead, index)] };
+    const first = k.mul(k.add(k.mul(head, k.i32(cut.tiles)), tileNumber), k.i32(cut.parts));
+    const running = start(tile);
+    mergeParts(tile, running, opened, seen, cut, (part) => k.add(k.mul(k.add(first, part), k.i32(cut.rows)), row));
+    if (isRestricted(a)) addMaskedKeys(tile, running, seen);
+    storeResults(tile, running, view, index, 1);
+  });
+  return {
+    kernel: k.finish(kernelName(group, "_merge"), [cut.lanes, 1, 1]),
+    bindings: emit.bindings,
+    workgroups: grid,
+  };
+}
+
+/** @param at where part `part` of the row lies */
+function mergeParts(
+  tile: Tile,
+  running: Running,
+  from: OpenPartials,
+  { low, high }: KeyRange,
+  cut: Cut,
+  at: (part: Value) => Value,
+): void {
+  const { emit, a, team, columns } = tile;
+  const { k } = emit;
+  const begin = k.div(low, k.i32(cut.length));
+  const end = k.select(k.lt(low, high), k.div(k.add(high, k.i32(cut.length - 1)), k.i32(cut.length)), begin);
+  const eachPart = (visit: (at: Value) => void): void =>
+    k.loop(begin, end, k.i32(1), (part) => visit(at(k.assume(part, { min: 0, max: cut.parts - 1 }))));
+  const [largest, sum] = [running.largest[0], running.sums[0]];
+  eachPart((place) => k.set(largest, k.max(k.get(largest), k.load(from.largest, place))));
+  const highest = k.max(k.get(largest), k.f32(lowest));
+  const isFirst = k.eq(team.lane, k.i32(0));
+  eachPart((place) => {
+    const weight = k.exp(k.sub(k.load(from.largest, place), highest));
+    const own = k.select(isFirst, k.load(from.sums, place), k.f32(0));
+    k.set(sum, k.fma(weight, own, k.get(sum)));
+    for (const blocks of running.totals)
+      blocks.forEach((v, block) => {
+        const { column } = columnOf(tile, block);
+        const words = k.load(from.totals, k.add(k.mul(place, k.i32(a.width)), column), columns.width);
+        k.set(v, k.fma(k.splat(weight, columns.width), words, k.get(v)));
+      });
+  });
+}
