@@ -16,15 +16,18 @@ export interface Built {
   readonly root: unknown;
   /** Nodes and Variables by number. */
   readonly objects: readonly object[];
+  /** For each Variable, by number, which leaf it was. */
+  readonly leafOf: readonly (number | undefined)[];
 }
 
 export function build({ root }: GraphDef, sources: Sources): Built {
   const builder = new Builder(sources);
-  return { root: builder.make(root), objects: builder.objects };
+  return { root: builder.make(root), objects: builder.objects, leafOf: builder.leafOf };
 }
 
 class Builder {
   readonly objects: object[] = [];
+  readonly leafOf: (number | undefined)[] = [];
   readonly #sources: Sources;
   #next = 0;
 
@@ -75,6 +78,7 @@ class Builder {
 
   #variable(def: VariableDef): Variable<unknown> {
     const origin = this.#origin(def);
+    if (!def.kept) this.leafOf[def.index] = this.#next;
     const variable = origin instanceof Variable ? this.#written(origin, def) : this.#newVariable(def);
     this.objects[def.index] = variable;
     return variable;

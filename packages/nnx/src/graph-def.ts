@@ -121,6 +121,13 @@ export function sameDef(a: Def, b: Def): boolean {
 const sameDefs = (a: readonly Def[], b: readonly Def[]): boolean =>
   a.length === b.length && a.every((def, i) => sameDef(def, b[i]));
 
+/** The structure with other metadata of its Variables. */
+export function mapMetadata(def: Def, f: (variable: VariableDef) => VariableMetadata): Def {
+  if (def.kind === "variable") return { ...def, metadata: f(def) };
+  if ("children" in def) return { ...def, children: def.children.map((child) => mapMetadata(child, f)) };
+  return def;
+}
+
 function collectPaths(def: Def, path: Path, paths: Path[]): void {
   if ((def.kind === "variable" || def.kind === "leaf") && (def.kept === undefined || def.kept === false))
     paths.push(path);

@@ -8,7 +8,12 @@ import { Variable, type VariableClass } from "./variable.ts";
 export interface GraphLeaf {
   readonly trail: Trail | null;
   readonly value: unknown;
+  /** Whether it belongs to a module, or stands beside them. */
+  readonly inNode: boolean;
 }
+
+/** What a leaf holds: a Variable's value, or the array. */
+export const valueOf = ({ value }: GraphLeaf): unknown => (value instanceof Variable ? value.get() : value);
 
 /** What a walk compares with, to say which parts are those of an earlier graph. */
 export interface Origins {
@@ -30,6 +35,8 @@ export interface WalkOptions {
 export class GraphWalk {
   readonly leaves: GraphLeaf[] = [];
   readonly objects: object[] = [];
+  readonly trails: (Trail | null)[] = [];
+  #nodes = 0;
   readonly #indices = new Map<object, number>();
   readonly #origins: Origins | undefined;
   readonly #numbersAreArrays: boolean;
@@ -68,12 +75,13 @@ export class GraphWalk {
   }
 
   #leaf(value: unknown, trail: Trail | null): Def {
-    this.leaves.push({ trail, value });
+    this.leaves.push({ trail, value, inNode: this.#nodes > 0 });
     return { kind: "leaf" };
   }
 
-  #number(object: object): number {
+  #number(object: object, trail: Trail | null): number {
     const index = this.objects.length;
+    this.trails.push(trail);
     this.#indices.set(object, index);
     this.objects.push(object);
     return index;
@@ -82,10 +90,12 @@ export class GraphWalk {
   #visitNode(node: Pytree, trail: Trail | null): Def {
     const seen = this.#indices.get(node);
     if (seen !== undefined) return { kind: "shared", index: seen };
-    const index = this.#number(node);
+    const index = this.#number(node, trail);
     const layout = layoutOf(node, () => pathOf(trail));
     const attributes = attributesOf(node);
+    this.#nodes++;
     const children = layout.names.map((key) => this.visit(attributes[key], { key, up: trail }));
+    this.#nodes--;
     return {
       kind: "node",
       index,
@@ -99,10 +109,10 @@ export class GraphWalk {
   #visitVariable(variable: Variable<unknown>, trail: Trail | null): Def {
     const seen = this.#indices.get(variable);
     if (seen !== undefined) return { kind: "shared", index: seen };
-    const index = this.#number(variable);
+    const index = this.#number(variable, trail);
     const origin = this.#origins?.indexOf(variable);
     const kept = origin !== undefined && (this.#origins?.holdsSame(variable, origin) ?? false);
-    if (!kept) this.leaves.push({ trail, value: variable });
+    if (!kept) this.leaves.push({ trail, value: variable, inNode: true });
     const { metadata } = variable;
     return { kind: "variable", index, type: variable.constructor as VariableClass, metadata, origin, kept };
   }

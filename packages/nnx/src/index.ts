@@ -8,4 +8,7 @@ export * from "./rngs.ts";
 export * from "./split-rngs.ts";
 export * from "./state.ts";
 export * from "./state-functions.ts";
+export * from "./transforms/eval-shape.ts";
+export * from "./transforms/grad.ts";
+export * from "./transforms/jit.ts";
 export * from "./variable.ts";

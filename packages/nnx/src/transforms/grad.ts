@@ -1,0 +1,149 @@
+/** Gradients in the parameters of modules. */
+import * as jax from "jaxscale";
+import { type Filter, type Predicate, toPredicate } from "../filters.ts";
+import type { Def } from "../graph-def.ts";
+import type { GraphLeaf } from "../graph-walk.ts";
+import { type Path, pathOf } from "../path.ts";
+import { State, type StateEntry } from "../state.ts";
+import { Param, Variable } from "../variable.ts";
+import { EnteredCall, GraphCall, type Outcome } from "./graph-call.ts";
+import type { AnyFunction } from "./jit.ts";
+
+/** An argument to differentiate in, and which of its Variables. */
+export class DiffState {
+  readonly argnum: number;
+  readonly filter: Filter;
+  constructor(argnum: number, filter: Filter) {
+    this.argnum = argnum;
+    this.filter = filter;
+  }
+}
+type Argnum = number | DiffState;
+
+export interface GradOptions<HasAux extends boolean> {
+  /** Positions of the arguments to differentiate in; 0 if absent. Of modules only Params are, unless a `DiffState` says otherwise. */
+  readonly argnums?: Argnum | readonly Argnum[];
+  /** The function returns `[value, aux]`, of which only the value is differentiated. */
+  readonly hasAux?: HasAux;
+}
+/** Of a module its State; of arrays, arrays. */
+export type Gradient<T> = T extends jax.Array | number
+  ? jax.Array
+  : T extends Variable<unknown>
+    ? T
+    : T extends object
+      ? State
+      : never;
+type AuxOf<F extends AnyFunction> = ReturnType<F> extends readonly [unknown, infer A] ? A : never;
+type GradientFor<F extends AnyFunction, G> = G extends unknown ? G : Gradient<Parameters<F>[0]>;
+
+/**
+ * The gradient of a scalar-valued function of modules: a State of Params. What the function sets is written back.
+ * @throws ShapeError unless the value is a scalar; TypeError if there is nothing to differentiate in
+ * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/transforms.html#flax.nnx.grad
+ */
+export function grad<F extends AnyFunction, HasAux extends boolean = false, G = Gradient<Parameters<F>[0]>>(
+  f: F,
+  options: GradOptions<HasAux> = {},
+): (...args: Parameters<F>) => HasAux extends true ? [GradientFor<F, G>, AuxOf<F>] : GradientFor<F, G> {
+  const both = differentiated("nnx.grad", f, options);
+  return ((...args: unknown[]) => {
+    const [value, gradient] = both(args);
+    return options.hasAux ? [gradient, (value as readonly unknown[])[1]] : gradient;
+  }) as never;
+}
+
+/** As `grad`, with the value: `[value, gradient]`, or `[[value, aux], gradient]`. */
+export function valueAndGrad<F extends AnyFunction, HasAux extends boolean = false, G = Gradient<Parameters<F>[0]>>(
+  f: F,
+  options: GradOptions<HasAux> = {},
+): (...args: Parameters<F>) => [HasAux extends true ? [jax.Array, AuxOf<F>] : jax.Array, GradientFor<F, G>] {
+  const both = differentiated("nnx.valueAndGrad", f, options);
+  return ((...args: unknown[]) => both(args)) as never;
+}
+
+function differentiated(op: string, f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<boolean>) {
+  const list = Array.isArray(argnums) ? (argnums as readonly Argnum[]) : undefined;
+  return (args: readonly unknown[]): [unknown, unknown] => {
+    const wanted = predicatesByArgument(op, list ?? [argnums as Argnum], args.length);
+    const call = new GraphCall(args);
+    const isWanted = call.leaves.map((leaf) => differentiates(wanted, leaf));
+    if (!isWanted.includes(true))
+      throw new TypeError(
+        `${op}: there must be a parameter to differentiate in; got none in argument ${[...wanted.keys()].join(", ")}`,
+      );
+    const values = call.values;
+    let outcome: Outcome | undefined;
+    const inner = (chosen: readonly unknown[]): [unknown, readonly unknown[]] => {
+      let next = 0;
+      const entered = new EnteredCall(
+        call.def,
+        values.map((value, i) => (isWanted[i] ? chosen[next++] : value)),
+      );
+      const out = f(...entered.args);
+      if (hasAux && !(Array.isArray(out) && out.length === 2))
+        throw new TypeError(`${op}: with hasAux the function must return a pair [value, aux]; got ${typeof out}`);
+      const [value, aux] = hasAux ? (out as [unknown, unknown]) : [out, null];
+      outcome = entered.outcome(aux);
+      return [value, outcome.values];
+    };
+    const [[value, written], gradients] = jax.valueAndGrad(inner, { hasAux: true })(
+      values.filter((_, i) => isWanted[i]),
+    );
+    const aux = call.leave({ def: (outcome as Outcome).def, values: written });
+    const found = assignGradients(call, isWanted, gradients as readonly unknown[]);
+    const perArgument = [...wanted.keys()].map((argument) => found(argument));
+    return [hasAux ? [value, aux] : value, list ? perArgument : perArgument[0]];
+  };
+}
+
+function predicatesByArgument(op: string, argnums: readonly Argnum[], count: number): ReadonlyMap<number, Predicate> {
+  return new Map(
+    argnums.map((given) => {
+      const [argnum, filter] = given instanceof DiffState ? [given.argnum, given.filter] : [given, Param];
+      const at = argnum < 0 ? argnum + count : argnum;
+      if (!(at >= 0 && at < count))
+        throw new TypeError(`${op}: argnums must name arguments of the call; got ${argnum} for ${count} arguments`);
+      return [at, toPredicate(filter)] as const;
+    }),
+  );
+}
+
+function differentiates(wanted: ReadonlyMap<number, Predicate>, { trail, value, inNode }: GraphLeaf): boolean {
+  const [argument, ...path] = pathOf(trail);
+  const predicate = wanted.get(argument as number);
+  return predicate !== undefined && (!inNode || predicate(path, value));
+}
+
+/** The gradient of an argument, in the argument's structure: for each module a State. */
+function assignGradients(call: GraphCall, isWanted: readonly boolean[], gradients: readonly unknown[]) {
+  let next = 0;
+  const byLeaf = isWanted.map((yes) => (yes ? gradients[next++] : undefined));
+  const below = (path: Path): StateEntry[] =>
+    call.leaves.flatMap(({ trail, value }, i): StateEntry[] => {
+      const at = pathOf(trail);
+      if (!isWanted[i] || !path.every((key, k) => key === at[k])) return [];
+      return [[at.slice(path.length), value instanceof Variable ? value.replace(byLeaf[i]) : byLeaf[i]]];
+    });
+  const assemble = (def: Def, path: Path): unknown => {
+    switch (def.kind) {
+      case "node":
+        return State.from(below(path));
+      case "shared":
+        return State.from([]);
+      case "variable":
+      case "leaf":
+        return below(path)[0][1];
+      case "static":
+        return def.value;
+      default: {
+        const items = def.children.map((child, i) => assemble(child, [...path, def.keys[i] as string | number]));
+        if (def.kind === "list") return items;
+        const entries = items.map((item, i) => [def.keys[i], item] as const);
+        return def.kind === "map" ? new Map(entries) : Object.fromEntries(entries);
+      }
+    }
+  };
+  const { root } = call.def;
+  return (argument: number): unknown => assemble("children" in root ? root.children[argument] : root, [argument]);
+}

@@ -1,0 +1,130 @@
+/** A call with modules among its arguments, as a call with arrays: what goes in, what comes out, and what is written back. */
+import { type Built, build } from "../graph-build.ts";
+import { type Def, GraphDef } from "../graph-def.ts";
+import { type GraphLeaf, GraphWalk, valueOf } from "../graph-walk.ts";
+import type { Trail } from "../path.ts";
+import { Variable } from "../variable.ts";
+
+/** First key of the paths of results; those of arguments start with a number. */
+export const outKey = "out";
+
+/** The caller's side. */
+export class GraphCall {
+  readonly def: GraphDef;
+  readonly leaves: readonly GraphLeaf[];
+  readonly trails: readonly (Trail | null)[];
+  readonly #objects: readonly object[];
+
+  constructor(args: readonly unknown[], { numbersAreArrays = true } = {}) {
+    const walk = new GraphWalk({ numbersAreArrays });
+    const root = walk.visit(args);
+    this.def = new GraphDef(root, walk.leaves.length);
+    this.leaves = walk.leaves;
+    this.trails = walk.trails;
+    this.#objects = walk.objects;
+  }
+
+  get values(): unknown[] {
+    return this.leaves.map(valueOf);
+  }
+
+  /** A module or Variable among the arguments, by number. */
+  object(index: number): object {
+    return this.#objects[index];
+  }
+
+  /** Writes changes back. @param values in order of the outcome's leaves @returns what the function returned */
+  leave({ def, values }: { readonly def: GraphDef; readonly values: readonly unknown[] }): unknown {
+    const { root } = build(def, { leaves: values, objects: this.#objects, oldLeaves: this.values });
+    return (root as readonly unknown[])[1];
+  }
+}
+
+/** What a function left behind: a structure of its arguments' modules and of its result, with the leaves that are new. */
+export interface Outcome {
+  readonly def: GraphDef;
+  readonly leaves: readonly GraphLeaf[];
+  readonly values: readonly unknown[];
+  /** Which leaf of the arguments a changed Variable was, for each leaf. */
+  readonly origins: readonly (number | undefined)[];
+}
+
+/** The function's side: the same arguments with other values, such as tracers. */
+export class EnteredCall {
+  readonly args: readonly unknown[];
+  readonly #built: Built;
+  readonly #values: readonly unknown[];
+  readonly #trails: readonly (Trail | null)[];
+  readonly #isTaken: readonly boolean[];
+  readonly #indices: ReadonlyMap<object, number>;
+
+  /**
+   * @param trails where modules and Variables stand, for the paths of what is new
+   * @param isTaken which leaves the caller loses, so that they come back even if they are unchanged
+   */
+  constructor(
+    def: GraphDef,
+    values: readonly unknown[],
+    {
+      trails = [],
+      isTaken = [],
+    }: { readonly trails?: readonly (Trail | null)[]; readonly isTaken?: readonly boolean[] } = {},
+  ) {
+    this.#built = build(def, { leaves: values });
+    this.args = this.#built.root as readonly unknown[];
+    this.#values = values;
+    this.#trails = trails;
+    this.#isTaken = isTaken;
+    this.#indices = new Map(this.#built.objects.map((object, index) => [object, index]));
+  }
+
+  /** A module or Variable among the arguments, by number. */
+  object(index: number): object {
+    return this.#built.objects[index];
+  }
+  /** What the Variables among the arguments hold now, by leaf. */
+  get currentValues(): ReadonlyMap<number, unknown> {
+    const current = new Map<number, unknown>();
+    this.#built.objects.forEach((object, index) => {
+      const leaf = this.#built.leafOf[index];
+      if (leaf !== undefined && object instanceof Variable) current.set(leaf, object.get());
+    });
+    return current;
+  }
+
+  /** What changed, and what was returned. */
+  outcome(result: unknown): Outcome {
+    const { objects, leafOf } = this.#built;
+    const stays = (leaf: number | undefined, value: unknown): leaf is number =>
+      leaf !== undefined && !this.#isTaken[leaf] && value === this.#values[leaf];
+    const bareLeaves = new Map(this.#values.map((value, leaf) => [value, leaf] as const));
+    let inResult = false;
+    const walk = new GraphWalk({
+      numbersAreArrays: true,
+      origins: {
+        indexOf: (object) => this.#indices.get(object),
+        holdsSame: (variable, index) => stays(leafOf[index], variable.get()),
+        leafOf: (array) => {
+          const leaf = bareLeaves.get(array);
+          return !inResult && stays(leaf, array) ? leaf : undefined;
+        },
+      },
+    });
+    const kept: Def[] = [];
+    objects.forEach((object, index) => {
+      if (!walk.has(object)) kept.push(walk.visit(object, this.#trails[index] ?? null));
+    });
+    inResult = true;
+    const returned = walk.visit(result, { key: outKey, up: null });
+    const list = (children: readonly Def[]): Def => ({ kind: "list", keys: [...children.keys()], children });
+    return {
+      def: new GraphDef(list([list(kept), returned]), walk.leaves.length),
+      leaves: walk.leaves,
+      values: walk.leaves.map(valueOf),
+      origins: walk.leaves.map(({ value }) => {
+        const index = value instanceof Variable ? this.#indices.get(value) : undefined;
+        return index === undefined ? undefined : leafOf[index];
+      }),
+    };
+  }
+}
