@@ -1,7 +1,7 @@
 /** What changes in a module: values with a kind, which filters tell apart. */
 import * as jax from "jaxscale";
 
-type SpecEntry = Parameters<typeof jax.P>[number];
+type SpecEntry = jax.PartitionSpec["entries"][number];
 
 /** What is known of a Variable besides its value; static, and kept by every transformation. */
 export interface VariableMetadata {

@@ -1,0 +1,65 @@
+/** Along which axes arguments and results are mapped or scanned. */
+import * as jax from "jaxscale";
+import { type Filter, type Predicate, toPredicates } from "../filters.ts";
+import { formatPath, type Path } from "../path.ts";
+
+/** In `scan`: what goes from one turn to the next. */
+export const Carry: unique symbol = Symbol("Carry");
+/** An axis, null for none. */
+export type Axis = number | null | typeof Carry;
+
+/** Axes by filter, for the state of modules: `new StateAxes([[nnx.Param, 0], [true, null]])`. */
+export class StateAxes {
+  readonly #predicates: readonly Predicate[];
+  readonly #axes: readonly Axis[];
+
+  constructor(axes: readonly (readonly [Filter, Axis])[]) {
+    this.#predicates = toPredicates(
+      "nnx.StateAxes",
+      axes.map(([filter]) => filter),
+    );
+    this.#axes = axes.map(([, axis]) => axis);
+  }
+
+  /** @throws TypeError if no filter holds */
+  axisOf(path: Path, value: unknown): Axis {
+    const place = this.#predicates.findIndex((predicate) => predicate(path, value));
+    if (place < 0) throw new TypeError(`nnx.StateAxes: filters must take every leaf; got none for ${formatPath(path)}`);
+    return this.#axes[place];
+  }
+}
+export type AxisSpec = Axis | StateAxes;
+
+/** For each argument one spec, or one for all. @throws TypeError if their number differs from that of the arguments */
+export function specsFor(op: string, specs: AxisSpec | readonly AxisSpec[], count: number): readonly AxisSpec[] {
+  if (!Array.isArray(specs)) return Array<AxisSpec>(count).fill(specs as AxisSpec);
+  if (specs.length !== count)
+    throw new TypeError(
+      `${op}: inAxes must be one, or one for each argument; got ${specs.length} for ${count} arguments`,
+    );
+  return specs;
+}
+
+export const axisFor = (spec: AxisSpec, path: Path, value: unknown): Axis =>
+  spec instanceof StateAxes ? spec.axisOf(path, value) : spec;
+
+/** The spec of a result that stands at a path, and its path below that. @throws TypeError unless results are a list as outAxes are */
+export function resultSpec(
+  op: string,
+  specs: AxisSpec | readonly AxisSpec[],
+  path: Path,
+): readonly [spec: AxisSpec, below: Path] {
+  if (!Array.isArray(specs)) return [specs as AxisSpec, path];
+  const [first, ...below] = path;
+  if (typeof first !== "number" || first >= specs.length)
+    throw new TypeError(
+      `${op}: with a list of outAxes results must be a list of ${specs.length}; got one at ${formatPath(path)}`,
+    );
+  return [specs[first], below];
+}
+
+/** A value's arrays with axis 0 put at `axis`; a Variable's value may be a tree. */
+export const moveFrontTo = (axis: number, value: unknown): unknown =>
+  axis === 0 ? value : jax.tree.map((x: jax.Array) => jax.numpy.moveaxis(x, 0, axis), value);
+export const moveToFront = (axis: number, value: unknown): unknown =>
+  axis === 0 ? value : jax.tree.map((x: jax.Array) => jax.numpy.moveaxis(x, axis, 0), value);
