@@ -64,7 +64,7 @@ function nans(what: boolean | AnyFunction): unknown {
 export const debug = { print, nans };
 
 /** Refused: a program on the device cannot wait for JavaScript. @throws TypeError always */
-export function pureCallback(): never {
+export function pureCallback(..._given: readonly unknown[]): never {
   throw new TypeError(
     "pureCallback: a kernel must not wait for JavaScript, which WebGPU cannot call while the device works; got a callback. Return the array from the jitted function, compute on the host with await x.data(), and pass the result to the next one; or write the operation as WGSL with customKernel",
   );
