@@ -1,0 +1,65 @@
+/** A checkpoint on a server that answers range requests, such as a hub's `…/resolve/main/`. */
+import { refused } from "../checkpoint-error.ts";
+import type { ByteSource, CheckpointFiles } from "./byte-source.ts";
+import { truncated } from "./byte-source.ts";
+
+export interface UrlOptions {
+  readonly fetch?: typeof fetch;
+  readonly signal?: AbortSignal;
+}
+
+// Above this a server must answer ranges: files are not held whole.
+const maxWholeBytes = 64 * 2 ** 20;
+
+/** @param base the address of the folder */
+export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: UrlOptions = {}): CheckpointFiles {
+  const folder = new URL(base);
+  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  const request = (url: URL, range: string): Promise<Response> => get(url, { headers: { Range: range }, signal });
+  return {
+    location: folder.href,
+    open: async (name) => {
+      const url = new URL(encodeURIComponent(name), folder);
+      // A range tells the size even where a HEAD request is answered compressed.
+      const probe = await request(url, "bytes=0-0");
+      if (probe.status === 404) return undefined;
+      if (!probe.ok && probe.status !== 416)
+        throw refused({ file: name }, `must be readable from ${folder.href}`, `status ${probe.status}`);
+      const size = Number(probe.headers.get("content-range")?.split("/").pop());
+      if (probe.status === 200) {
+        const whole = Number(probe.headers.get("content-length") ?? 0);
+        if (whole <= maxWholeBytes) return wholeSource(name, new Uint8Array(await probe.arrayBuffer()));
+        await probe.body?.cancel();
+        throw refused({ file: name }, `must be readable by ranges from ${folder.href}`, `${whole} bytes at once`);
+      }
+      await probe.body?.cancel();
+      if (!Number.isSafeInteger(size))
+        throw refused({ file: name }, `must have a known size at ${folder.href}`, "no Content-Range");
+      return {
+        name,
+        sizeBytes: size,
+        read: async (offset, into) => {
+          if (into.length === 0) return;
+          const answer = await request(url, `bytes=${offset}-${offset + into.length - 1}`);
+          if (answer.status !== 206)
+            throw refused({ file: name }, `must be readable by ranges from ${folder.href}`, `status ${answer.status}`);
+          const bytes = new Uint8Array(await answer.arrayBuffer());
+          if (bytes.length !== into.length) throw truncated(name, offset + into.length, offset + bytes.length);
+          into.set(bytes);
+        },
+        close: async () => {},
+      };
+    },
+  };
+}
+
+/** Of a server that ignores ranges. */
+const wholeSource = (name: string, bytes: Uint8Array): ByteSource => ({
+  name,
+  sizeBytes: bytes.length,
+  read: async (offset, into) => {
+    if (offset + into.length > bytes.length) throw truncated(name, offset + into.length, bytes.length);
+    into.set(bytes.subarray(offset, offset + into.length));
+  },
+  close: async () => {},
+});

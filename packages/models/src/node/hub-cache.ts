@@ -1,0 +1,76 @@
+/**
+ * The hub's cache on disk, as its libraries lay it out: `models--org--name/` with `blobs/` by hash, `snapshots/{commit}/` of links
+ * to them, and `refs/{revision}` with the commit. What one library downloaded the others find.
+ */
+import { copyFile, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { refused } from "../checkpoint-error.ts";
+import { type HubId, isCommit } from "../hub/hub-id.ts";
+import { wantedShards } from "../hub/wanted-files.ts";
+import { indexName } from "../weights/weights.ts";
+
+export class HubCache {
+  readonly #folder: string;
+
+  /** @param root such as `~/.cache/huggingface/hub` */
+  constructor(root: string, { name }: HubId) {
+    this.#folder = join(root, `models--${name.replace("/", "--")}`);
+  }
+
+  snapshot(commit: string): string {
+    return join(this.#folder, "snapshots", commit);
+  }
+
+  /** @param hash of the contents @throws CheckpointError for what cannot be one */
+  blob(hash: string, file: string): string {
+    if (!/^[0-9a-f]{40}$|^[0-9a-f]{64}$/.test(hash))
+      throw refused({ file }, "must be listed with its hash", JSON.stringify(hash));
+    return join(this.#folder, "blobs", hash);
+  }
+
+  /** Undefined if it was never asked for. */
+  async commitOf(revision: string): Promise<string | undefined> {
+    if (isCommit(revision)) return revision;
+    const commit = (await readText(join(this.#folder, "refs", revision)))?.trim();
+    return commit !== undefined && isCommit(commit) ? commit : undefined;
+  }
+
+  async remember(revision: string, commit: string): Promise<void> {
+    if (isCommit(revision)) return;
+    const path = join(this.#folder, "refs", revision);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, commit);
+  }
+
+  /** Puts a blob into a snapshot under its name. */
+  async link(blob: string, commit: string, name: string): Promise<void> {
+    const path = join(this.snapshot(commit), name);
+    await mkdir(dirname(path), { recursive: true });
+    await rm(path, { force: true });
+    try {
+      await symlink(relative(dirname(path), blob), path);
+    } catch {
+      // Windows asks for a privilege to make links.
+      await copyFile(blob, path);
+    }
+  }
+
+  /** Whether all that a checkpoint needs is there. */
+  async isComplete(commit: string): Promise<boolean> {
+    const folder = this.snapshot(commit);
+    const has = async (name: string): Promise<boolean> => (await sizeOf(join(folder, name))) !== undefined;
+    if (!(await has("config.json"))) return false;
+    if (await has("model.safetensors")) return true;
+    const index = await readText(join(folder, indexName));
+    if (index === undefined) return false;
+    for (const shard of wantedShards(index)) if (!(await has(shard))) return false;
+    return true;
+  }
+}
+
+/** Undefined if there is no such file. */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.size;
+}
+
+const readText = (path: string): Promise<string | undefined> => readFile(path, "utf8").catch(() => undefined);

@@ -1,0 +1,181 @@
+/** A checkpoint from a hub, by way of its cache. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError } from "jaxscale";
+import { quoted, refused } from "../checkpoint-error.ts";
+import { type HubId, isCommit } from "../hub/hub-id.ts";
+import { wantedFiles, wantedShards } from "../hub/wanted-files.ts";
+import { type OnProgress, ProgressMeter } from "../weights/progress.ts";
+import { indexName } from "../weights/weights.ts";
+import { HubCache, sizeOf } from "./hub-cache.ts";
+import { downloadBlob, type HubFile, partialBytes } from "./hub-file.ts";
+
+export interface HubOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+type Hub = typeof import("@huggingface/hub");
+
+/**
+ * The folder of a repository's snapshot in the hub's cache (`HF_HUB_CACHE`, else `HF_HOME/hub`), with what was missing downloaded.
+ * `HF_ENDPOINT` is another hub, `HF_TOKEN` opens private repositories, `HF_HUB_OFFLINE=1` asks nobody.
+ * Without a connection the last known snapshot is used, if it is whole.
+ * @throws CheckpointError if the repository or its files are bad; what the connection throws
+ */
+export async function downloadFromHub(id: HubId, options: HubOptions = {}): Promise<string> {
+  const hub = await import("@huggingface/hub");
+  const cache = new HubCache(hub.getHFHubCachePath(), id);
+  const known = await cache.commitOf(id.revision);
+  const usable = known !== undefined && (await cache.isComplete(known));
+  if (usable && isCommit(id.revision)) return cache.snapshot(known);
+  if (isOffline()) {
+    if (usable) return cache.snapshot(known);
+    throw new CheckpointError(
+      `${id.name}@${id.revision}: must be in the cache, for HF_HUB_OFFLINE is set; got ${known ? "parts of it" : "nothing"}`,
+    );
+  }
+  let repository: Repository;
+  try {
+    repository = await Repository.find(hub, id, options.signal);
+  } catch (error) {
+    const refusedUs = error instanceof hub.HubApiError && error.statusCode < 500;
+    if (usable && !refusedUs && !options.signal?.aborted) return cache.snapshot(known);
+    throw explained(hub, error, id);
+  }
+  try {
+    await fill(repository, cache, options);
+  } catch (error) {
+    throw explained(hub, error, id);
+  }
+  await cache.remember(id.revision, repository.commit);
+  return cache.snapshot(repository.commit);
+}
+
+const isOffline = (): boolean => /^(1|true|yes|on)$/i.test(process.env.HF_HUB_OFFLINE ?? "");
+
+async function fill(repository: Repository, cache: HubCache, { signal, onProgress }: HubOptions): Promise<void> {
+  const listed = await repository.files();
+  const get = (names: readonly string[]): Promise<void> => {
+    const files = names.map((name) => {
+      const file = listed.get(name);
+      if (file === undefined)
+        throw refused({ file: indexName }, "must name shards that exist", `${name}, which the hub does not list`);
+      return file;
+    });
+    return fetchFiles(repository, cache, files, { signal, onProgress });
+  };
+  const wanted = wantedFiles(new Set(listed.keys()));
+  const sharded = wanted.includes(indexName);
+  if (!wanted.includes("config.json") || !(sharded || wanted.includes("model.safetensors")))
+    throw new CheckpointError(
+      `${repository.id.name}: must hold config.json, and model.safetensors or ${indexName}; got ${[...listed.keys()].slice(0, 20).map(quoted).join(", ") || "no files"}`,
+    );
+  await get(wanted);
+  if (sharded) await get(wantedShards(await readFile(join(cache.snapshot(repository.commit), indexName), "utf8")));
+}
+
+async function fetchFiles(
+  repository: Repository,
+  cache: HubCache,
+  files: readonly HubFile[],
+  { signal, onProgress }: HubOptions,
+): Promise<void> {
+  const missing: { readonly file: HubFile; readonly blob: string }[] = [];
+  let partial = 0;
+  for (const file of files) {
+    const blob = cache.blob(file.hash, file.name);
+    if ((await sizeOf(blob)) === file.sizeBytes) await cache.link(blob, repository.commit, file.name);
+    else {
+      missing.push({ file, blob });
+      partial += await partialBytes(file, blob);
+    }
+  }
+  const meter = new ProgressMeter(
+    missing.reduce((sum, { file }) => sum + file.sizeBytes, 0),
+    onProgress,
+    partial,
+  );
+  for (const { file, blob } of missing) {
+    signal?.throwIfAborted();
+    const open = (start: number) => repository.open(file, start);
+    await downloadBlob(file, blob, { open, signal, onBytes: (bytes) => meter.add(file.name, bytes) });
+    await cache.link(blob, repository.commit, file.name);
+  }
+}
+
+/** A repository at one commit. */
+class Repository {
+  readonly id: HubId;
+  readonly commit: string;
+  readonly #hub: Hub;
+  readonly #settings: ReturnType<typeof settingsOf>;
+
+  private constructor(hub: Hub, id: HubId, commit: string, settings: ReturnType<typeof settingsOf>) {
+    this.#hub = hub;
+    this.id = id;
+    this.commit = commit;
+    this.#settings = settings;
+  }
+
+  static async find(hub: Hub, id: HubId, signal: AbortSignal | undefined): Promise<Repository> {
+    const settings = settingsOf(signal);
+    const { sha } = await hub.modelInfo({
+      name: id.name,
+      revision: id.revision,
+      additionalFields: ["sha"],
+      ...settings,
+    });
+    // It becomes a folder.
+    if (!isCommit(sha))
+      throw new CheckpointError(`${id.name}@${id.revision}: must be a commit; got ${quoted(String(sha))}`);
+    return new Repository(hub, id, sha, settings);
+  }
+
+  /** Files at the top, by name. */
+  async files(): Promise<ReadonlyMap<string, HubFile>> {
+    const files = new Map<string, HubFile>();
+    const listing = this.#hub.listFiles({ repo: this.id.name, revision: this.commit, ...this.#settings });
+    for await (const { type, path, size, oid, lfs } of listing)
+      if (type === "file" && /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(path))
+        files.set(path, { name: path, sizeBytes: lfs?.size ?? size, hash: lfs?.oid ?? oid ?? "" });
+    return files;
+  }
+
+  async open({ name, sizeBytes }: HubFile, start: number): Promise<AsyncIterable<Uint8Array>> {
+    const blob = await this.#hub.downloadFile({
+      repo: this.id.name,
+      path: name,
+      revision: this.commit,
+      ...this.#settings,
+    });
+    if (blob === null) throw refused({ file: name }, "must be on the hub, as listed", "no such file");
+    if (blob.size !== sizeBytes)
+      throw refused({ file: name }, `must have the ${sizeBytes} bytes that the hub lists`, `${blob.size}`);
+    return (start === 0 ? blob : blob.slice(start, sizeBytes)).stream() as unknown as AsyncIterable<Uint8Array>;
+  }
+}
+
+function settingsOf(signal: AbortSignal | undefined) {
+  const hubUrl = process.env.HF_ENDPOINT?.replace(/\/+$/, "") || undefined;
+  const accessToken = process.env.HF_TOKEN || undefined;
+  return { hubUrl, accessToken, fetch: ((input, init) => fetch(input, { ...init, signal })) as typeof fetch };
+}
+
+/** What a person can do about it. */
+function explained(hub: Hub, error: unknown, { name, revision }: HubId): unknown {
+  if (error instanceof hub.HubApiError) {
+    const advice =
+      error.statusCode === 401 || error.statusCode === 403
+        ? "; a private or gated repository needs HF_TOKEN"
+        : error.statusCode === 404
+          ? "; is the name right?"
+          : "";
+    return new CheckpointError(`${name}@${revision}: must be on the hub; got status ${error.statusCode}${advice}`);
+  }
+  if (error instanceof TypeError && error.message === "fetch failed")
+    return new CheckpointError(
+      `${name}@${revision}: must be in the cache or on a hub that answers; got ${String((error.cause as Error | undefined)?.message ?? error.message)}`,
+    );
+  return error;
+}

@@ -1,0 +1,3 @@
+/** What needs a file system. */
+export { folderFiles } from "./folder-files.ts";
+export { resolveCheckpoint } from "./resolve.ts";

@@ -1,0 +1,23 @@
+/** From what a person writes to the files of a checkpoint. */
+import { stat } from "node:fs/promises";
+import { CheckpointError } from "jaxscale";
+import type { CheckpointFiles } from "../files/byte-source.ts";
+import { parseHubId } from "../hub/hub-id.ts";
+import { folderFiles } from "./folder-files.ts";
+import { downloadFromHub, type HubOptions } from "./hub-download.ts";
+
+/**
+ * A folder, or else a hub id `org/name[@revision]`, which is downloaded into the hub's cache.
+ * @throws CheckpointError if it is neither
+ */
+export async function resolveCheckpoint(pathOrId: string, options: HubOptions = {}): Promise<CheckpointFiles> {
+  const status = await stat(pathOrId).catch(() => undefined);
+  if (status?.isDirectory()) return folderFiles(pathOrId);
+  if (status !== undefined) throw new CheckpointError(`${pathOrId}: must be the folder of a checkpoint; got a file`);
+  const id = parseHubId(pathOrId);
+  if (id === undefined)
+    throw new CheckpointError(
+      `${pathOrId}: must be a folder, or a hub id such as org/name or org/name@revision; got neither`,
+    );
+  return folderFiles(await downloadFromHub(id, options));
+}

@@ -1,0 +1,77 @@
+/** A checkpoint with all its parts, from one name. */
+
+import type { Array as DeviceArray } from "jaxscale";
+import { resolveCheckpoint } from "#files";
+import { refused } from "./checkpoint-error.ts";
+import { type ModelConfig, readConfig } from "./config/config.ts";
+import { type GenerationConfig, readGenerationConfig } from "./config/generation.ts";
+import type { CheckpointFiles } from "./files/byte-source.ts";
+import { readTokenizer } from "./tokenizer/read-tokenizer.ts";
+import type { Tokenizer } from "./tokenizer/tokenizer.ts";
+import { ignoredKeys } from "./weights/ignored-keys.ts";
+import { type LoadOptions, loadParameters } from "./weights/load.ts";
+import { type LoadPlan, type PlannedLoad, planLoad } from "./weights/plan.ts";
+import type { OnProgress } from "./weights/progress.ts";
+import { openWeights } from "./weights/weights.ts";
+
+export interface Checkpoint {
+  readonly files: CheckpointFiles;
+  readonly config: ModelConfig;
+  readonly generation: GenerationConfig;
+  /** @throws CheckpointError if it has none, or one that has more tokens than the model */
+  tokenizer(): Promise<Tokenizer>;
+  /** What loading a plan would take; reads headers only. @throws CheckpointError if the plan does not fit */
+  plan(parameters: LoadPlan): Promise<PlannedLoad>;
+  /** Parameters on the device, by the plan's names; see `loadParameters`. */
+  load(parameters: LoadPlan, options?: LoadOptions): Promise<Record<string, DeviceArray>>;
+}
+
+export interface OpenOptions {
+  /** Stops a download. */
+  readonly signal?: AbortSignal;
+  /** Of a download. */
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * @param from a folder, a hub id `org/name[@revision]`, or files from elsewhere
+ * @throws CheckpointError if there is no such checkpoint, or its configs are bad
+ */
+export async function openCheckpoint(from: string | CheckpointFiles, options: OpenOptions = {}): Promise<Checkpoint> {
+  const files = typeof from === "string" ? await resolveCheckpoint(from, options) : from;
+  const config = await readConfig(files);
+  const generation = await readGenerationConfig(files, config);
+  const ignore = ignoredKeys(config);
+  return {
+    files,
+    config,
+    generation,
+    tokenizer: () => tokenizerFor(files, config),
+    plan: (parameters) => withWeights(files, async (weights) => planLoad(weights, parameters, ignore)),
+    load: (parameters, loading) =>
+      withWeights(files, (weights) => loadParameters(weights, parameters, { ignore, ...loading })),
+  };
+}
+
+async function tokenizerFor(files: CheckpointFiles, { vocabSize }: ModelConfig): Promise<Tokenizer> {
+  const tokenizer = await readTokenizer(files);
+  if (tokenizer.size > vocabSize)
+    throw refused(
+      { file: "tokenizer.json" },
+      `must have ids below the config's vocab_size ${vocabSize}`,
+      `${tokenizer.size - 1}`,
+    );
+  return tokenizer;
+}
+
+async function withWeights<T>(
+  files: CheckpointFiles,
+  use: (weights: Awaited<ReturnType<typeof openWeights>>) => Promise<T>,
+): Promise<T> {
+  const weights = await openWeights(files);
+  try {
+    return await use(weights);
+  } finally {
+    await weights.close();
+  }
+}

@@ -1,0 +1,53 @@
+/** Element types of the format, and which of them arrays can have. */
+import type { DType } from "jaxscale";
+
+/** Bits of one element. @see https://github.com/huggingface/safetensors#format */
+const bits: Readonly<Record<string, number>> = {
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  BOOL: 8,
+  U8: 8,
+  I8: 8,
+  F8_E5M2: 8,
+  F8_E4M3: 8,
+  F8_E8M0: 8,
+  I16: 16,
+  U16: 16,
+  F16: 16,
+  BF16: 16,
+  I32: 32,
+  U32: 32,
+  F32: 32,
+  I64: 64,
+  U64: 64,
+  F64: 64,
+  C64: 64,
+};
+
+const arrays: Readonly<Record<string, DType>> = {
+  BOOL: "bool",
+  U8: "uint8",
+  I8: "int8",
+  U16: "uint16",
+  I16: "int16",
+  U32: "uint32",
+  I32: "int32",
+  F16: "float16",
+  BF16: "bfloat16",
+  F32: "float32",
+};
+
+/** Undefined for a name that the format does not know. */
+export const bitsOf = (name: string): number | undefined => (Object.hasOwn(bits, name) ? bits[name] : undefined);
+
+/** The dtype of an array with such elements; undefined if arrays cannot have them. */
+export const arrayDtype = (name: string): DType | undefined => (Object.hasOwn(arrays, name) ? arrays[name] : undefined);
+
+/** The name in files of an array's dtype. */
+export const fileDtype = (dtype: DType): string => {
+  for (const [name, candidate] of Object.entries(arrays)) if (candidate === dtype) return name;
+  throw new TypeError(`fileDtype: a dtype is needed; got ${String(dtype)}`);
+};
+
+export const itemSizeBytes = (dtype: DType): number => (bits[fileDtype(dtype)] as number) / 8;

@@ -1,0 +1,59 @@
+/** Chat templates: the checkpoint's own Jinja. */
+import { Template } from "@huggingface/jinja";
+import { quoted, refused } from "../checkpoint-error.ts";
+
+/** A turn. Templates may read further fields, such as `reasoning_content` or `tool_calls`. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ChatOptions {
+  /** Whether the text ends where the assistant is to begin; yes if not given. */
+  readonly addGenerationPrompt?: boolean;
+  /** For templates that know it. */
+  readonly enableThinking?: boolean;
+  /** Functions that the model may call, for templates that know them. */
+  readonly tools?: readonly unknown[];
+  /** Further variables of the template. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+export class ChatTemplate {
+  readonly #template: Template;
+  readonly #file: string;
+  readonly #specialTokens: Readonly<Record<string, string>>;
+
+  /**
+   * @param file that the template is from, for messages
+   * @param specialTokens such as `eos_token`, by the names that templates use
+   * @throws CheckpointError if it is not Jinja
+   */
+  constructor(source: string, file: string, specialTokens: Readonly<Record<string, string>> = {}) {
+    this.#file = file;
+    this.#specialTokens = specialTokens;
+    try {
+      this.#template = new Template(source);
+    } catch (error) {
+      throw refused({ file, key: "chat_template" }, "must be a Jinja template", quoted(String(error)));
+    }
+  }
+
+  /** @throws CheckpointError if the template refuses the messages */
+  render(messages: readonly ChatMessage[], options: ChatOptions = {}): string {
+    const { addGenerationPrompt = true, enableThinking, tools, variables } = options;
+    try {
+      return this.#template.render({
+        ...this.#specialTokens,
+        ...variables,
+        ...(enableThinking === undefined ? {} : { enable_thinking: enableThinking }),
+        ...(tools === undefined ? {} : { tools }),
+        messages,
+        add_generation_prompt: addGenerationPrompt,
+      });
+    } catch (error) {
+      throw refused({ file: this.#file, key: "chat_template" }, "must render these messages", quoted(String(error)));
+    }
+  }
+}

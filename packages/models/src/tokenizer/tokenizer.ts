@@ -1,0 +1,98 @@
+/** Text to token ids and back, with the checkpoint's own tokenizer and chat template. */
+import type { Tokenizer as BpeTokenizer } from "@huggingface/tokenizers";
+import { CheckpointError } from "jaxscale";
+import type { ChatMessage, ChatOptions, ChatTemplate } from "./chat-template.ts";
+import { type StreamedToken, TextStream } from "./text-stream.ts";
+
+export interface EncodeOptions {
+  /** Whether the tokenizer puts its own tokens around the text, GLM-4's `[gMASK]<sop>` for instance; no if not given. */
+  readonly addSpecialTokens?: boolean;
+}
+
+export interface DecodeOptions {
+  readonly skipSpecialTokens?: boolean;
+}
+
+export class Tokenizer {
+  readonly #bpe: BpeTokenizer;
+  readonly #template: ChatTemplate | undefined;
+  readonly #location: string;
+  readonly #added: ReturnType<BpeTokenizer["get_added_tokens_decoder"]>;
+  /** One more than the largest id. The model's `vocabSize` is usually larger. */
+  readonly size: number;
+
+  /** See `readTokenizer`. @param location the checkpoint, for messages */
+  constructor(bpe: BpeTokenizer, template: ChatTemplate | undefined, location: string) {
+    this.#bpe = bpe;
+    this.#template = template;
+    this.#location = location;
+    this.#added = bpe.get_added_tokens_decoder();
+    let size = 0;
+    for (const id of bpe.get_vocab(true).values()) size = Math.max(size, id + 1);
+    this.size = size;
+  }
+
+  get hasChatTemplate(): boolean {
+    return this.#template !== undefined;
+  }
+
+  /** Ids of a text. Special tokens written in it become themselves. */
+  encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): number[] {
+    return this.#bpe.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+  }
+
+  /** Ids of a text that the model is to continue: with the tokenizer's own tokens, unless the text begins with them already. */
+  encodePrompt(text: string): number[] {
+    const bare = this.encode(text);
+    const prefix = this.encode("", { addSpecialTokens: true });
+    return prefix.every((id, i) => bare[i] === id) ? bare : this.encode(text, { addSpecialTokens: true });
+  }
+
+  /** Text of ids; bytes that are no UTF-8 become U+FFFD. */
+  decode(ids: readonly number[], { skipSpecialTokens = false }: DecodeOptions = {}): string {
+    if (ids.length === 0) return "";
+    return this.#bpe.decode([...ids], { skip_special_tokens: skipSpecialTokens });
+  }
+
+  /** For text as it is generated: what it gives adds up to `decode` of all ids. */
+  stream({ skipSpecialTokens = false }: DecodeOptions = {}): TextStream {
+    return new TextStream((id) => this.#token(id), skipSpecialTokens);
+  }
+
+  /** A conversation in the checkpoint's format. @throws CheckpointError if it has no chat template, or that refuses the messages */
+  renderChat(messages: readonly ChatMessage[], options?: ChatOptions): string {
+    if (this.#template === undefined)
+      throw new CheckpointError(
+        `${this.#location}: must have chat_template in tokenizer_config.json, or chat_template.jinja; got neither`,
+      );
+    return this.#template.render(messages, options);
+  }
+
+  /** Its ids. The template writes `[gMASK]<sop>` itself, so nothing is put around it. */
+  encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): number[] {
+    return this.encode(this.renderChat(messages, options));
+  }
+
+  /** Undefined if the vocabulary has no such token. */
+  idOf(token: string): number | undefined {
+    return this.#bpe.token_to_id(token);
+  }
+
+  /** As the vocabulary writes it: bytes as characters. Undefined for an id without a token. */
+  tokenOf(id: number): string | undefined {
+    return this.#bpe.id_to_token(id);
+  }
+
+  isSpecial(id: number): boolean {
+    return this.#added.get(id)?.special ?? false;
+  }
+
+  #token(id: number): StreamedToken {
+    const added = this.#added.get(id);
+    return {
+      text: added?.content ?? this.#bpe.id_to_token(id),
+      isAdded: added !== undefined,
+      isSpecial: added?.special ?? false,
+    };
+  }
+}

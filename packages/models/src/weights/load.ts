@@ -1,0 +1,41 @@
+/** From files to arrays on the device. */
+import { arrayFromChunks, type Array as DeviceArray } from "jaxscale";
+import { piecesOf } from "./pieces.ts";
+import { type IgnoreRule, type LoadPlan, planLoad } from "./plan.ts";
+import { type OnProgress, ProgressMeter } from "./progress.ts";
+import type { Weights } from "./weights.ts";
+
+export interface LoadOptions {
+  /** Keys on disk that need not be in the plan, with the reason. */
+  readonly ignore?: IgnoreRule;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+  /** Bytes read at once; for tests. */
+  readonly pieceBytes?: number;
+}
+
+/**
+ * Every parameter of the plan as an array on the device, by name. The host holds a few pieces of 16 MB at a time, whatever the size
+ * of the tensors. Everything is checked before the first byte is loaded.
+ * @throws CheckpointError; DeviceError; the signal's reason. Nothing stays on the device then
+ */
+export async function loadParameters(
+  weights: Weights,
+  plan: LoadPlan,
+  { ignore, signal, onProgress, pieceBytes }: LoadOptions = {},
+): Promise<Record<string, DeviceArray>> {
+  signal?.throwIfAborted();
+  const { parameters, readBytes } = planLoad(weights, plan, ignore);
+  const meter = new ProgressMeter(readBytes, onProgress);
+  const loaded = new Map<string, DeviceArray>();
+  try {
+    for (const parameter of parameters) {
+      const onRead = (sizeBytes: number): void => meter.add(parameter.name, sizeBytes);
+      loaded.set(parameter.name, await arrayFromChunks(parameter, piecesOf(parameter, { signal, onRead, pieceBytes })));
+    }
+  } catch (error) {
+    for (const array of loaded.values()) array.dispose();
+    throw error;
+  }
+  return Object.fromEntries(Object.keys(plan).map((name) => [name, loaded.get(name) as DeviceArray]));
+}
