@@ -24,19 +24,20 @@ export const whileLoop = definePrimitive<WhileParams>("while", {
     invariant(inputs.length === condNconsts + jaxpr.invars.length && bodyNconsts >= 0, "while passes each argument");
     return jaxpr.outvars.map(({ aval }) => aval);
   },
-  reference(inputs, { condJaxpr, condNconsts, bodyJaxpr, bodyNconsts }) {
+  reference(inputs, { condJaxpr, condNconsts, bodyJaxpr, bodyNconsts, maxTrips = Number.POSITIVE_INFINITY }) {
     const condConsts = inputs.slice(0, condNconsts);
     const bodyConsts = inputs.slice(condNconsts, condNconsts + bodyNconsts);
     let carries = inputs.slice(condNconsts + bodyNconsts);
-    while (interpret(condJaxpr, [...condConsts, ...carries])[0].values[0] !== 0)
-      carries = interpret(bodyJaxpr, [...bodyConsts, ...carries]);
+    const goesOn = (): boolean => interpret(condJaxpr, [...condConsts, ...carries])[0].values[0] !== 0;
+    for (let turn = 0; turn < maxTrips && goesOn(); turn++) carries = interpret(bodyJaxpr, [...bodyConsts, ...carries]);
     return carries;
   },
-  printParams: ({ bodyJaxpr, bodyNconsts, condJaxpr, condNconsts }) => ({
+  printParams: ({ bodyJaxpr, bodyNconsts, condJaxpr, condNconsts, maxTrips }) => ({
     body_jaxpr: bodyJaxpr,
     body_nconsts: `${bodyNconsts}`,
     cond_jaxpr: condJaxpr,
     cond_nconsts: `${condNconsts}`,
+    ...(maxTrips !== undefined && { max_trips: `${maxTrips}` }),
   }),
   subJaxprs: ({ bodyJaxpr, condJaxpr }) => [bodyJaxpr, condJaxpr],
   withSubJaxprs: (params, [bodyJaxpr, condJaxpr]) => ({ ...params, bodyJaxpr, condJaxpr }),

@@ -1,12 +1,13 @@
 /** Prefix sums of any associative operation. */
 import { ShapeError } from "../../base/errors.ts";
-import { unflatten } from "../../base/pytree.ts";
+import { formatTreedef, sameTreedef, unflatten } from "../../base/pytree.ts";
 import { canonicalAxis } from "../../base/shapes.ts";
+import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array } from "../../trace/array.ts";
 import { scalarOf } from "../../trace/operand.ts";
 import { add } from "./elementwise.ts";
 import { concatenate, pad, rev, sliceInDim } from "./shape.ts";
-import { flattenArrays } from "./trace-body.ts";
+import { type Flat, flattenArrays, isSameType } from "./trace-body.ts";
 
 export interface AssociativeScanOptions {
   /** From the last element to the first. */
@@ -17,6 +18,7 @@ export interface AssociativeScanOptions {
 /**
  * All prefixes `x0`, `x0 ∘ x1`, … along an axis, in log₂ n rounds of `combine` over whole arrays.
  * @param combine of two trees like `elems`, elementwise along the axis, associative
+ * @throws ShapeError if arrays differ in size along the axis; TypeError if combine gives another structure, shape or dtype
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.associative_scan.html
  */
 export function associativeScan<Tree>(
@@ -32,8 +34,10 @@ export function associativeScan<Tree>(
       `associative_scan: arrays must have equal sizes along the axis; got ${[...sizes].join(" and ")}`,
     );
   const turned = (xs: readonly Array[]): readonly Array[] => (reverse ? xs.map((x) => rev(x, [at])) : xs);
-  const apply = (left: readonly Array[], right: readonly Array[]): readonly Array[] =>
-    flattenArrays("associative_scan", combine(unflatten<Tree>(treedef, left), unflatten<Tree>(treedef, right))).leaves;
+  const apply = (left: readonly Array[], right: readonly Array[]): readonly Array[] => {
+    const combined = combine(unflatten<Tree>(treedef, left), unflatten<Tree>(treedef, right));
+    return checkCombined({ leaves: left, treedef }, flattenArrays("associative_scan", combined));
+  };
   const every = (xs: readonly Array[], start: number, stop: number, stride: number): readonly Array[] =>
     xs.map((x) => sliceInDim(x, start, stop, { stride, axis: at }));
 
@@ -48,6 +52,19 @@ export function associativeScan<Tree>(
     return xs.map((_, i) => interleave(n === 2 ? first[i] : concatenate([first[i], even[i]], at), odd[i], at));
   };
   return unflatten<Tree>(treedef, leaves.length === 0 ? leaves : turned(prefixes(turned(leaves))));
+}
+
+function checkCombined(given: Flat, combined: Flat): readonly Array[] {
+  if (!sameTreedef(given.treedef, combined.treedef))
+    throw new TypeError(
+      `associative_scan: combine must give a tree like those that it takes, ${formatTreedef(given.treedef)}; got ${formatTreedef(combined.treedef)}`,
+    );
+  const wrong = given.leaves.findIndex((x, i) => !isSameType(x.aval, combined.leaves[i].aval));
+  if (wrong >= 0)
+    throw new TypeError(
+      `associative_scan: combine must give the types that it takes; got ${formatAval(combined.leaves[wrong].aval)} of two ${formatAval(given.leaves[wrong].aval)}`,
+    );
+  return combined.leaves;
 }
 
 /** a0, b0, a1, b1, … */

@@ -1,4 +1,5 @@
 /** Loops and branches on the device: a body compiles once, whatever the number of turns. */
+import { isInteger } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { formatTreedef, sameTreedef, unflatten } from "../../base/pytree.ts";
 import { formatAval, newVar } from "../../jaxpr/ir.ts";
@@ -6,7 +7,7 @@ import { cond as condPrimitive } from "../../primitives/cond.ts";
 import { scan as scanPrimitive } from "../../primitives/scan.ts";
 import { whileLoop as whilePrimitive } from "../../primitives/while.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
-import { asArray } from "../../trace/operand.ts";
+import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind } from "../../trace/trace.ts";
 import { clamp, convertElementType } from "./convert.ts";
 import { add, lt, ne } from "./elementwise.ts";
@@ -20,6 +21,9 @@ import {
   sliceAval,
   traceBody,
 } from "./trace-body.ts";
+
+/** What a carry begins as: a number does for an array. */
+type First<Carry> = Carry | (Array extends Carry ? number | boolean : never);
 
 export interface ScanOptions {
   /** Turns; needed only without inputs. */
@@ -37,7 +41,7 @@ export interface ScanOptions {
  */
 export function scan<Carry, X, Y>(
   f: (carry: Carry, x: X) => readonly [Carry, Y],
-  init: Carry,
+  init: First<Carry>,
   xs: X,
   { length, reverse = false, unroll = 1 }: ScanOptions = {},
 ): [Carry, Y] {
@@ -64,7 +68,7 @@ export function scan<Carry, X, Y>(
   }
   const numCarry = carry.leaves.length;
   const outputs = body.jaxpr.jaxpr.outvars.map((a) => a.aval);
-  checkCarry("scan body", carry, outTree.carry, outputs.slice(0, outTree.carry.numLeaves));
+  checkCarry("scan", carry, outTree.carry, outputs.slice(0, outTree.carry.numLeaves));
   const results = bind(scanPrimitive, [...body.constants, ...carry.leaves, ...inputs.leaves], {
     jaxpr: body.jaxpr,
     length: turns,
@@ -79,7 +83,13 @@ export function scan<Carry, X, Y>(
   ];
 }
 
+function checkTurns(what: string, turns: number): void {
+  if (!Number.isInteger(turns) || turns < 0)
+    throw new ShapeError(`${what} must be a whole number, 0 or more; got ${turns}`);
+}
+
 function lengthOf(inputs: Flat, length: number | undefined): number {
+  if (length !== undefined) checkTurns("scan: the length", length);
   for (const x of inputs.leaves)
     if (x.ndim === 0) throw new ShapeError(`scan: inputs must have an axis to scan over; got ${formatAval(x.aval)}`);
   const lengths = [...new Set([...(length === undefined ? [] : [length]), ...inputs.leaves.map((x) => x.shape[0])])];
@@ -108,9 +118,10 @@ export interface WhileOptions {
 export function whileLoop<Carry>(
   condition: (carry: Carry) => ArrayLike,
   body: (carry: Carry) => Carry,
-  init: Carry,
+  init: First<Carry>,
   { maxTrips }: WhileOptions = {},
 ): Carry {
+  if (maxTrips !== undefined) checkTurns("while_loop: maxTrips", maxTrips);
   let carry = flattenArrays("while_loop", init);
   let traced = traceBody("body_fun", body, [carry.treedef], [avalsOf(carry)]);
   const promoted = promoteWeak(
@@ -122,17 +133,16 @@ export function whileLoop<Carry>(
     traced = traceBody("body_fun", body, [carry.treedef], [avalsOf(carry)]);
   }
   checkCarry(
-    "body_fun",
+    "while_loop",
     carry,
     traced.outTree,
     traced.jaxpr.jaxpr.outvars.map((a) => a.aval),
   );
   const test = traceBody("cond_fun", condition, [carry.treedef], [avalsOf(carry)]);
-  const [predicate, ...more] = test.jaxpr.jaxpr.outvars;
-  if (!predicate || more.length > 0 || predicate.aval.dtype !== "bool" || predicate.aval.shape.length > 0)
-    throw new TypeError(
-      `while_loop: cond_fun must return a boolean scalar; got ${test.jaxpr.jaxpr.outvars.map((a) => formatAval(a.aval)).join(", ")}`,
-    );
+  const rule = "while_loop: cond_fun must return a boolean scalar";
+  if (test.outTree.kind !== "leaf") throw new TypeError(`${rule}; got ${formatTreedef(test.outTree)}`);
+  const [{ aval }] = test.jaxpr.jaxpr.outvars;
+  if (aval.dtype !== "bool" || aval.shape.length > 0) throw new TypeError(`${rule}; got ${formatAval(aval)}`);
   const results = bind(whilePrimitive, [...test.constants, ...traced.constants, ...carry.leaves], {
     condJaxpr: test.jaxpr,
     condNconsts: test.constants.length,
@@ -145,29 +155,34 @@ export function whileLoop<Carry>(
 
 /**
  * `for (i = lower; i < upper; i++) x = body(i, x)`: a scan for bounds known on the host, else a while loop.
+ * @throws TypeError if the bounds are not numbers of one dtype, or the carry changes its type
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.fori_loop.html
  */
 export function foriLoop<Carry>(
   lower: ArrayLike,
   upper: ArrayLike,
   body: (i: Array, carry: Carry) => Carry,
-  init: Carry,
+  init: First<Carry>,
 ): Carry {
   const [low, high] = [asArray("fori_loop", lower), asArray("fori_loop", upper)];
-  if (low.literal !== undefined && high.literal !== undefined) {
-    const step = ([i, x]: [Array, Carry]): readonly [[Array, Carry], null] => [[add(i, int32(1)), body(i, x)], null];
+  if (low.dtype !== high.dtype || low.dtype === "bool" || low.ndim > 0 || high.ndim > 0)
+    throw new TypeError(
+      `fori_loop: lower and upper must be scalar numbers of one dtype; got ${formatAval(low.aval)} and ${formatAval(high.aval)}`,
+    );
+  const after = (i: Array): Array => add(i, scalarOf(1, i.dtype, i.weakType));
+  if (low.literal !== undefined && high.literal !== undefined && isInteger(low.dtype)) {
+    const step = ([i, x]: [Array, Carry]): readonly [[Array, Carry], null] => [[after(i), body(i, x)], null];
     const length = Math.max(0, high.literal - low.literal);
-    const [[, result]] = scan(step, [int32(low.literal), init] as [Array, Carry], null, { length });
+    const [[, result]] = scan(step, [low, init] as [Array, Carry], null, { length });
     return result;
   }
   const [, , result] = whileLoop<[Array, Array, Carry]>(
     ([i, end]) => lt(i, end),
-    ([i, end, x]) => [add(i, int32(1)), end, body(i, x)],
-    [low, high, init],
+    ([i, end, x]) => [after(i), end, body(i, x)],
+    [low, high, init as Carry],
   );
   return result;
 }
-const int32 = (n: number): Array => convertElementType(asArray("fori_loop", n), "int32");
 
 /**
  * `onTrue(...operands)` where `predicate` is not 0, else `onFalse(...operands)`; only one of them does its work.
@@ -197,10 +212,16 @@ export function switchBranch<Args extends unknown[], R>(
 ): R {
   if (branches.length === 0) throw new TypeError("switch: needs at least one branch; got none");
   const i = asArray("switch", index);
-  if (i.ndim > 0) throw new TypeError(`switch: the index must be a scalar; got ${formatAval(i.aval)}`);
+  if (i.ndim > 0 || !isInteger(i.dtype))
+    throw new TypeError(`switch: the index must be an integer scalar; got ${formatAval(i.aval)}`);
   if (branches.length === 1) return branches[0](...operands);
   const as32 = i.dtype === "int32" ? i : convertElementType(i, "int32");
-  return branch("switch", clamp(int32(0), as32, int32(branches.length - 1)), branches, operands);
+  return branch(
+    "switch",
+    clamp(scalarOf(0, "int32"), as32, scalarOf(branches.length - 1, "int32")),
+    branches,
+    operands,
+  );
 }
 export { switchBranch as switch };
 
@@ -234,15 +255,16 @@ function checkBranch(
   other: ReturnType<typeof traceBody>,
   i: number,
 ): void {
+  const [one, another] = op === "cond" ? ["onFalse", "onTrue"] : ["branch 0", `branch ${i}`];
   if (!sameTreedef(first.outTree, other.outTree))
     throw new TypeError(
-      `${op}: branches must return trees of one structure; got ${formatTreedef(first.outTree)} from branch 0 and ${formatTreedef(other.outTree)} from branch ${i}`,
+      `${op}: branches must return trees of one structure; got ${formatTreedef(first.outTree)} from ${one} and ${formatTreedef(other.outTree)} from ${another}`,
     );
   const [a, b] = [first, other].map(({ jaxpr }) => jaxpr.jaxpr.outvars.map((v) => v.aval));
   const wrong = a.findIndex((aval, j) => !isSameType(aval, b[j]));
   if (wrong >= 0)
     throw new TypeError(
-      `${op}: branches must have equal output types; got ${formatAval(a[wrong])} from branch 0 and ${formatAval(b[wrong])} from branch ${i}`,
+      `${op}: branches must have equal output types; got ${formatAval(a[wrong])} from ${one} and ${formatAval(b[wrong])} from ${another}`,
     );
 }
 

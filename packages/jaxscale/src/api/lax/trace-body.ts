@@ -1,5 +1,13 @@
 /** Functions over trees, traced as the bodies of loops and branches. */
-import { flatten, formatTreedef, sameTreedef, type TreeDef, unflatten } from "../../base/pytree.ts";
+import {
+  flatten,
+  flattenWithPath,
+  formatKeyPath,
+  formatTreedef,
+  sameTreedef,
+  type TreeDef,
+  unflatten,
+} from "../../base/pytree.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, shapedArray } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
@@ -52,7 +60,7 @@ export function traceBody(
 
 export const avalsOf = (flat: Flat): readonly ShapedArray[] => flat.leaves.map((x) => x.aval);
 
-const sameType = (a: ShapedArray, b: ShapedArray): boolean =>
+export const isSameType = (a: ShapedArray, b: ShapedArray): boolean =>
   a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i]);
 
 /** First carries, converted where they are weak and the body gives another dtype; undefined if none needs it. */
@@ -68,20 +76,24 @@ export function promoteWeak(init: Flat, outputs: readonly ShapedArray[]): Flat |
 }
 
 /** @throws TypeError in JAX's words if a body's carries differ in structure, shape or dtype from what it gets */
-export function checkCarry(what: string, init: Flat, outTree: TreeDef, outputs: readonly ShapedArray[]): void {
+export function checkCarry(op: string, init: Flat, outTree: TreeDef, outputs: readonly ShapedArray[]): void {
+  const rule = (what: string): string =>
+    `${op} body function carry input and carry output must have ${what}, but they differ`;
   if (!sameTreedef(init.treedef, outTree))
     throw new TypeError(
-      `${what} function carry input and carry output must have the same pytree structure, but they differ: the input carry has ${formatTreedef(init.treedef)}, the output carry has ${formatTreedef(outTree)}`,
+      `${rule("the same pytree structure")}: the input carry has ${formatTreedef(init.treedef)}; got ${formatTreedef(outTree)}`,
     );
-  const wrong = init.leaves.findIndex((x, i) => !sameType(x.aval, outputs[i]));
-  if (wrong >= 0)
-    throw new TypeError(
-      `${what} function carry input and carry output must have equal types (e.g. shapes and dtypes of arrays), but they differ: the input carry component ${wrong} has type ${formatAval(init.leaves[wrong].aval)} but the corresponding output carry component has type ${formatAval(outputs[wrong])}`,
-    );
+  const wrong = init.leaves.findIndex((x, i) => !isSameType(x.aval, outputs[i]));
+  if (wrong < 0) return;
+  const { leaves } = flattenWithPath(unflatten(init.treedef, init.leaves));
+  const path = formatKeyPath(leaves[wrong].path);
+  const { aval } = init.leaves[wrong];
+  const what = aval.dtype === outputs[wrong].dtype ? "shapes" : "dtypes";
+  throw new TypeError(
+    `${rule("equal types")}: the input carry${path && ` component carry${path}`} has type ${formatAval(aval)}; got ${formatAval(outputs[wrong])} for it from the body, so the ${what} do not match`,
+  );
 }
 
 /** Type of one slice along axis 0. */
 export const sliceAval = ({ shape, dtype, weakType }: ShapedArray): ShapedArray =>
   shapedArray(shape.slice(1), dtype, weakType);
-
-export const isSameType = sameType;
