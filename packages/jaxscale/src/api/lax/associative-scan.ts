@@ -5,7 +5,7 @@ import { canonicalAxis } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array } from "../../trace/array.ts";
 import { scalarOf } from "../../trace/operand.ts";
-import { add } from "./elementwise.ts";
+import { add, bitwiseOr } from "./elementwise.ts";
 import { concatenate, pad, rev, sliceInDim } from "./shape.ts";
 import { type Flat, flattenArrays, isSameType } from "./trace-body.ts";
 
@@ -76,5 +76,6 @@ function interleave(a: Array, b: Array, axis: number): Array {
       scalarOf(0, x.dtype),
       x.shape.map((_, i) => (i === axis ? [low, high, 1] : [0, 0, 0])),
     );
-  return add(spread(a, 0, same ? 1 : 0), spread(b, 1, same ? 0 : 1));
+  const join = a.dtype === "bool" ? bitwiseOr : add;
+  return join(spread(a, 0, same ? 1 : 0), spread(b, 1, same ? 0 : 1));
 }
