@@ -37,6 +37,7 @@ const testedElsewhere: Readonly<Record<string, string>> = {
   psum: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   pmax: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   pmin: "over an axis of vmap: test/api/transforms-collectives.test.ts",
+  conv_patches: "what conv_general_dilated becomes when it is lowered: test/fuse/conv.test.ts",
   custom_lin: "what custom_vjp_call becomes on the way: test/api/transforms-custom.test.ts",
   custom_kernel: "a user's own WGSL, which has no counterpart in JAX",
   debug_print: "no result to compare: test/api/debug-print.test.ts",

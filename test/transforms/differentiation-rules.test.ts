@@ -22,6 +22,7 @@ const hasDerivative = (sample: Sample): boolean => {
 
 /** As in JAX, or because it is left to what the op is made of. */
 const without: Readonly<Record<string, string>> = {
+  conv_patches: "made when a convolution is lowered, after transformations",
   nextafter: "JAX has none",
   pmax: "JAX has none",
   pmin: "JAX has none",

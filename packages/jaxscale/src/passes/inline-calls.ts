@@ -41,8 +41,7 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
   };
 
   const call = (eqn: JaxprEqn, inputs: readonly Atom[], scope: string, region?: object): Atom[] => {
-    const [body, ...others] = eqn.primitive.subJaxprs(eqn.params);
-    invariant(body && others.length === 0, `${eqn.primitive.name} calls one jaxpr`);
+    const body = calledBy(eqn);
     const names = new Map<Var, Atom>();
     body.jaxpr.invars.forEach((variable, i) => names.set(variable, inputs[i]));
     body.jaxpr.constvars.forEach((variable, i) => names.set(variable, constant(body.consts[i], variable)));
@@ -54,6 +53,17 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
   emit(jaxpr, names, "", false);
   const outvars = jaxpr.outvars.map((atom) => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom));
   return { jaxpr: { ...jaxpr, constvars, eqns, outvars }, consts };
+}
+
+/** The jaxpr among the parameters, or what the op is lowered as. */
+function calledBy(eqn: JaxprEqn): ClosedJaxpr {
+  const { primitive, params, inputs, outputs } = eqn;
+  const { lowering } = rulesOf(primitive);
+  if (lowering.kind === "call" && lowering.body)
+    return lowering.body({ params, inputs: inputs.map((a) => a.aval), outputs: outputs.map((v) => v.aval) });
+  const [body, ...others] = primitive.subJaxprs(params);
+  invariant(body && others.length === 0, `${primitive.name} calls one jaxpr`);
+  return body;
 }
 
 const isCall = (eqn: JaxprEqn): boolean => rulesOf(eqn.primitive).lowering.kind === "call";

@@ -53,7 +53,8 @@ const precisionOf = (dtype: DType): number =>
   bitsOf(dtype) * 2 +
   (kindOf(dtype) === "signed" || dtype === "bfloat16" ? 1 : 0);
 
-function resultType(lhs: ShapedArray, rhs: ShapedArray, preferred: DType | null): DType {
+/** @throws DTypeError unless the preferred type holds what the operands' type does */
+export function dotResultType(lhs: ShapedArray, rhs: ShapedArray, preferred: DType | null): DType {
   const natural = precisionOf(lhs.dtype) >= precisionOf(rhs.dtype) ? lhs.dtype : rhs.dtype;
   if (preferred === null || preferred === natural) return natural;
   const narrows = !isFloat(natural) && bitsOf(preferred) < bitsOf(natural);
@@ -121,7 +122,7 @@ function resultAval(lhs: ShapedArray, rhs: ShapedArray, params: DotGeneralParams
     ...freeAxes(lhs.shape, lc, lb).map((axis) => lhs.shape[axis]),
     ...freeAxes(rhs.shape, rc, rb).map((axis) => rhs.shape[axis]),
   ];
-  return shapedArray(shape, resultType(lhs, rhs, params.preferredElementType), lhs.weakType && rhs.weakType);
+  return shapedArray(shape, dotResultType(lhs, rhs, params.preferredElementType), lhs.weakType && rhs.weakType);
 }
 
 /**

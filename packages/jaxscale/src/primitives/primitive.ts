@@ -217,6 +217,8 @@ export interface EffectLowering<P> {
 /** Equation that calls a jaxpr; gone after inlining. */
 export interface CallLowering<P> {
   readonly kind: "call";
+  /** What is called, where it is not a parameter: the op in terms of others. */
+  readonly body?: (context: LoweringContext<P>) => ClosedJaxpr;
   /** The body's equations are not merged with equal ones outside it. */
   readonly isolated?: (params: P) => boolean;
 }

@@ -3,6 +3,7 @@ export * from "./associative-scan.ts";
 export * from "./collective.ts";
 export * from "./control-flow.ts";
 export { bitcastConvertType, clamp, convertElementType, select, selectN } from "./convert.ts";
+export * from "./convolution.ts";
 export * from "./creation.ts";
 export * from "./dot.ts";
 export * from "./dynamic-slice.ts";
