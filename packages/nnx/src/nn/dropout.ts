@@ -1,0 +1,59 @@
+/** Dropout: elements left out at random while training. */
+import * as jax from "jaxscale";
+import { Module } from "../module.ts";
+import { RngStream, Rngs } from "../rngs.ts";
+
+export interface DropoutOptions {
+  /** Passes inputs through; false if absent. `model.eval()` and `model.train()` set it. */
+  readonly deterministic?: boolean;
+  /** Axes along which one decision holds for all elements. */
+  readonly broadcastDims?: readonly number[];
+  /** Stream that keys are taken from. */
+  readonly rngCollection?: string;
+  readonly rngs?: Rngs | RngStream | null;
+}
+export interface DropoutCallOptions {
+  readonly deterministic?: boolean;
+  readonly rngs?: Rngs | RngStream | jax.random.Key;
+}
+
+/** Each element is 0 with probability `rate`, and else divided by `1 − rate`. */
+export class Dropout extends Module {
+  readonly rate: number;
+  readonly broadcastDims: readonly number[];
+  readonly rngCollection: string;
+  deterministic: boolean;
+  readonly rngs: RngStream | null;
+
+  constructor(rate: number, options: DropoutOptions = {}) {
+    super();
+    const { deterministic = false, broadcastDims = [], rngCollection = "dropout", rngs = null } = options;
+    this.rate = rate;
+    this.broadcastDims = broadcastDims;
+    this.rngCollection = rngCollection;
+    this.deterministic = deterministic;
+    this.rngs = rngs instanceof Rngs ? rngs.stream(rngCollection).fork() : (rngs?.fork() ?? null);
+  }
+
+  /** @throws TypeError if it needs a key and has no stream */
+  call(x: jax.Array, { deterministic = this.deterministic, rngs }: DropoutCallOptions = {}): jax.Array {
+    if (deterministic || this.rate === 0) return x;
+    // Dividing by 0 would make gradients NaN.
+    if (this.rate === 1) return jax.numpy.zerosLike(x);
+    const keep = 1 - this.rate;
+    const shape = x.shape.map((size, axis) =>
+      this.broadcastDims.some((dim) => (dim < 0 ? dim + x.ndim : dim) === axis) ? 1 : size,
+    );
+    const mask = jax.random.bernoulli(keyFrom(rngs ?? this.rngs, this.rngCollection), keep, shape);
+    return jax.lax.select(jax.numpy.broadcastTo(mask, x.shape), x.div(keep), jax.numpy.zerosLike(x));
+  }
+}
+
+function keyFrom(source: DropoutCallOptions["rngs"] | null, collection: string): jax.random.Key {
+  if (source instanceof Rngs) return source.key(collection);
+  if (source instanceof RngStream) return source.next();
+  if (source) return source;
+  throw new TypeError(
+    "Dropout: without deterministic there must be a random stream; got none in new Dropout(rate, { rngs }) nor in call(x, { rngs })",
+  );
+}
