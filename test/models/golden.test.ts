@@ -42,7 +42,7 @@ function errorsOf(
 
 const cases = ["batch2", "single"] as const;
 
-for (const name of ["glm-tiny", "glm4-tiny", "glm4_moe_lite-tiny"])
+for (const name of (process.env.ONLY ?? "glm-tiny glm4-tiny glm4_moe_lite-tiny").split(" "))
   for (const dtype of ["float32", "bfloat16"] as const)
     test(`every tensor of ${name} in ${dtype} is that of transformers, with padding and without`, async () => {
       const folder = join(fixtures, name);
@@ -56,6 +56,8 @@ for (const name of ["glm-tiny", "glm4-tiny", "glm4_moe_lite-tiny"])
         const aligned = alignLeft(golds);
         const values = run(model, jax.numpy.array(aligned.ids, { dtype: "int32" }));
         for (const [tensor, value] of Object.entries(values)) {
+          // The file has some tensors for the first layer only.
+          if (!tensors.entries.has(`${caseName}.f32.${tensor}`)) continue;
           const expected = await tensors.read(`${caseName}.f32.${tensor}`);
           const actual = (await value.data()) as Float32Array;
           assert.equal([...value.shape], [...expected.shape], `${caseName} ${tensor}`);
