@@ -39,8 +39,8 @@ export async function downloadFromHub(id: HubId, options: HubOptions = {}): Prom
   try {
     repository = await Repository.find(hub, id, options.signal);
   } catch (error) {
-    const refusedUs = error instanceof hub.HubApiError && error.statusCode < 500;
-    if (usable && !refusedUs && !options.signal?.aborted) return cache.snapshot(known);
+    const answered = error instanceof CheckpointError || (error instanceof hub.HubApiError && error.statusCode < 500);
+    if (usable && !answered && !options.signal?.aborted) return cache.snapshot(known);
     throw explained(hub, error, id);
   }
   try {

@@ -1,0 +1,60 @@
+/** GLM-4 (`glm`): grouped attention with partial rotary embeddings, gated MLPs. */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+import type { Architecture, CacheSize } from "./architecture.ts";
+import type { GlmConfig } from "./config/glm.ts";
+import { FusedGatedMLP } from "./layers/gated-mlp.ts";
+import { GqaAttention } from "./layers/gqa-attention.ts";
+import { KeyValueCache } from "./layers/kv-cache.ts";
+import { RMSNorm } from "./layers/rms-norm.ts";
+import type { RopeSettings } from "./layers/rope.ts";
+import type { Step } from "./layers/step.ts";
+
+/** x + attention(norm(x)), then x + mlp(norm(x)). */
+export class GlmDecoderLayer extends nnx.Module {
+  readonly self_attn: GqaAttention;
+  readonly mlp: FusedGatedMLP;
+  readonly input_layernorm: RMSNorm;
+  readonly post_attention_layernorm: RMSNorm;
+
+  constructor(config: GlmConfig, dtype: jax.DType) {
+    super();
+    const { hiddenSize, intermediateSize, rmsNormEps } = config;
+    this.self_attn = new GqaAttention(config, dtype);
+    this.mlp = new FusedGatedMLP(hiddenSize, intermediateSize, dtype);
+    this.input_layernorm = new RMSNorm(hiddenSize, rmsNormEps, dtype);
+    this.post_attention_layernorm = new RMSNorm(hiddenSize, rmsNormEps, dtype);
+  }
+
+  /** @param x `[B,T,H]` */
+  call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
+    const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
+    this.sow(nnx.Intermediate, "attended", attended);
+    const between = x.add(attended);
+    const mixed = this.mlp.call(this.post_attention_layernorm.call(between));
+    this.sow(nnx.Intermediate, "mixed", mixed);
+    return between.add(mixed);
+  }
+}
+
+/** Rotates the first `rotaryDim` dimensions of each head, neighbours as pairs. */
+export const glmRope = ({ rope, headDim, rotaryDim }: GlmConfig): RopeSettings => ({
+  theta: rope.theta,
+  headDim,
+  rotaryDim,
+  pairing: "interleaved",
+});
+
+export const glmCache = (
+  { numKeyValueHeads, headDim }: GlmConfig,
+  { batch, capacity, dtype }: CacheSize,
+): KeyValueCache => {
+  const empty = (): jax.Array => jax.numpy.zeros([batch, capacity, numKeyValueHeads, headDim], { dtype });
+  return new KeyValueCache(empty(), empty());
+};
+
+export const glm: Architecture<GlmConfig> = {
+  rope: glmRope,
+  layer: (config, _index, dtype) => new GlmDecoderLayer(config, dtype),
+  cache: glmCache,
+};

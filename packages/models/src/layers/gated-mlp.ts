@@ -1,0 +1,46 @@
+/** Gated MLPs: down(silu(gate) · up). */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+import { Linear } from "./linear.ts";
+
+/** silu(gate) · up in float32, rounded as the reference does: once behind silu, once behind the product. */
+export function gate(gateValues: jax.Array, up: jax.Array, dtype: jax.DType): jax.Array {
+  return jax.nn.silu(gateValues.astype(dtype).astype("float32")).astype(dtype).mul(up.astype(dtype));
+}
+
+/** Gate and up are one matrix, the gate's rows first. */
+export class FusedGatedMLP extends nnx.Module {
+  readonly gate_up_proj: Linear;
+  readonly down_proj: Linear;
+
+  constructor(hiddenSize: number, intermediateSize: number, dtype: jax.DType) {
+    super();
+    this.gate_up_proj = new Linear(hiddenSize, 2 * intermediateSize, { dtype });
+    this.down_proj = new Linear(intermediateSize, hiddenSize, { dtype });
+  }
+
+  /** @param x `[…,H]` */
+  call(x: jax.Array): jax.Array {
+    const [gateValues, up] = jax.numpy.split(this.gate_up_proj.call(x), 2, -1);
+    return this.down_proj.call(gate(gateValues, up, x.dtype));
+  }
+}
+
+/** Gate and up are two matrices. */
+export class GatedMLP extends nnx.Module {
+  readonly gate_proj: Linear;
+  readonly up_proj: Linear;
+  readonly down_proj: Linear;
+
+  constructor(hiddenSize: number, intermediateSize: number, dtype: jax.DType) {
+    super();
+    this.gate_proj = new Linear(hiddenSize, intermediateSize, { dtype });
+    this.up_proj = new Linear(hiddenSize, intermediateSize, { dtype });
+    this.down_proj = new Linear(intermediateSize, hiddenSize, { dtype });
+  }
+
+  /** @param x `[…,H]` */
+  call(x: jax.Array): jax.Array {
+    return this.down_proj.call(gate(this.gate_proj.call(x), this.up_proj.call(x), x.dtype));
+  }
+}

@@ -1,0 +1,55 @@
+/** Attention with fewer key and value heads than query heads. */
+import * as nnx from "@jaxscale/nnx";
+import type * as jax from "jaxscale";
+import { attend, sowAttention } from "./attend.ts";
+import type { KeyValueCache } from "./kv-cache.ts";
+import { Linear } from "./linear.ts";
+import { rotate } from "./rope.ts";
+import type { Step } from "./step.ts";
+
+export interface GqaSizes {
+  readonly hiddenSize: number;
+  readonly numAttentionHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly attentionBias: boolean;
+}
+
+/** softmax(q kᵀ / √D) v: query head n uses key and value head n // (N / K). */
+export class GqaAttention extends nnx.Module {
+  readonly q_proj: Linear;
+  readonly k_proj: Linear;
+  readonly v_proj: Linear;
+  readonly o_proj: Linear;
+  readonly headDim: number;
+
+  constructor(sizes: GqaSizes, dtype: jax.DType) {
+    super();
+    const { hiddenSize, numAttentionHeads, numKeyValueHeads, headDim, attentionBias } = sizes;
+    const projection = (heads: number): Linear =>
+      new Linear(hiddenSize, heads * headDim, { dtype, bias: attentionBias });
+    this.q_proj = projection(numAttentionHeads);
+    this.k_proj = projection(numKeyValueHeads);
+    this.v_proj = projection(numKeyValueHeads);
+    // Never a bias, whatever attention_bias says.
+    this.o_proj = new Linear(numAttentionHeads * headDim, hiddenSize, { dtype });
+    this.headDim = headDim;
+  }
+
+  /** @param x `[B,T,H]` @param cache with this layer's earlier keys and values; without it x is all there is */
+  call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
+    const query = rotate(this.heads(this.q_proj.call(x)), step.rotation);
+    const key = rotate(this.heads(this.k_proj.call(x)), step.rotation);
+    const value = this.heads(this.v_proj.call(x));
+    sowAttention(this, { query, key, value, scale: this.headDim ** -0.5 });
+    const keys = cache ? cache.keys.append(key, step.start) : key;
+    const values = cache ? cache.values.append(value, step.start) : value;
+    const attended = attend(query, keys, values, { scale: this.headDim ** -0.5, step });
+    return this.o_proj.call(attended.reshape(...x.shape.slice(0, 2), -1));
+  }
+
+  /** `[B,T,heads·D]` → `[B,T,heads,D]` */
+  private heads(x: jax.Array): jax.Array {
+    return x.reshape(...x.shape.slice(0, 2), -1, this.headDim);
+  }
+}

@@ -1,0 +1,50 @@
+/** What decoding keeps of earlier tokens: arrays of a fixed capacity, written in place where they are donated. */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+
+/** Sequences of vectors: `[B, capacity, …item]`. */
+export class SequenceCache extends nnx.Module {
+  readonly values: nnx.Cache;
+
+  constructor(values: jax.Array) {
+    super();
+    this.values = new nnx.Cache(values);
+  }
+
+  /**
+   * Writes new items at each row's own place.
+   * @param items `[B,T,…item]` @param start int32 `[B]`
+   * @returns everything, `[B, capacity, …item]`
+   */
+  append(items: jax.Array, start: jax.Array): jax.Array {
+    const [batch, count] = items.shape;
+    const before = this.values.get();
+    const typed = items.astype(before.dtype);
+    if (batch === 1) {
+      const rest = before.shape.slice(2).map(() => 0);
+      this.values.set(jax.lax.dynamicUpdateSlice(before, typed, [0, start.at(0).get(), ...rest]));
+    } else {
+      const rows = jax.numpy.expandDims(jax.numpy.arange(batch, { dtype: "int32" }), 1);
+      const places = jax.numpy.expandDims(jax.numpy.arange(count, { dtype: "int32" }), 0);
+      // Padding behind a short row may lie beyond the capacity: it is dropped.
+      const columns = jax.numpy.expandDims(start, 1).add(places);
+      this.values.set(before.at(rows, columns).set(typed));
+    }
+    return this.values.get();
+  }
+}
+
+/** Keys and values of grouped heads, each `[B, capacity, heads, size]`. */
+export class KeyValueCache extends nnx.Module {
+  readonly keys: SequenceCache;
+  readonly values: SequenceCache;
+
+  constructor(keys: jax.Array, values: jax.Array) {
+    super();
+    this.keys = new SequenceCache(keys);
+    this.values = new SequenceCache(values);
+  }
+}
+
+/** The latent that keys and values come from, with the rotated part of all keys behind it: `[B, capacity, kvLoraRank + qkRopeHeadDim]`. */
+export class LatentCache extends SequenceCache {}

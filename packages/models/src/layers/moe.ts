@@ -1,0 +1,125 @@
+/** Mixtures of experts: a router chooses a few gated MLPs for each token. */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+import { GatedMLP, gate } from "./gated-mlp.ts";
+import { matmulTransposed } from "./linear.ts";
+import { describe } from "./param.ts";
+
+export interface MoeSizes {
+  readonly hiddenSize: number;
+  readonly moeIntermediateSize: number;
+  readonly nRoutedExperts: number;
+  readonly nSharedExperts: number;
+  readonly numExpertsPerTok: number;
+  readonly nGroup: number;
+  readonly topkGroup: number;
+  readonly normTopkProb: boolean;
+  readonly routedScalingFactor: number;
+}
+
+/** Experts of each token and how much each counts, `[N,k]`. */
+interface Routing {
+  readonly ids: jax.Array;
+  readonly weights: jax.Array;
+}
+
+/** sigmoid(x Wᵀ) scores in float32; the bias takes part in the choice and not in the weights. */
+class Router extends nnx.Module {
+  readonly weight: nnx.Param;
+  readonly e_score_correction_bias: nnx.Param;
+  readonly sizes: MoeSizes;
+
+  constructor(sizes: MoeSizes, dtype: jax.DType) {
+    super();
+    this.weight = describe([sizes.nRoutedExperts, sizes.hiddenSize], dtype);
+    // Rounded to bfloat16 it would change the choice.
+    this.e_score_correction_bias = describe([sizes.nRoutedExperts], "float32");
+    this.sizes = sizes;
+  }
+
+  /** @param x `[N,H]` */
+  call(x: jax.Array): Routing & { readonly logits: jax.Array } {
+    const { numExpertsPerTok, normTopkProb, routedScalingFactor } = this.sizes;
+    const logits = matmulTransposed(x, this.weight);
+    const scores = jax.nn.sigmoid(logits);
+    const choice = this.withinGroups(scores.add(this.e_score_correction_bias));
+    const [, ids] = jax.lax.topK(choice, numExpertsPerTok);
+    const chosen = jax.numpy.takeAlongAxis(scores, ids, { axis: -1 });
+    const shares = normTopkProb ? chosen.div(chosen.sum({ axis: -1, keepdims: true }).add(1e-20)) : chosen;
+    return { logits, ids, weights: shares.mul(routedScalingFactor) };
+  }
+
+  /** Only experts of the best groups can be chosen; a group counts as much as its two best experts together. */
+  private withinGroups(choice: jax.Array): jax.Array {
+    const { nGroup, topkGroup } = this.sizes;
+    if (nGroup === topkGroup) return choice;
+    const grouped = choice.reshape(choice.shape[0], nGroup, -1);
+    const [best] = jax.lax.topK(grouped, 2);
+    const [, kept] = jax.lax.topK(best.sum({ axis: -1 }), topkGroup);
+    const isKept = jax.nn.oneHot(kept, nGroup).sum({ axis: 1 }).greater(0);
+    return jax.numpy.where(jax.numpy.expandDims(isKept, -1), grouped, -Infinity).reshape(choice.shape);
+  }
+}
+
+/** All experts: gate and up as one matrix each, the gate's rows first. */
+class Experts extends nnx.Module {
+  readonly gate_up_proj: nnx.Param;
+  readonly down_proj: nnx.Param;
+
+  constructor({ nRoutedExperts, hiddenSize, moeIntermediateSize }: MoeSizes, dtype: jax.DType) {
+    super();
+    this.gate_up_proj = describe([nRoutedExperts, 2 * moeIntermediateSize, hiddenSize], dtype);
+    this.down_proj = describe([nRoutedExperts, hiddenSize, moeIntermediateSize], dtype);
+  }
+
+  /** Σ weight · expert(x) in float32, rounded once. @param x `[N,H]` */
+  call(x: jax.Array, { ids, weights }: Routing): jax.Array {
+    const options = { preferredElementType: "float32" } as const;
+    // Rows of the experts are read where they lie, within the products.
+    const gateUp = jax.numpy.einsum("nh,nkoh->nko", x, expertsAt(this.gate_up_proj, ids), options);
+    const [gateValues, up] = jax.numpy.split(gateUp, 2, -1);
+    const hidden = gate(gateValues, up, x.dtype);
+    const down = jax.numpy.einsum("nki,nkhi->nkh", hidden, expertsAt(this.down_proj, ids), options);
+    return jax.numpy.einsum("nk,nkh->nh", weights, down).astype(x.dtype);
+  }
+}
+
+const expertsAt = (weight: nnx.Param, ids: jax.Array): jax.Array =>
+  jax.numpy.take(weight, ids, { axis: 0, mode: "clip" });
+
+/** Chosen experts and one that serves all tokens. */
+export class MixtureOfExperts extends nnx.Module {
+  readonly gate: Router;
+  readonly experts: Experts;
+  readonly shared_experts: GatedMLP | null;
+
+  constructor(sizes: MoeSizes, dtype: jax.DType) {
+    super();
+    const { hiddenSize, moeIntermediateSize, nSharedExperts } = sizes;
+    this.gate = new Router(sizes, dtype);
+    this.experts = new Experts(sizes, dtype);
+    this.shared_experts =
+      nSharedExperts > 0 ? new GatedMLP(hiddenSize, moeIntermediateSize * nSharedExperts, dtype) : null;
+  }
+
+  /** @param x `[B,T,H]` */
+  call(x: jax.Array): jax.Array {
+    const tokens = x.reshape(-1, x.shape[2]);
+    const routing = this.gate.call(tokens);
+    const routed = this.experts.call(tokens, routing).reshape(x.shape);
+    this.letOut(routing, routed);
+    return this.shared_experts ? routed.add(this.shared_experts.call(x)) : routed;
+  }
+
+  private letOut({ logits, ids, weights }: Routing & { readonly logits: jax.Array }, routed: jax.Array): void {
+    if (!this.sow(nnx.Intermediate, "routed", routed)) return;
+    const [batch, count] = routed.shape;
+    const [sortedIds, sortedWeights] = jax.lax.sortKeyVal(ids, weights);
+    for (const [name, value] of Object.entries({
+      router_logits: logits,
+      expert_ids: sortedIds,
+      expert_weights: sortedWeights,
+    }))
+      this.sow(nnx.Intermediate, name, value.reshape(batch, count, -1));
+  }
+}

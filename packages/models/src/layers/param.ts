@@ -1,0 +1,7 @@
+/** Parameters before there are weights: models are described first, and filled from a checkpoint. */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+
+/** A parameter of that shape and dtype without values; it takes no memory. */
+export const describe = (shape: readonly number[], dtype: jax.DType): nnx.Param =>
+  new nnx.Param(new jax.ShapeDtypeStruct(shape, dtype)) as nnx.Param<unknown> as nnx.Param;

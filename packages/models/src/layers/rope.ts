@@ -1,0 +1,59 @@
+/** Rotary position embeddings: pairs of dimensions turn by angles that grow with the position. */
+import * as jax from "jaxscale";
+
+/** How a head's dimensions form pairs: neighbours, or the two halves. */
+export type Pairing = "interleaved" | "halves";
+
+export interface RopeSettings {
+  readonly theta: number;
+  /** Dimensions of a head, of which the first `rotaryDim` turn. */
+  readonly headDim: number;
+  readonly rotaryDim: number;
+  readonly pairing: Pairing;
+}
+
+/** Angles of a step, float32 `[B,T,1,headDim/2]`: for all heads the same. */
+export interface Rotation {
+  readonly cos: jax.Array;
+  readonly sin: jax.Array;
+  readonly settings: RopeSettings;
+}
+
+/** angle[j] = position · theta^(−2j / rotaryDim) @param positions int32 `[B,T]` */
+export function rotationAt(positions: jax.Array, settings: RopeSettings): Rotation {
+  const { theta, headDim, rotaryDim } = settings;
+  // Pairs behind the first rotaryDim / 2 turn by the angle 0: they pass through.
+  const frequencies = Array.from({ length: headDim / 2 }, (_, j) =>
+    2 * j < rotaryDim ? theta ** ((-2 * j) / rotaryDim) : 0,
+  );
+  const angles = jax.numpy.einsum("bt,j->btj", positions.astype("float32"), jax.numpy.array(frequencies));
+  const perHead = jax.numpy.expandDims(angles, 2);
+  return { cos: jax.numpy.cos(perHead), sin: jax.numpy.sin(perHead), settings };
+}
+
+/**
+ * (a, b) → (a cos − b sin, b cos + a sin) for each pair, in place; float32 within, rounded once.
+ * @param x `[B,T,heads,headDim]`
+ */
+export function rotate(x: jax.Array, { cos, sin, settings }: Rotation): jax.Array {
+  const { pairing, headDim } = settings;
+  const [pairAxis, shape] = pairing === "interleaved" ? [-1, [headDim / 2, 2]] : [-2, [2, headDim / 2]];
+  const pairs = x.astype("float32").reshape(...x.shape.slice(0, -1), ...shape);
+  const signs = jax.numpy.array([-1, 1], { dtype: "float32" });
+  const turned = pairs.mul(jax.numpy.expandDims(cos, pairAxis)).add(
+    jax.numpy
+      .flip(pairs, pairAxis)
+      .mul(jax.numpy.expandDims(sin, pairAxis))
+      .mul(pairing === "interleaved" ? signs : signs.reshape(2, 1)),
+  );
+  return turned.reshape(x.shape).astype(x.dtype);
+}
+
+/** Rotated dimensions with the first of each pair before the second, as the reference writes them in latent attention. */
+export function splitHalves(x: jax.Array, { pairing }: RopeSettings): jax.Array {
+  if (pairing === "halves") return x;
+  return x
+    .reshape(...x.shape.slice(0, -1), -1, 2)
+    .swapaxes(-1, -2)
+    .reshape(x.shape);
+}

@@ -1,0 +1,111 @@
+/** Language models: embedding, decoder layers, a norm, a row of logits for each token. */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+import type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
+import type { ModelConfig } from "./config/config.ts";
+import { glm } from "./glm.ts";
+import { glm4 } from "./glm4.ts";
+import { glm4MoeLite } from "./glm4-moe-lite.ts";
+import { Embedding, Linear, matmulTransposed } from "./layers/linear.ts";
+import { RMSNorm } from "./layers/rms-norm.ts";
+import type { RopeSettings } from "./layers/rope.ts";
+import { type Step, stepAt } from "./layers/step.ts";
+
+type ConfigOf<Type> = Extract<ModelConfig, { readonly modelType: Type }>;
+
+const architectures: { readonly [Type in ModelConfig["modelType"]]: Architecture<ConfigOf<Type>> } = {
+  glm,
+  glm4,
+  glm4_moe_lite: glm4MoeLite,
+};
+
+const architectureOf = (config: ModelConfig): Architecture<ModelConfig> =>
+  architectures[config.modelType] as Architecture<ModelConfig>;
+
+/** Embedding, layers, norm. */
+export class Decoder extends nnx.Module {
+  readonly embed_tokens: Embedding;
+  readonly layers: nnx.List<DecoderLayer>;
+  readonly norm: RMSNorm;
+
+  constructor(config: ModelConfig, dtype: jax.DType) {
+    super();
+    const { layer } = architectureOf(config);
+    this.embed_tokens = new Embedding(config.vocabSize, config.hiddenSize, dtype);
+    this.layers = new nnx.List(Array.from({ length: config.numHiddenLayers }, (_, i) => layer(config, i, dtype)));
+    this.norm = new RMSNorm(config.hiddenSize, config.rmsNormEps, dtype);
+  }
+
+  /** @returns `[B,T,H]` */
+  call(ids: jax.Array, step: Step, caches?: Caches): jax.Array {
+    let x = this.embed_tokens.call(ids);
+    this.sow(nnx.Intermediate, "embed", x);
+    this.layers.map((layer, i) => {
+      x = layer.call(x, step, caches?.[i]);
+      layer.sow(nnx.Intermediate, "out", x);
+    });
+    const normed = this.norm.call(x);
+    this.sow(nnx.Intermediate, "norm", normed);
+    return normed;
+  }
+}
+
+/** One a layer. */
+export type Caches = readonly nnx.Module[];
+
+/** A model described by its config. Its parameters have shapes and no values until a checkpoint fills them; their paths are the checkpoint's keys. */
+export class CausalLM extends nnx.Module {
+  readonly model: Decoder;
+  /** Absent where the embedding is the head too. */
+  readonly lm_head: Linear | null;
+  readonly rope: RopeSettings;
+
+  /** @param dtype of weights, activations and caches */
+  constructor(config: ModelConfig, dtype: jax.DType) {
+    super();
+    this.model = new Decoder(config, dtype);
+    this.lm_head = config.tieWordEmbeddings ? null : new Linear(config.hiddenSize, config.vocabSize, { dtype });
+    this.rope = architectureOf(config).rope(config);
+  }
+
+  /**
+   * Normalised hidden states of new tokens; writes the caches.
+   * @param ids int32 `[B,T]` @param start place of each row's first token, int32 `[B]`; 0 if absent
+   * @returns `[B,T,H]`
+   */
+  call(ids: jax.Array, { start, caches }: { readonly start?: jax.Array; readonly caches?: Caches } = {}): jax.Array {
+    const [batch, count] = ids.shape;
+    const first = start ?? jax.numpy.zeros([batch], { dtype: "int32" });
+    return this.model.call(ids, stepAt(first, count, this.rope, start === undefined), caches);
+  }
+
+  /** @param hidden `[…,H]` @returns float32 `[…,V]` */
+  logits(hidden: jax.Array): jax.Array {
+    return this.lm_head ? this.lm_head.wide(hidden) : matmulTransposed(hidden, this.model.embed_tokens.weight);
+  }
+}
+
+/** Empty caches for all layers. */
+export const makeCaches = (config: ModelConfig, size: CacheSize): Caches =>
+  Array.from({ length: config.numHiddenLayers }, () => architectureOf(config).cache(config, size));
+
+/** Shapes and dtypes of all parameters by the checkpoint's keys. */
+export function parametersOf(model: CausalLM): Record<string, { shape: readonly number[]; dtype: jax.DType }> {
+  return Object.fromEntries(
+    [...nnx.state(model, nnx.Param)].map(([path, leaf]) => {
+      const { shape, dtype } = leaf as nnx.Param;
+      return [path.join("."), { shape, dtype }];
+    }),
+  );
+}
+
+/** Gives parameters their values. @throws TypeError for a name that the model does not have */
+export function setParameters(model: CausalLM, values: Readonly<Record<string, jax.Array>>): void {
+  const entries = [...nnx.state(model, nnx.Param)].map(([path, leaf]) => [path.join("."), leaf as nnx.Param] as const);
+  const byName = new Map(entries);
+  for (const [name, value] of Object.entries(values)) {
+    const parameter = byName.get(name);
+    if (!parameter) throw new TypeError(`setParameters: the model must have the parameter; got ${name}`);
+    parameter.set(value);
+  }
+}
