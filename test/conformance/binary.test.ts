@@ -1,3 +1,5 @@
-import { testFamily } from "./test-family.ts";
+import { familyTests } from "./test-family.ts";
 
-await testFamily("binary");
+const tests = await familyTests("binary");
+
+tests.run();

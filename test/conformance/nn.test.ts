@@ -1,3 +1,5 @@
-import { testFamily } from "./test-family.ts";
+import { familyTests } from "./test-family.ts";
 
-await testFamily("nn");
+const tests = await familyTests("nn");
+
+tests.run();

@@ -1,3 +1,5 @@
-import { testFamily } from "./test-family.ts";
+import { familyTests } from "./test-family.ts";
 
-await testFamily("reduce");
+const tests = await familyTests("reduce");
+
+tests.run();

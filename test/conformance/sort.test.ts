@@ -1,3 +1,5 @@
-import { testFamily } from "./test-family.ts";
+import { familyTests } from "./test-family.ts";
 
-await testFamily("sort");
+const tests = await familyTests("sort");
+
+tests.run();

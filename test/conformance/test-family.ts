@@ -8,8 +8,8 @@ import { describeOutcome, type Outcome, runFamily } from "./run-table.ts";
 /** The GPU runs the whole tables only when asked; otherwise a share of the cases, chosen with a fixed seed. */
 const full = process.env.JAXSCALE_FULL === "1";
 
-/** The reference runs every case always. @param gpuFraction share of the cases that run on the GPU */
-export async function testFamily(name: FamilyName, gpuFraction = 0.2): Promise<void> {
+/** The reference runs every case always. @param gpuFraction share of the cases that run on the GPU @returns tests to run */
+export async function familyTests(name: FamilyName, gpuFraction = 0.2): Promise<typeof test> {
   const fractions: Readonly<Record<BackendName, number>> = { reference: 1, gpu: full ? 1 : gpuFraction };
   for (const backend of ["reference", "gpu"] as const) {
     const outcomes = await runFamily(name, { backends: [backend], fraction: fractions[backend] });
@@ -21,7 +21,7 @@ export async function testFamily(name: FamilyName, gpuFraction = 0.2): Promise<v
         outcomes.filter(({ item }) => item.op === op),
       );
   }
-  test.run();
+  return test;
 }
 
 function addTest(op: string, backend: BackendName, outcomes: readonly Outcome[]): void {

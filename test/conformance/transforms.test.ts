@@ -1,3 +1,5 @@
-import { testFamily } from "./test-family.ts";
+import { familyTests } from "./test-family.ts";
 
-await testFamily("transforms");
+const tests = await familyTests("transforms");
+
+tests.run();

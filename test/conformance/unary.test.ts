@@ -1,3 +1,5 @@
-import { testFamily } from "./test-family.ts";
+import { familyTests } from "./test-family.ts";
 
-await testFamily("unary");
+const tests = await familyTests("unary");
+
+tests.run();
