@@ -1,6 +1,5 @@
 /** Ops of the fixtures that no row runs yet, by the work that brings them. Nothing is left out silently. */
 export const later: Readonly<Record<string, readonly string[]>> = {
-  "attention, convolution, grouped matmul": ["lax.ragged_dot"],
   sharding: ["shard_map.*"],
 };
 

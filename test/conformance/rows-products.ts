@@ -1,6 +1,6 @@
 /** How golden cases of attention, grouped products and convolutions are written. */
 import * as jax from "jaxscale";
-import { optionsOf, type Params, positional, type Row } from "./rows.ts";
+import { optionsOf, type Params, plain, positional, type Row } from "./rows.ts";
 
 const optionNames: Readonly<Record<string, string>> = {
   query_seq_lengths: "querySeqLengths",
@@ -15,5 +15,6 @@ function attention([query, key, value, ...others]: readonly jax.Array[], { prese
 
 export const productRows: Readonly<Record<string, Row>> = {
   "lax.conv_general_dilated": positional("lax.conv_general_dilated", "window_strides", "padding"),
+  "lax.ragged_dot": plain("lax.ragged_dot"),
   "nn.dot_product_attention": attention as Row,
 };

@@ -13,6 +13,11 @@ const maxRecomputedLoads = 12;
 /** Operations on scalars that each reader may repeat: less than a dispatch costs. */
 const maxRecomputedScalarWork = 16;
 
+/** Kinds whose kernels can go on with elementwise work on what they make. */
+const takesEpilogues: ReadonlySet<GroupKind> = new Set(["map", "reduce", "contraction", "raggedContraction"]);
+/** Kinds whose kernels read an element more than once. */
+const readsOften: ReadonlySet<GroupKind> = new Set(["contraction", "raggedContraction", "attention", "scan", "sort"]);
+
 export interface Fusion {
   readonly graph: Graph;
   readonly access: AccessAnalysis;
@@ -66,6 +71,7 @@ class Grouping {
       case "scan":
       case "sort":
       case "contraction":
+      case "raggedContraction":
       case "attention":
         this.#start(eqn, lowering.kind, makeDomain(eqn.outputs[0].aval.shape, []));
         return;
@@ -109,7 +115,7 @@ class Grouping {
     const found = new Set<Group>();
     for (const v of this.#leaves(eqn)) {
       const group = this.#owner.get(v);
-      if (group && (group.kind === "map" || group.kind === "reduce" || group.kind === "contraction")) found.add(group);
+      if (group && takesEpilogues.has(group.kind)) found.add(group);
     }
     return [...found].sort((a, b) => (dependsOn(a, b) ? -1 : dependsOn(b, a) ? 1 : b.id - a.id));
   }
@@ -139,7 +145,7 @@ class Grouping {
   }
 
   #tryJoinReduction(eqn: JaxprEqn, group: Group, domain: Domain): boolean {
-    if (group.kind === "contraction") return false;
+    if (group.kind !== "map" && group.kind !== "reduce") return false;
     const isMap = group.kind === "map";
     if (isMap ? !this.#canFoldInto(group, domain) : !this.#sameDomain(group.domain, domain)) return false;
     const trial: Group = { ...group, domain: isMap ? domain : group.domain };
@@ -351,9 +357,7 @@ class Grouping {
       const work = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
       const readOnce =
         readers.length === 1 &&
-        readers[0].kind !== "contraction" &&
-        readers[0].kind !== "scan" &&
-        readers[0].kind !== "sort" &&
+        !readsOften.has(readers[0].kind) &&
         readers[0].domain.rows * readers[0].domain.columns <= size;
       if (!readOnce && work > (size === 1 ? maxRecomputedScalarWork : 2)) continue;
       const limit = this.#target.limits.maxStorageBuffersPerShaderStage;

@@ -28,6 +28,7 @@ export * from "./float-format.ts";
 export * from "./gather.ts";
 export * from "./identity.ts";
 export * from "./pad.ts";
+export * from "./ragged-dot.ts";
 export * from "./random.ts";
 export * from "./reduction.ts";
 export * from "./remainder.ts";

@@ -88,6 +88,25 @@ export interface ContractionLowering<P> {
   };
 }
 
+/** Sums of products in which runs of one axis, of lengths that the device knows, are groups. Output axes as of a contraction. */
+export interface RaggedContractionLowering<P> {
+  readonly kind: "raggedContraction";
+  readonly plan: (context: LoweringContext<P>) => RaggedPlan;
+}
+/** Operands: lhs, rhs, sizes of the groups (integers `[groups]`, or `[…batch, groups]`). */
+export interface RaggedPlan {
+  /** What is cut: the rows (then the last batch axis of rhs is the group), or the depth (then the result has groups in front). */
+  readonly ragged: "rows" | "depth";
+  readonly groups: number;
+  readonly lhs: RaggedAxes;
+  readonly rhs: RaggedAxes;
+}
+export interface RaggedAxes {
+  readonly batch: readonly number[];
+  readonly free: readonly number[];
+  readonly contracting: readonly number[];
+}
+
 /** softmax(scale · query keyᵀ + bias) value for each head, some of the logits masked. */
 export interface AttentionLowering<P> {
   readonly kind: "attention";
@@ -230,6 +249,7 @@ export type Lowering<P> =
   | SortLowering<P>
   | TopKLowering<P>
   | ContractionLowering<P>
+  | RaggedContractionLowering<P>
   | AttentionLowering<P>
   | UpdateLowering<P>
   | LoopLowering<P>

@@ -9,6 +9,7 @@ export * from "./dot.ts";
 export * from "./dynamic-slice.ts";
 export * from "./elementwise.ts";
 export * from "./indexing.ts";
+export * from "./ragged-dot.ts";
 export * from "./reduction.ts";
 export * from "./shape.ts";
 export * from "./sort.ts";

@@ -7,6 +7,7 @@ import { scheduleAttention } from "./attention.ts";
 import { scheduleContraction } from "./contraction.ts";
 import { scheduleCustom } from "./custom.ts";
 import { scheduleMap } from "./map.ts";
+import { scheduleRagged } from "./ragged.ts";
 import { scheduleReduce } from "./reduce.ts";
 import { scheduleScan } from "./scan.ts";
 import { scheduleSort } from "./sort.ts";
@@ -34,6 +35,7 @@ const schedules: Record<KernelKind, Schedule> = {
   sort: whole(scheduleSort),
   topK: whole(scheduleTopK),
   contraction: whole(scheduleContraction),
+  raggedContraction: whole(scheduleRagged),
   attention: whole(scheduleAttention),
   update: scheduleUpdate,
   custom: scheduleCustom,

@@ -6,10 +6,10 @@ import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { multiplyAdd, type Product, sideIndex, widen } from "./product.ts";
-import { writeColumns } from "./result-tile.ts";
+import { type Output, writeColumns } from "./result-tile.ts";
 import { isPacked } from "./store.ts";
 
-interface Tile {
+export interface Tile {
   readonly rows: number;
   readonly columns: number;
   readonly depth: number;
@@ -21,11 +21,15 @@ interface Tile {
 }
 
 /** Where an invocation's tile begins. */
-interface Corner {
+export interface Corner {
   readonly batch: Value;
+  /** Where the columns' side has batches of its own. */
+  readonly columnBatch?: Value;
   readonly row: (i: Value) => Value;
   readonly column: Value;
   readonly lane: Value;
+  /** Turns of the loop along the depth; all if absent. */
+  readonly depth?: { readonly start: Value; readonly end: Value };
 }
 
 export function scheduleTiles(group: Group, product: Product, context: ScheduleContext): readonly Launch[] {
@@ -57,23 +61,36 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
     const column = k.mul(k.min(tileColumn, k.i32(lastTile)), k.i32(tile.columns));
     const row = (i: Value): Value => k.min(k.add(firstRow, i), k.i32(product.rows - 1));
     const sums = accumulate(emit, product, tile, { batch, row, column, lane });
-    k.if(inside, () => {
-      sums.forEach((columns, i) => {
-        const at = k.add(firstRow, k.i32(i));
-        k.if(k.lt(at, k.i32(product.rows)), () => {
-          const bounded = k.assume(at, { min: 0, max: product.rows - 1 });
-          const totals = columns.flatMap((sum) => lanesOf(k, k.get(sum)));
-          writeColumns(emit, product, outputs, batch, bounded, column, totals, false);
-        });
-      });
-    });
+    k.if(inside, () => writeTile(emit, product, outputs, sums, batch, firstRow, k.i32(product.rows), column));
   });
   return [
     { kernel: k.finish(kernelName(group, "_gemm"), [lanes, laneRows, 1]), bindings: emit.bindings, workgroups: grid },
   ];
 }
 
-function tileFor(product: Product, { parameters: p, target }: ScheduleContext): Tile {
+/** Stores an invocation's tile, but for the rows from `rowEnd` on. */
+export function writeTile(
+  emit: Emitter,
+  product: Product,
+  outputs: readonly Output[],
+  sums: readonly (readonly Variable[])[],
+  batch: Value,
+  firstRow: Value,
+  rowEnd: Value,
+  column: Value,
+): void {
+  const { k } = emit;
+  sums.forEach((columns, i) => {
+    const at = k.add(firstRow, k.i32(i));
+    k.if(k.lt(at, rowEnd), () => {
+      const bounded = k.assume(at, { min: 0, max: product.rows - 1 });
+      const totals = columns.flatMap((sum) => lanesOf(k, k.get(sum)));
+      writeColumns(emit, product, outputs, batch, bounded, column, totals, false);
+    });
+  });
+}
+
+export function tileFor(product: Product, { parameters: p, target }: ScheduleContext): Tile {
   const aligned = product.columns % 4 === 0 && product.columnsAreLast;
   const few = product.rows === 1;
   const columns = aligned ? Math.min(few ? p.wideColumns : p.tileColumns, product.columns) : 1;
@@ -95,13 +112,15 @@ const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const lanesOf = (k: KernelBuilder, v: Value): Value[] => range(laneCount(v.type)).map((lane) => k.lane(v, lane));
 
 /** Sums of this invocation's tile over the whole depth: for each row, a vector of its columns (or one column). */
-function accumulate(emit: Emitter, product: Product, tile: Tile, corner: Corner): Variable[][] {
+export function accumulate(emit: Emitter, product: Product, tile: Tile, corner: Corner): Variable[][] {
   const { k } = emit;
   const width = tile.columns % 4 === 0 ? 4 : 1;
   const zero = k.splat(widen(k, product, k.i32(0)), width);
   const sums = range(tile.rows).map(() => range(tile.columns / width).map(() => k.variable(zero, "sum")));
+  const batchOf = (side: Product["rowSide"]): Value =>
+    side === product.columnSide ? (corner.columnBatch ?? corner.batch) : corner.batch;
   const read = (side: Product["rowSide"], free: Value, depth: Value): Value =>
-    widen(k, product, emit.read(side.atom, sideIndex(k, side, corner.batch, free, depth)));
+    widen(k, product, emit.read(side.atom, sideIndex(k, side, batchOf(side), free, depth)));
   const weights = (depth: Value): Value[] =>
     range(tile.columns / width).map((c) =>
       k.vec(range(width).map((l) => read(product.columnSide, k.add(corner.column, k.i32(c * width + l)), depth))),
@@ -109,7 +128,10 @@ function accumulate(emit: Emitter, product: Product, tile: Tile, corner: Corner)
   const addTo = (i: number, value: Value, columns: readonly Value[]): void =>
     columns.forEach((w, c) => k.set(sums[i][c], multiplyAdd(k, k.splat(value, width), w, k.get(sums[i][c]))));
 
-  k.loop(k.i32(0), k.i32(product.depth / tile.depth), k.i32(1), (turn) => {
+  const turns = product.depth / tile.depth;
+  const { start, end } = corner.depth ?? { start: k.i32(0), end: k.i32(turns) };
+  k.loop(start, end, k.i32(1), (counted) => {
+    const turn = corner.depth ? k.assume(counted, { min: 0, max: Math.max(0, turns - 1) }) : counted;
     const depths = range(tile.depth).map((u) => k.add(k.mul(turn, k.i32(tile.depth)), k.i32(u)));
     if (tile.shared) {
       const held = range(ceilDivide(tile.rows, tile.lanes)).map((g) => {
