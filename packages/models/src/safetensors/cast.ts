@@ -7,19 +7,29 @@ export const isFloatDType = (dtype: string): dtype is FloatDType =>
 
 const widths: Record<FloatDType, 2 | 4> = { float32: 4, float16: 2, bfloat16: 2 };
 
-/** @param bytes whole elements, little-endian, aligned to them */
-export function castBytes(bytes: Uint8Array<ArrayBuffer>, from: FloatDType, to: FloatDType): Uint8Array<ArrayBuffer> {
+/**
+ * @param bytes whole elements, little-endian, aligned to them
+ * @param into where the result may lie, if it is large enough
+ */
+export function castBytes(
+  bytes: Uint8Array<ArrayBuffer>,
+  from: FloatDType,
+  to: FloatDType,
+  into?: ArrayBuffer,
+): Uint8Array<ArrayBuffer> {
   if (from === to) return bytes;
   const size = bytes.length / widths[from];
+  const sizeBytes = size * widths[to];
+  const buffer = into !== undefined && into.byteLength >= sizeBytes ? into : new ArrayBuffer(sizeBytes);
   const view = new (widths[from] === 4 ? Uint32Array : Uint16Array)(bytes.buffer, bytes.byteOffset, size);
-  const result = new (widths[to] === 4 ? Uint32Array : Uint16Array)(size);
+  const result = new (widths[to] === 4 ? Uint32Array : Uint16Array)(buffer, 0, size);
   const convert = converters[`${from} ${to}`] as (bits: number) => number;
   if (from === "bfloat16" && to === "float32") for (let i = 0; i < size; i++) result[i] = view[i] << 16;
   else if (from === "float16") {
     const table = halfTable(to as "float32" | "bfloat16");
     for (let i = 0; i < size; i++) result[i] = table[view[i]];
   } else for (let i = 0; i < size; i++) result[i] = convert(view[i]);
-  return new Uint8Array(result.buffer);
+  return new Uint8Array(buffer, 0, sizeBytes);
 }
 
 const converters: Readonly<Record<string, (bits: number) => number>> = {

@@ -1,6 +1,6 @@
 /** From files to arrays on the device. */
 import { arrayFromChunks, type Array as DeviceArray } from "jaxscale";
-import { piecesOf } from "./pieces.ts";
+import { PieceReader } from "./pieces.ts";
 import { type IgnoreRule, type LoadPlan, planLoad } from "./plan.ts";
 import { type OnProgress, ProgressMeter } from "./progress.ts";
 import type { Weights } from "./weights.ts";
@@ -27,12 +27,11 @@ export async function loadParameters(
   signal?.throwIfAborted();
   const { parameters, readBytes } = planLoad(weights, plan, ignore);
   const meter = new ProgressMeter(readBytes, onProgress);
+  const reader = new PieceReader({ signal, pieceBytes, onRead: (name, sizeBytes) => meter.add(name, sizeBytes) });
   const loaded = new Map<string, DeviceArray>();
   try {
-    for (const parameter of parameters) {
-      const onRead = (sizeBytes: number): void => meter.add(parameter.name, sizeBytes);
-      loaded.set(parameter.name, await arrayFromChunks(parameter, piecesOf(parameter, { signal, onRead, pieceBytes })));
-    }
+    for (const parameter of parameters)
+      loaded.set(parameter.name, await arrayFromChunks(parameter, reader.pieces(parameter)));
   } catch (error) {
     for (const array of loaded.values()) array.dispose();
     throw error;

@@ -1,56 +1,72 @@
-/** The bytes of a parameter on their way from the files, in pieces that the host can hold. */
-import type { DType } from "jaxscale";
-import { readBytes } from "../files/byte-source.ts";
+/** The bytes of parameters on their way from the files, in pieces that the host can hold. */
+
 import { castBytes, type FloatDType } from "../safetensors/cast.ts";
 import { arrayDtype } from "../safetensors/dtypes.ts";
 import type { PlannedParameter } from "./plan.ts";
 import type { Located } from "./weights.ts";
 
-/** Bytes read at once; at most three pieces and their casts are held. */
-export const pieceBytes = 16 * 2 ** 20;
+/** Bytes read at once. */
+export const defaultPieceBytes = 16 * 2 ** 20;
 
-export interface PieceOptions {
+export interface ReaderOptions {
   readonly signal?: AbortSignal;
-  readonly onRead?: (sizeBytes: number) => void;
+  readonly onRead?: (name: string, sizeBytes: number) => void;
   readonly pieceBytes?: number;
 }
 
-/** As wide as the parameter's dtype, in the order of its elements; the next piece is read while one is used. */
-export async function* piecesOf(
-  { parts, dtype }: PlannedParameter,
-  { signal, onRead, pieceBytes: size = pieceBytes }: PieceOptions = {},
-): AsyncGenerator<Uint8Array> {
-  let next: Promise<Uint8Array<ArrayBuffer>> | undefined;
-  let current: Located | undefined;
-  for (const { part, offset, sizeBytes } of ranges(parts, size)) {
-    signal?.throwIfAborted();
-    const before = next;
-    const owner = current;
-    next = readBytes(part.file.source, offset, sizeBytes);
-    // If the consumer stops or the piece before is bad, nobody awaits this one.
-    next.catch(() => {});
-    current = part;
-    if (before !== undefined) yield await taken(before, owner as Located, dtype, onRead);
+interface Range {
+  readonly part: Located;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+/** Reads parameters, one after the other. It holds two pieces and the cast of one; memory is touched once and reused. */
+export class PieceReader {
+  readonly #signal: AbortSignal | undefined;
+  readonly #onRead: ReaderOptions["onRead"];
+  readonly #pieceBytes: number;
+  readonly #buffers: [ArrayBuffer, ArrayBuffer] = [new ArrayBuffer(0), new ArrayBuffer(0)];
+  #cast = new ArrayBuffer(0);
+
+  constructor({ signal, onRead, pieceBytes = defaultPieceBytes }: ReaderOptions = {}) {
+    this.#signal = signal;
+    this.#onRead = onRead;
+    this.#pieceBytes = pieceBytes;
   }
-  signal?.throwIfAborted();
-  if (next !== undefined) yield await taken(next, current as Located, dtype, onRead);
+
+  /** As wide as the parameter's dtype, in the order of its elements. The next piece is read while one is used, and takes its place. */
+  async *pieces({ name, parts, dtype }: PlannedParameter): AsyncGenerator<Uint8Array> {
+    let turn = 0;
+    let before: { readonly range: Range; readonly reading: Promise<Uint8Array<ArrayBuffer>> } | undefined;
+    for (const range of [...ranges(parts, this.#pieceBytes), undefined]) {
+      this.#signal?.throwIfAborted();
+      const reading = range && this.#read(range, turn++ % 2);
+      // If the consumer stops or the piece before is bad, nobody awaits this one.
+      reading?.catch(() => {});
+      if (before !== undefined) {
+        const bytes = await before.reading;
+        this.#onRead?.(name, bytes.length);
+        yield this.#castTo(bytes, arrayDtype(before.range.part.dtype) as FloatDType, dtype as FloatDType);
+      }
+      before = range && reading && { range, reading };
+    }
+  }
+
+  async #read({ part, offset, sizeBytes }: Range, turn: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#buffers[turn].byteLength < sizeBytes) this.#buffers[turn] = new ArrayBuffer(sizeBytes);
+    const bytes = new Uint8Array(this.#buffers[turn], 0, sizeBytes);
+    await part.file.source.read(offset, bytes);
+    return bytes;
+  }
+
+  #castTo(bytes: Uint8Array<ArrayBuffer>, from: FloatDType, to: FloatDType): Uint8Array {
+    const cast = castBytes(bytes, from, to, this.#cast);
+    if (cast !== bytes) this.#cast = cast.buffer;
+    return cast;
+  }
 }
 
-async function taken(
-  reading: Promise<Uint8Array<ArrayBuffer>>,
-  part: Located,
-  dtype: DType,
-  onRead: PieceOptions["onRead"],
-): Promise<Uint8Array> {
-  const bytes = await reading;
-  onRead?.(bytes.length);
-  return castBytes(bytes, arrayDtype(part.dtype) as FloatDType, dtype as FloatDType);
-}
-
-function* ranges(
-  parts: readonly Located[],
-  size: number,
-): Generator<{ readonly part: Located; readonly offset: number; readonly sizeBytes: number }> {
+function* ranges(parts: readonly Located[], size: number): Generator<Range> {
   for (const part of parts)
     for (let at = 0; at < part.sizeBytes; at += size)
       yield { part, offset: part.offset + at, sizeBytes: Math.min(size, part.sizeBytes - at) };
