@@ -1,4 +1,5 @@
 /** Building graphs of modules again, with other values. */
+import * as jax from "jaxscale";
 import type { Def, GraphDef, NodeDef, VariableDef } from "./graph-def.ts";
 import { attributesOf, makeNode, Pytree, setStatics } from "./pytree.ts";
 import { makeVariable, Variable } from "./variable.ts";
@@ -47,12 +48,11 @@ class Builder {
         return this.objects[def.index];
       case "static":
         return def.value;
-      case "list":
-        return def.children.map((child) => this.make(child));
-      case "dict":
-        return Object.fromEntries(def.children.map((child, i) => [def.keys[i], this.make(child)]));
-      case "map":
-        return new Map(def.children.map((child, i) => [def.keys[i], this.make(child)]));
+      case "tree":
+        return jax.tree.unflatten(
+          def.treedef,
+          def.children.map((child) => this.make(child)),
+        );
     }
   }
 

@@ -34,17 +34,19 @@ export interface SharedDef {
   readonly kind: "shared";
   readonly index: number;
 }
-/** A plain array, object or Map around modules. */
-export interface ContainerDef {
-  readonly kind: "list" | "dict" | "map";
-  readonly keys: readonly unknown[];
+/** A plain array, a plain object, or any other pytree around modules. */
+export interface TreeDef {
+  readonly kind: "tree";
+  /** Of the one node, whose children are leaves. */
+  readonly treedef: jax.tree.TreeDef;
+  readonly keys: readonly Key[];
   readonly children: readonly Def[];
 }
 export interface StaticDef {
   readonly kind: "static";
   readonly value: unknown;
 }
-export type Def = NodeDef | VariableDef | LeafDef | SharedDef | ContainerDef | StaticDef;
+export type Def = NodeDef | VariableDef | LeafDef | SharedDef | TreeDef | StaticDef;
 
 /** Compared by identity: `split` gives one object for equal structures. A pytree without leaves, so that `jit` takes it. */
 export class GraphDef<T = unknown> {
@@ -114,8 +116,8 @@ export function sameDef(a: Def, b: Def): boolean {
       return b.kind === "shared" && a.index === b.index;
     case "static":
       return b.kind === "static" && jax.tree.sameStatic(a.value, b.value);
-    default:
-      return b.kind === a.kind && jax.tree.sameStatic(a.keys, b.keys) && sameDefs(a.children, b.children);
+    case "tree":
+      return b.kind === "tree" && jax.tree.sameStructure(a.treedef, b.treedef) && sameDefs(a.children, b.children);
   }
 }
 const sameDefs = (a: readonly Def[], b: readonly Def[]): boolean =>
@@ -133,8 +135,7 @@ function collectPaths(def: Def, path: Path, paths: Path[]): void {
     paths.push(path);
   if (def.kind === "node")
     def.children.forEach((child, i) => collectPaths(child, [...path, def.layout.names[i]], paths));
-  if (def.kind === "list" || def.kind === "dict" || def.kind === "map")
-    def.children.forEach((child, i) => collectPaths(child, [...path, def.keys[i] as Key], paths));
+  if (def.kind === "tree") def.children.forEach((child, i) => collectPaths(child, [...path, def.keys[i]], paths));
 }
 
 function formatDef(def: Def): string {
@@ -153,7 +154,7 @@ function formatDef(def: Def): string {
       return `shared ${def.index}`;
     case "static":
       return formatStatic(def.value);
-    default:
+    case "tree":
       return `{${def.children.map((child, i) => `${String(def.keys[i])}: ${formatDef(child)}`).join(", ")}}`;
   }
 }

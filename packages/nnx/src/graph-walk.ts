@@ -1,4 +1,5 @@
 /** Taking graphs of modules apart. */
+import * as jax from "jaxscale";
 import { type Def, GraphDef } from "./graph-def.ts";
 import { type Key, type Path, pathOf, type Trail } from "./path.ts";
 import { attributesOf, isArrayLeaf, layoutOf, Pytree, type PytreeClass } from "./pytree.ts";
@@ -60,16 +61,17 @@ export class GraphWalk {
     }
     if (this.#numbersAreArrays && (typeof value === "number" || typeof value === "boolean"))
       return this.#leaf(value, trail);
-    if (Array.isArray(value)) return this.#container("list", [...value.keys()], value, trail);
-    if (value instanceof Map) return this.#container("map", [...value.keys()], [...value.values()], trail);
-    if (isPlainObject(value)) {
-      const keys = Object.keys(value).sort();
-      return this.#container(
-        "dict",
-        keys,
-        keys.map((key) => value[key]),
-        trail,
-      );
+    return this.#visitTree(value, trail);
+  }
+
+  /** A pytree around modules; anything else is static. */
+  #visitTree(value: unknown, trail: Trail | null): Def {
+    if (typeof value === "object" && value !== null) {
+      const { leaves, treedef } = openTree(value);
+      if (treedef.kind !== "leaf") {
+        const children = leaves.map(({ key, child }) => this.visit(child, { key, up: trail }));
+        return { kind: "tree", treedef, keys: leaves.map(({ key }) => key), children };
+      }
     }
     return { kind: "static", value };
   }
@@ -116,22 +118,27 @@ export class GraphWalk {
     const { metadata } = variable;
     return { kind: "variable", index, type: variable.constructor as VariableClass, metadata, origin, kept };
   }
-
-  #container(
-    kind: "list" | "dict" | "map",
-    keys: readonly unknown[],
-    items: readonly unknown[],
-    trail: Trail | null,
-  ): Def {
-    return { kind, keys, children: items.map((item, i) => this.visit(item, { key: keys[i] as Key, up: trail })) };
-  }
 }
 
-export const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> => {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-};
+interface OpenedTree {
+  readonly leaves: readonly { readonly key: Key; readonly child: unknown }[];
+  readonly treedef: jax.tree.TreeDef;
+}
+
+/** One level of a pytree. */
+export function openTree(value: object): OpenedTree {
+  const [leaves, treedef] = jax.tree.flattenWithPath(value, { isLeaf: (at) => at !== value });
+  return {
+    leaves: leaves.map(({ path, leaf }) => ({ key: path.length === 0 ? "" : keyOfEntry(path[0]), child: leaf })),
+    treedef,
+  };
+}
+
+function keyOfEntry(entry: jax.tree.KeyEntry): Key {
+  if (entry.kind === "index") return entry.index;
+  if (entry.kind === "attribute") return entry.name;
+  return typeof entry.key === "number" || typeof entry.key === "string" ? entry.key : String(entry.key);
+}
 
 /** A graph taken apart: its structure, and its leaves with their paths. */
 export function takeApart(tree: unknown): {

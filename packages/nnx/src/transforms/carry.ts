@@ -1,6 +1,8 @@
 /** The carry of a scan, which may hold modules: they stay the same objects, and their arrays and those beside them go on. */
+import * as jax from "jaxscale";
 import type { Def } from "../graph-def.ts";
-import { formatPath, type Key, type Path } from "../path.ts";
+import { openTree } from "../graph-walk.ts";
+import { formatPath, type Path } from "../path.ts";
 import { Pytree } from "../pytree.ts";
 import { Variable } from "../variable.ts";
 
@@ -26,10 +28,10 @@ export function matchCarry(def: Def, value: unknown, entered: Objects, path: Pat
     case "static":
       if (value !== def.value && (value ?? null) !== (def.value ?? null)) throw differs(String(def.value));
       return [];
-    default: {
-      const items = itemsOf(def.keys, value);
-      if (!items || items.length !== def.children.length) throw differs(`a ${def.kind} of ${def.keys.join(", ")}`);
-      return def.children.flatMap((child, i) => matchCarry(child, items[i], entered, [...path, def.keys[i] as Key]));
+    case "tree": {
+      const { leaves, treedef } = openTree(Object(value));
+      if (!jax.tree.sameStructure(treedef, def.treedef)) throw differs(`a tree of ${def.keys.join(", ") || "nothing"}`);
+      return def.children.flatMap((child, i) => matchCarry(child, leaves[i].child, entered, [...path, def.keys[i]]));
     }
   }
 }
@@ -47,23 +49,11 @@ export function rebuildCarry(def: Def, arrays: readonly unknown[], call: Objects
         return arrays[next++];
       case "static":
         return at.value;
-      case "list":
-        return at.children.map(make);
-      case "dict":
-        return Object.fromEntries(at.children.map((child, i) => [at.keys[i], make(child)]));
-      case "map":
-        return new Map(at.children.map((child, i) => [at.keys[i], make(child)]));
+      case "tree":
+        return jax.tree.unflatten(at.treedef, at.children.map(make));
     }
   };
   return make(def);
-}
-
-function itemsOf(keys: readonly unknown[], value: unknown): readonly unknown[] | undefined {
-  if (Array.isArray(value)) return value;
-  if (value instanceof Map) return keys.map((key) => value.get(key));
-  if (typeof value !== "object" || value === null) return undefined;
-  if (Object.keys(value).length !== keys.length) return undefined;
-  return keys.map((key) => (value as Record<string, unknown>)[String(key)]);
 }
 
 function describe(value: unknown): string {

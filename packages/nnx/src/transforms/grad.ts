@@ -133,15 +133,14 @@ function assignGradients(call: GraphCall, isWanted: readonly boolean[], gradient
         return State.from([]);
       case "variable":
       case "leaf":
-        return below(path)[0][1];
+        return below(path)[0]?.[1] ?? null;
       case "static":
         return def.value;
-      default: {
-        const items = def.children.map((child, i) => assemble(child, [...path, def.keys[i] as string | number]));
-        if (def.kind === "list") return items;
-        const entries = items.map((item, i) => [def.keys[i], item] as const);
-        return def.kind === "map" ? new Map(entries) : Object.fromEntries(entries);
-      }
+      case "tree":
+        return jax.tree.unflatten(
+          def.treedef,
+          def.children.map((child, i) => assemble(child, [...path, def.keys[i]])),
+        );
     }
   };
   const { root } = call.def;

@@ -1,4 +1,5 @@
 /** A call with modules among its arguments, as a call with arrays: what goes in, what comes out, and what is written back. */
+import * as jax from "jaxscale";
 import { type Built, build } from "../graph-build.ts";
 import { type Def, GraphDef } from "../graph-def.ts";
 import { type GraphLeaf, GraphWalk, valueOf } from "../graph-walk.ts";
@@ -116,9 +117,8 @@ export class EnteredCall {
     });
     inResult = true;
     const returned = walk.visit(result, { key: outKey, up: null });
-    const list = (children: readonly Def[]): Def => ({ kind: "list", keys: [...children.keys()], children });
     return {
-      def: new GraphDef(list([list(kept), returned]), walk.leaves.length),
+      def: new GraphDef(listDef([listDef(kept), returned]), walk.leaves.length),
       leaves: walk.leaves,
       values: walk.leaves.map(valueOf),
       origins: walk.leaves.map(({ value }) => {
@@ -127,4 +127,9 @@ export class EnteredCall {
       }),
     };
   }
+}
+
+function listDef(children: readonly Def[]): Def {
+  const treedef = jax.tree.structure(children.map(() => 0));
+  return { kind: "tree", treedef, keys: [...children.keys()], children };
 }

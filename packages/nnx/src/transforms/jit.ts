@@ -114,6 +114,5 @@ function refuseStatics(name: string, def: Def): void {
     throw new jax.DTypeError(
       `nnx.jit: arguments must be modules, arrays, numbers, booleans or trees of them; got ${typeof def.value === "object" ? def.value.constructor.name : typeof def.value} for ${name}. Pass it through staticArgnums`,
     );
-  if (def.kind === "list" || def.kind === "dict" || def.kind === "map")
-    for (const child of def.children) refuseStatics(name, child);
+  if (def.kind === "tree") for (const child of def.children) refuseStatics(name, child);
 }
