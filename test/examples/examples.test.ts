@@ -1,6 +1,6 @@
 /** Every example runs alone and ends by itself. */
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { test } from "uvu";
@@ -10,12 +10,32 @@ const root = join(import.meta.dirname, "../..");
 const expected: Record<string, readonly RegExp[]> = {
   "01-arrays.ts": [/dot_general\[/, /@compute/, /Array\(\[\[ 0\.86/],
   "02-jit-and-kernels.ts": [/two calls, 1 trace/, /flops: \d+/, /\[3\., 3\., 3\.\]/],
+  "03-train.ts": [/epoch 20 of 20: .* accuracy (9[5-9]|100)\./, /on new points: accuracy (9[5-9]|100)\./],
   "04-custom-kernel.ts": [
     /after round 0: hottest 78\.\d+, sum 1200/,
     /var<storage, read> u: array<f32>;/,
     /const u_size = 1152; const u_shape = array\(24, 48\);/,
     /largest difference (0|\d(\.\d+)?e-\d+|0\.0000\d+)\n/,
   ],
+};
+
+interface Progress {
+  readonly loss: number;
+  readonly accuracy: number;
+}
+/** What is held against more than a pattern. */
+const checks: Record<string, (stdout: string) => void> = {
+  "03-train.ts": (stdout) => {
+    const path = new URL("../fixtures/train/golden.json", import.meta.url);
+    const { epochs } = JSON.parse(readFileSync(path, "utf8")) as { readonly epochs: readonly Progress[] };
+    const lines = [...stdout.matchAll(/epoch \d+ of 20: loss (\S+), accuracy (\S+) %$/gm)].map(([, l, a]) => [+l, +a]);
+    assert.is(lines.length, epochs.length);
+    epochs.forEach(({ loss, accuracy }, i) => {
+      assert.ok(Math.abs(lines[i][0] - loss) < 0.002, `loss ${lines[i][0]} in epoch ${i + 1}, ${loss} in JAX`);
+      assert.ok(Math.abs(lines[i][1] / 100 - accuracy) < 0.005, `accuracy ${lines[i][1]} %, ${accuracy} in JAX`);
+      if (i > 0) assert.ok(lines[i][0] < lines[i - 1][0], "the loss falls");
+    });
+  },
 };
 
 for (const file of readdirSync(join(root, "examples")).filter((f) => f.endsWith(".ts")))
@@ -26,6 +46,7 @@ for (const file of readdirSync(join(root, "examples")).filter((f) => f.endsWith(
     });
     assert.ok(expected[file], `say in this test what ${file} must print`);
     for (const pattern of expected[file]) assert.match(stdout, pattern);
+    checks[file]?.(stdout);
   });
 
 test.run();
