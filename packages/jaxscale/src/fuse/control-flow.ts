@@ -1,4 +1,4 @@
-/** Loops and branches: their bodies fused like programs of their own, their carries kept in one place. */
+/** Loops: their bodies fused like programs of their own, their carries kept in one place. */
 import { invariant } from "../base/errors.ts";
 import { cloneJaxpr } from "../jaxpr/clone.ts";
 import { type Atom, type ClosedJaxpr, type JaxprEqn, newLiteral, newVar, shapedArray, type Var } from "../jaxpr/ir.ts";
@@ -101,7 +101,7 @@ function asInteger({ jaxpr, consts }: ClosedJaxpr): ClosedJaxpr {
  * The steps of a jaxpr on operands that lie in memory (or are literals, or the number of a turn).
  * @param mine memory that the jaxpr may update in place, if its results say so
  */
-function draftBody(
+export function draftBody(
   body: ClosedJaxpr,
   operands: readonly Atom[],
   program: DraftProgram,
@@ -123,7 +123,7 @@ function draftBody(
 }
 
 /** Replaces carries by results. A result that is another carry's old value is set aside first. */
-function commit(
+export function commit(
   results: readonly Atom[],
   carries: readonly Var[],
   program: DraftProgram,
@@ -143,31 +143,4 @@ function commit(
     } else after.push(...draftCopy(result, home, program, scope));
   });
   return [...before, ...after];
-}
-
-/** All branches are in the program; each does its work only where operand 0 is its number. */
-export function draftBranch(group: Group, program: DraftProgram, scope: DraftScope): readonly Draft[] {
-  const [eqn] = group.members;
-  const { lowering } = rules(eqn);
-  invariant(lowering.kind === "branch", "a branch group has branches");
-  const branches = lowering.branches(contextOf(eqn));
-  const [index, ...operands] = eqn.inputs;
-  if (index.kind === "literal") return draftChosen(branches[index.value], operands, eqn.outputs, program, scope);
-  return branches.flatMap((branch, i) => [
-    ...draftChosen(branch, operands, eqn.outputs, program, {
-      ...scope,
-      guards: [...scope.guards, { variable: index, equals: i }],
-    }),
-  ]);
-}
-
-function draftChosen(
-  branch: ClosedJaxpr,
-  operands: readonly Atom[],
-  results: readonly Var[],
-  program: DraftProgram,
-  scope: DraftScope,
-): readonly Draft[] {
-  const body = draftBody(branch, operands, program, scope, new Set());
-  return [...body.drafts, ...body.results.flatMap((a, i) => draftCopy(a, results[i], program, scope))];
 }

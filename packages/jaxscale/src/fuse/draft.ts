@@ -1,7 +1,8 @@
 /** From fused groups to steps, in the order in which they run. */
 
 import type { Var } from "../jaxpr/ir.ts";
-import { draftBranch, draftLoop } from "./control-flow.ts";
+import { draftBranch } from "./branch.ts";
+import { draftLoop } from "./control-flow.ts";
 import { draftKernels } from "./draft-kernels.ts";
 import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
 import type { Fusion } from "./grouping.ts";
@@ -17,7 +18,7 @@ function draftPart(fusion: Fusion, program: DraftProgram, scope: DraftScope): re
   return fusion.groups.flatMap((group, i) => {
     const neededLater = (memory: Var): boolean => isNeeded(memory, fusion, i + 1, program);
     if (group.kind === "loop") return draftLoop(group, neededLater, program, scope);
-    if (group.kind === "branch") return draftBranch(group, program, scope);
+    if (group.kind === "branch") return draftBranch(group, neededLater, program, scope);
     return draftKernels(group, fusion, neededLater, program, scope);
   });
 }

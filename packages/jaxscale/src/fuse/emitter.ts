@@ -9,7 +9,7 @@ import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
 import { roundToDtype } from "../kernel/rounding.ts";
 import { contextOf, type Graph, rules, sizeOfAtom } from "./graph.ts";
 import type { Group } from "./group.ts";
-import { MemoryView } from "./memory-view.ts";
+import { MemoryView, type ViewOptions } from "./memory-view.ts";
 import type { ScheduleContext } from "./schedule.ts";
 
 /** A kernel binding: which window of which variable (or scratch of the schedule's own). */
@@ -102,26 +102,27 @@ export class Emitter {
     const memory = this.#resolve(v);
     let view = this.#views.get(memory);
     if (!view) {
-      view = new MemoryView(this.k, `in${this.#views.size}`, memory.aval, "read", this.#target);
+      const name = `in${this.#views.size}`;
+      view = this.#viewOf(memory, { name, aval: memory.aval, access: "read", target: this.#target });
       this.#views.set(memory, view);
-      this.#bind(memory, view, "read");
     }
     return view;
   }
 
   /** The memory of a variable that the kernel writes. */
   output(v: Var, name: string, atomic = false): MemoryView {
-    const view = new MemoryView(this.k, name, v.aval, "read_write", this.#target, atomic);
-    this.#bind(this.#resolve(v), view, "read_write");
-    return view;
+    const options = { name, aval: v.aval, access: "read_write", target: this.#target, atomic } as const;
+    return this.#viewOf(this.#resolve(v), options);
   }
   /** Memory of the schedule's own, in words of one element type. */
   scratch(scratch: Scratch, element: BufferDecl["element"], access: BufferDecl["access"]): BufferDecl {
     this.bindings.push({ memory: scratch, access, window: 0, windowWords: scratch.sizeBytes / 4 });
     return this.k.buffer(scratch.name, element, access, scratch.sizeBytes / 4);
   }
-  #bind(memory: Var, view: MemoryView, access: BufferDecl["access"]): void {
-    view.windows.forEach((_, window) => this.bindings.push({ memory, access, window, windowWords: view.windowWords }));
+  #viewOf(memory: Var, options: ViewOptions): MemoryView {
+    return new MemoryView(this.k, options, (window, windowWords) =>
+      this.bindings.push({ memory, access: options.access, window, windowWords }),
+    );
   }
 
   /** The value of a member variable at a row-major position of its shape. */

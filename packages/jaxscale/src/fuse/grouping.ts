@@ -7,6 +7,7 @@ import { type Domain, type Extent, extentOf, makeDomain } from "./domain.ts";
 import { contextOf, Graph, mapLowering, rules } from "./graph.ts";
 import { dependsOn, equationsOf, type Group, type GroupKind, newGroup } from "./group.ts";
 import { windowCount } from "./memory-view.ts";
+import { splitWide } from "./split-wide.ts";
 
 /** Loads that recomputing a value may take before it gets a kernel of its own. */
 const maxRecomputedLoads = 12;
@@ -28,8 +29,9 @@ export interface Fusion {
 }
 
 export function fuse(jaxpr: Jaxpr, target: Target): Fusion {
-  const grouping = new Grouping(jaxpr, target);
-  for (const eqn of jaxpr.eqns) grouping.add(eqn);
+  const narrow = splitWide(jaxpr, target);
+  const grouping = new Grouping(narrow, target);
+  for (const eqn of narrow.eqns) grouping.add(eqn);
   return grouping.finish();
 }
 
@@ -52,6 +54,7 @@ class Grouping {
 
   add(eqn: JaxprEqn): void {
     const { lowering } = rules(eqn);
+    this.#makeRoom(eqn);
     switch (lowering.kind) {
       case "map": {
         const loads = eqn.inputs.reduce((n, a) => n + this.#loadsOf(a), 0);
@@ -93,6 +96,18 @@ class Grouping {
     }
   }
 
+  /** Recomputed operands that read more than a kernel can bind get memory, those that read most first. */
+  #makeRoom(eqn: JaxprEqn): void {
+    while (this.#bindings([...this.#leaves(eqn), ...eqn.outputs]) > this.#bindingLimit) {
+      const reads = (a: Atom): number => this.#bindings(this.#leavesOf([a]));
+      const [widest] = eqn.inputs
+        .filter((a) => a.kind === "var" && this.#graph.virtualProducer(a) && reads(a) > this.#bindings([a as Var]))
+        .sort((a, b) => reads(b) - reads(a));
+      if (!widest) return;
+      this.#inMemory(widest);
+    }
+  }
+
   #loadsOf(a: Atom): number {
     return a.kind === "literal" ? 0 : (this.#loads.get(a) ?? 1);
   }
@@ -122,6 +137,9 @@ class Grouping {
 
   /** Variables in memory, or defined by groups, that the equation reads in the end. */
   #leaves(eqn: JaxprEqn): Set<Var> {
+    return this.#leavesOf(eqn.inputs);
+  }
+  #leavesOf(atoms: readonly Atom[]): Set<Var> {
     const found = new Set<Var>();
     const visit = (a: Atom): void => {
       if (a.kind === "literal") return;
@@ -129,7 +147,7 @@ class Grouping {
       if (virtual) virtual.eqn.inputs.forEach(visit);
       else found.add(a);
     };
-    eqn.inputs.forEach(visit);
+    atoms.forEach(visit);
     return found;
   }
 

@@ -31,75 +31,94 @@ export function windowCount(aval: ShapedArray, target: Target): number {
 
 export class MemoryView {
   readonly dtype: DType;
-  readonly windows: readonly BufferDecl[];
-  readonly windowWords: number;
   readonly #k: KernelBuilder;
+  readonly #words: number;
+  readonly #windowWords: number;
+  readonly #declare: (window: number) => BufferDecl;
+  readonly #windows: (BufferDecl | undefined)[];
 
+  /** @param bind called for each window that the kernel touches, in the order of its buffers */
   constructor(
     k: KernelBuilder,
-    name: string,
-    aval: ShapedArray,
-    access: BufferDecl["access"],
-    target: Target,
-    atomic = false,
+    { name, aval, access, target, atomic = false }: ViewOptions,
+    bind: (window: number, windowWords: number) => void,
   ) {
-    const words = storageBytes(aval) / 4;
     this.#k = k;
     this.dtype = aval.dtype;
+    this.#words = storageBytes(aval) / 4;
     const count = windowCount(aval, target);
-    const single = count === 1;
-    this.windowWords = single ? words : windowBytes(target) / 4;
+    this.#windowWords = count === 1 ? this.#words : windowBytes(target) / 4;
+    this.#windows = new Array<BufferDecl | undefined>(count).fill(undefined);
     const element = atomic ? "u32" : bufferElement(aval.dtype);
-    this.windows = Array.from({ length: count }, (_, i) =>
-      k.buffer(
-        single ? name : `${name}_${i}`,
-        element,
-        access,
-        Math.min(this.windowWords, words - i * this.windowWords),
-        atomic,
-      ),
-    );
+    this.#declare = (i) => {
+      bind(i, this.#windowWords);
+      return k.buffer(count === 1 ? name : `${name}_${i}`, element, access, this.#wordsOf(i), atomic);
+    };
+    if (count === 1) this.#window(0);
   }
 
   /** The element at a row-major position, as its compute type. */
   element(position: Value): Value {
     const k = this.#k;
-    const [only, ...more] = this.windows;
-    if (more.length === 0) return loadElement(k, only, this.dtype, position);
-    const span = this.windowWords * elementsPerWord(this.dtype);
-    const inside = k.rem(position, k.i32(span));
-    const choose = (i: number): Value =>
-      i === this.windows.length - 1
-        ? loadElement(k, this.windows[i], this.dtype, inside)
-        : k.branch(
-            k.lt(position, k.i32((i + 1) * span)),
-            () => loadElement(k, this.windows[i], this.dtype, inside),
-            () => choose(i + 1),
-          );
-    return choose(0);
+    const perWord = elementsPerWord(this.dtype);
+    const [first, last] = this.#reach(position, perWord);
+    const from = (i: number): Value => {
+      const here = (): Value => loadElement(k, this.#window(i), this.dtype, this.#within(position, i, perWord));
+      return i === last ? here() : k.branch(this.#isBefore(position, i + 1, perWord), here, () => from(i + 1));
+    };
+    return from(first);
   }
 
-  /** Runs `use` with the window that holds a word and the word's place in it. */
-  atWord(word: Value, use: (buffer: BufferDecl, index: Value) => void): void {
-    const k = this.#k;
-    if (this.windows.length === 1) {
-      use(this.windows[0], word);
-      return;
-    }
-    const inside = k.rem(word, k.i32(this.windowWords));
-    const choose = (i: number): void => {
-      if (i === this.windows.length - 1) use(this.windows[i], inside);
-      else
-        k.if(
-          k.lt(word, k.i32((i + 1) * this.windowWords)),
-          () => use(this.windows[i], inside),
-          () => choose(i + 1),
-        );
+  /**
+   * Runs `use` with the window that holds a word and the word's place in it.
+   * @param run words that are used from there on; `word` is a multiple of it
+   */
+  atWord(word: Value, use: (buffer: BufferDecl, index: Value) => void, run = 1): void {
+    const [first, last] = this.#reach(word, 1);
+    const from = (i: number): void => {
+      const here = (): void => use(this.#window(i), this.#within(word, i, 1, run));
+      if (i === last) here();
+      else this.#k.if(this.#isBefore(word, i + 1, 1), here, () => from(i + 1));
     };
-    choose(0);
+    from(first);
   }
 
   get computeType(): ReturnType<typeof computeType> {
     return computeType(this.dtype);
   }
+
+  #window(i: number): BufferDecl {
+    const window = this.#windows[i] ?? this.#declare(i);
+    this.#windows[i] = window;
+    return window;
+  }
+  #wordsOf(i: number): number {
+    return Math.min(this.#windowWords, this.#words - i * this.#windowWords);
+  }
+  /** First and last window that a place may lie in, as far as is known. */
+  #reach({ range }: Value, perWord: number): readonly [number, number] {
+    const end = this.#windows.length - 1;
+    if (end === 0 || !range) return [0, end];
+    const windowOf = (place: number): number =>
+      Math.min(Math.max(Math.floor(place / (this.#windowWords * perWord)), 0), end);
+    return [windowOf(range.min), windowOf(range.max)];
+  }
+  #isBefore(place: Value, window: number, perWord: number): Value {
+    return this.#k.lt(place, this.#k.i32(window * this.#windowWords * perWord));
+  }
+  /** A place's distance from the beginning of the window that holds it. */
+  #within(place: Value, window: number, perWord: number, run = 1): Value {
+    if (this.#windows.length === 1) return place;
+    const k = this.#k;
+    const inside = k.sub(place, k.i32(window * this.#windowWords * perWord));
+    return k.assume(inside, { min: 0, max: this.#wordsOf(window) * perWord - run });
+  }
+}
+
+export interface ViewOptions {
+  readonly name: string;
+  readonly aval: ShapedArray;
+  readonly access: BufferDecl["access"];
+  readonly target: Target;
+  readonly atomic?: boolean;
 }

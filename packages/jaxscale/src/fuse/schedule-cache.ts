@@ -1,12 +1,12 @@
 /** Kernels of groups by structure: a model of many equal layers is scheduled once. */
-import { DeviceError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import type { Var } from "../jaxpr/ir.ts";
 import type { AccessAnalysis } from "./access.ts";
 import type { Bound, Scratch } from "./emitter.ts";
 import type { Group } from "./group.ts";
 import type { Launch, ScheduleContext } from "./schedule.ts";
-import { type Scheduled, scheduleGroup } from "./schedules/index.ts";
+import type { Scheduled } from "./schedules/index.ts";
+import { scheduleWithinLimits } from "./split-work.ts";
 import { structureOf } from "./structure.ts";
 import { trafficOf } from "./traffic.ts";
 
@@ -29,7 +29,7 @@ export function scheduled(group: Group, context: ScheduleContext, access: Access
   const full = `${JSON.stringify(context.parameters)}\n${key}`;
   let template = cache.get(full);
   if (!template) {
-    const kernels = withinLimits(scheduleGroup(group, context, access), context.target);
+    const kernels = scheduleWithinLimits(group, context, access);
     template = { scheduled: { ...kernels, bytes: trafficOf(group, access) }, variables };
     if (cache.size >= maxTemplates) cache.delete(cache.keys().next().value as string);
     cache.set(full, template);
@@ -51,14 +51,4 @@ function instantiate(template: Template, variables: readonly Var[]): ScheduledGr
   const bound = (b: Bound): Bound => ({ ...b, memory: rename(b.memory) });
   const launch = (l: Launch): Launch => ({ ...l, bindings: l.bindings.map(bound) });
   return { ...template.scheduled, launches: template.scheduled.launches.map(launch) };
-}
-
-/** @throws DeviceError for a kernel with more bindings than the device has */
-function withinLimits(scheduled: Scheduled, { limits, name }: Target): Scheduled {
-  for (const { kernel } of scheduled.launches)
-    if (kernel.buffers.length > limits.maxStorageBuffersPerShaderStage)
-      throw new DeviceError(
-        `${kernel.name}: a kernel may bind ${limits.maxStorageBuffersPerShaderStage} storage buffers of ${limits.maxStorageBufferBindingSize} bytes on ${name}; got ${kernel.buffers.length}. Split the array that is larger than that`,
-      );
-  return scheduled;
 }

@@ -6,7 +6,7 @@ import { KernelBuilder } from "../kernel/builder.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import { type Bound, Emitter } from "./emitter.ts";
 import type { Graph } from "./graph.ts";
-import { ceilDivide } from "./grid.ts";
+import { ceilDivide, type Grid } from "./grid.ts";
 import { equationsOf, type Group } from "./group.ts";
 import type { ScheduleParameters } from "./parameters.ts";
 
@@ -14,7 +14,7 @@ export interface Launch {
   readonly kernel: Kernel;
   readonly bindings: readonly Bound[];
   readonly workgroups: readonly [number, number, number];
-  /** Only puts a word where the group's own kernel reads it: no part of the group's work. */
+  /** The group's work is another launch's: this one prepares it, or does a further part of it. */
   readonly prepares?: boolean;
   /** Values of the kernel's own immediates, by name. */
   readonly immediates?: Readonly<Record<string, number>>;
@@ -34,9 +34,20 @@ export interface ScheduleContext {
   readonly guards: readonly Guard[];
   readonly target: Target;
   readonly parameters: ScheduleParameters;
+  /** What of the work the kernels do; all of it if absent. */
+  readonly part?: Part;
   /** The variable whose memory a variable lies in. */
   readonly resolve: (v: Var) => Var;
 }
+
+/** Part `index` of work that is done in `of` parts, because it touches more than one kernel can bind. */
+export interface Part {
+  readonly index: number;
+  readonly of: number;
+  /** Of a matrix product: whether a part is a range of its rows or of its columns. */
+  readonly along: "rows" | "columns";
+}
+const whole: Part = { index: 0, of: 1, along: "columns" };
 
 /** A loop around the group: its depth of nesting, and how often it turns. */
 export interface Turn {
@@ -62,10 +73,12 @@ export function kernelName(group: Group, suffix = ""): string {
 }
 
 /** Workgroups for `items` invocations, folded over two dimensions where one is too short. */
-export function gridFor(items: number, perWorkgroup: number, target: Target): [number, number, number] {
-  const groups = Math.max(1, ceilDivide(items, perWorkgroup));
-  const limit = target.limits.maxComputeWorkgroupsPerDimension;
-  if (groups <= limit) return [groups, 1, 1];
-  const rows = ceilDivide(groups, limit);
-  return [ceilDivide(groups, rows), rows, 1];
+export function gridFor(items: number, perWorkgroup: number, target: Target, part: Part = whole): Grid {
+  const all = Math.max(1, ceilDivide(items, perWorkgroup));
+  const groups = ceilDivide(all, part.of);
+  const rows = ceilDivide(groups, target.limits.maxComputeWorkgroupsPerDimension);
+  const columns = ceilDivide(groups, rows);
+  const first = part.index * columns * rows;
+  // With fuller rows than needed the last parts may have nothing left to do.
+  return Object.assign([first < all ? columns : 0, rows, 1] as const, { first });
 }

@@ -172,10 +172,12 @@ export class KernelBuilder {
     return this.#intern("opaque", type, [], name, range);
   }
   /** `value`, of which the caller has proven tighter bounds (by a guard around it). */
-  assume(value: Value, range: Range): Value {
-    return value.op === "const"
-      ? value
-      : this.#intern("assume", value.type, [value], `${range.min}..${range.max}`, range);
+  assume(value: Value, bounds: Range): Value {
+    if (value.op === "const") return value;
+    const known = value.range ?? bounds;
+    const range = { min: Math.max(bounds.min, known.min), max: Math.min(bounds.max, known.max) };
+    const tight = range.min <= range.max ? range : bounds;
+    return this.#intern("assume", value.type, [value], `${tight.min}..${tight.max}`, tight);
   }
 
   // ---- memory ---------------------------------------------------------------------

@@ -15,8 +15,13 @@ const binary: Partial<Record<OpName, Bounds>> = {
     if (b.min <= 0) return undefined;
     return hull(...[a.min, a.max].flatMap((x) => [Math.trunc(x / b.min), Math.trunc(x / b.max)]));
   },
-  rem: (a, b) =>
-    b.min <= 0 ? undefined : { min: a.min < 0 ? -(b.max - 1) : 0, max: Math.min(Math.max(a.max, 0), b.max - 1) },
+  rem: (a, b) => {
+    if (b.min <= 0) return undefined;
+    // Between two multiples of the divisor.
+    if (b.min === b.max && a.min >= 0 && Math.floor(a.min / b.min) === Math.floor(a.max / b.min))
+      return { min: a.min % b.min, max: a.max % b.min };
+    return { min: a.min < 0 ? -(b.max - 1) : 0, max: Math.min(Math.max(a.max, 0), b.max - 1) };
+  },
   min: (a, b) => ({ min: Math.min(a.min, b.min), max: Math.min(a.max, b.max) }),
   max: (a, b) => ({ min: Math.max(a.min, b.min), max: Math.max(a.max, b.max) }),
   and: (a, b) => (a.min >= 0 && b.min >= 0 ? { min: 0, max: Math.min(a.max, b.max) } : undefined),

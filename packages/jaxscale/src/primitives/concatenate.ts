@@ -84,6 +84,7 @@ export const concatenate = definePrimitive<ConcatenateParams>("concatenate", {
     );
   },
   exact: true,
+  stepwise: true,
   printParams: ({ dimension }) => ({ dimension: String(dimension) }),
 });
 

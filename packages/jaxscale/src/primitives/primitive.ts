@@ -327,6 +327,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly exact: boolean;
   /** Side-effect-free and depending on operands only: may be deduplicated, folded, dropped. True unless said otherwise. */
   readonly pure: boolean;
+  /** The op on many operands is the op on runs of them, then on the runs' results: more than a kernel can bind are done in steps. */
+  readonly stepwise?: boolean;
   /** Asked when the one result has operand 0's type: is it operand 0, unchanged? Then the equation may be dropped. */
   readonly identity?: (context: LoweringContext<P>) => boolean;
   /**

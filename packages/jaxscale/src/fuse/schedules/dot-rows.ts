@@ -16,7 +16,7 @@ export function scheduleDotRows(group: Group, product: Product, context: Schedul
   const { gemvColumns, gemvLanes } = context.parameters;
   const width = product.columns === 1 ? 1 : Math.min(gemvColumns, product.columns);
   const groupsAcross = ceilDivide(product.columns, width);
-  const grid = gridFor(product.batch * groupsAcross, 1, context.target);
+  const grid = gridFor(product.batch * groupsAcross, 1, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({ v, view: emit.output(v, `out${i}`, needsMerge(v, product, width)) }));

@@ -41,5 +41,16 @@ const schedules: Record<KernelKind, Schedule> = {
   custom: scheduleCustom,
 };
 
+/** Kinds whose kernels can be launched a part of their workgroups at a time. */
+export const inParts: ReadonlySet<GroupKind> = new Set([
+  "map",
+  "reduce",
+  "scan",
+  "sort",
+  "topK",
+  "contraction",
+  "update",
+]);
+
 export const scheduleGroup: Schedule = (group, context, access) =>
   schedules[group.kind as KernelKind](group, context, access);

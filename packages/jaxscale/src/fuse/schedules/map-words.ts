@@ -14,7 +14,7 @@ export function scheduleMapWords(group: Group, context: ScheduleContext): readon
   const perItem = Math.max(...group.writes.map((v) => elementsPerWord(v.aval.dtype)));
   const items = ceilDivide(size, perItem);
   const workgroup = Math.min(context.parameters.mapWorkgroup, items);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({ v, view: emit.output(v, `out${i}`) }));

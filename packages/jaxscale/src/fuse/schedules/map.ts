@@ -17,7 +17,7 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
   const workgroup = Math.min(mapWorkgroup, runs);
   const turns = Math.min(mapVectors, Math.max(1, Math.floor(runs / (workgroup * enoughWorkgroups))));
   const block = workgroup * turns;
-  const grid = gridFor(runs, block, context.target);
+  const grid = gridFor(runs, block, context.target, context.part);
 
   const emit = emitterFor(group, context);
   const { k } = emit;
@@ -46,12 +46,14 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
     else k.loop(first, k.min(k.add(start, k.i32(block)), k.i32(whole)), k.i32(workgroup), writeRun);
   }
   // The last, partial run: its missing elements repeat the last one, into the padding.
-  if (whole < runs)
-    k.if(k.eq(k.add(start, lane), k.i32(runs - 1 - ((runs - 1) % block))), () =>
-      writeTail(emit, outputs, whole * runLength, size),
-    );
+  const writer = runs - 1 - ((runs - 1) % block);
+  const number = k.add(start, lane);
+  if (whole < runs && includes(number.range, writer))
+    k.if(k.eq(number, k.i32(writer)), () => writeTail(emit, outputs, whole * runLength, size));
   return [{ kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid }];
 }
+
+const includes = (range: Value["range"], n: number): boolean => !range || (range.min <= n && n <= range.max);
 
 type Output = { readonly v: Group["writes"][number]; readonly view: ReturnType<Emitter["output"]> };
 

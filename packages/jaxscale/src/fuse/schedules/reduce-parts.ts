@@ -87,7 +87,7 @@ function partKernel(
   const { domain } = group;
   const lanes = context.parameters.rowWorkgroup;
   const total = domain.rows * parts;
-  const grid = gridFor(total, 1, context.target);
+  const grid = gridFor(total, 1, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const body = write(emit);

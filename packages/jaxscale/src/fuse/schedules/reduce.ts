@@ -26,7 +26,7 @@ export function scheduleReduce(group: Group, context: ScheduleContext): readonly
   const cooperative = isTrailing(domain) && domain.columns >= 4 * rowWorkgroup;
   const lanes = cooperative ? rowWorkgroup : 1;
   const workgroup = cooperative ? rowWorkgroup : Math.min(domain.rows, context.parameters.mapWorkgroup);
-  const grid = gridFor(domain.rows, cooperative ? 1 : workgroup, context.target);
+  const grid = gridFor(domain.rows, cooperative ? 1 : workgroup, context.target, context.part);
 
   const emit = emitterFor(group, context);
   const { k } = emit;

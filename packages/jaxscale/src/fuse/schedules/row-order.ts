@@ -97,7 +97,7 @@ function rowKernel(
 ): Launch {
   const items = rows * perRow;
   const workgroup = Math.min(context.parameters.mapWorkgroup, items);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const body = write(emit);

@@ -73,7 +73,7 @@ function chunkKernel(
   const items = domain.rows * chunks;
   const { rowWorkgroup, mapWorkgroup } = context.parameters;
   const workgroup = Math.min(items, chunks > 1 ? rowWorkgroup : mapWorkgroup);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const body = write(emit);

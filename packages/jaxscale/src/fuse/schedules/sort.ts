@@ -76,7 +76,7 @@ function sortDirectly(group: Group, context: ScheduleContext, sorting: Sorting):
   const { rows, columns } = sorting.domain;
   const items = rows * columns;
   const workgroup = Math.min(context.parameters.mapWorkgroup, items);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const move = outputsOf(emit, group, sorting, 1);
@@ -109,7 +109,7 @@ function gatherOrdered(
   const perRow = columns / run;
   const items = rows * perRow;
   const workgroup = Math.min(context.parameters.mapWorkgroup, items);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const places = emit.scratch(order, "i32", "read");

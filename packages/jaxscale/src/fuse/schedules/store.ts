@@ -13,7 +13,8 @@ export function storeRun(k: KernelBuilder, view: MemoryView, position: Value, va
   const lanes = elementsPerWord(view.dtype);
   const words: Value[] = [];
   for (let i = 0; i < values.length; i += lanes) words.push(packLanes(k, view.dtype, values.slice(i, i + lanes)));
-  view.atWord(k.div(position, k.i32(lanes)), (buffer, index) => k.store(buffer, index, k.vec(words)));
+  const word = k.div(position, k.i32(lanes));
+  view.atWord(word, (buffer, index) => k.store(buffer, index, k.vec(words)), words.length);
 }
 
 /** Stores one element of a 32-bit dtype, or merges one of a packed dtype into its word (the view must be atomic then). */

@@ -38,7 +38,7 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
   const across = ceilDivide(product.columns, tile.columns * lanes);
   const down = ceilDivide(product.rows, tile.rows * laneRows);
   const total = product.batch * down * across;
-  const grid = gridFor(total, 1, context.target);
+  const grid = gridFor(total, 1, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({
@@ -49,11 +49,14 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
 
   k.if(k.lt(number, k.i32(total)), () => {
     const place = k.assume(number, { min: 0, max: total - 1 });
-    // Neighbours share their columns, of which there is more to read.
+    // Neighbours share their columns, of which there is more to read, unless a part of the rows is all that can be bound.
+    const byRows = context.part?.along === "rows";
     const [batch, rest] = [k.div(place, k.i32(down * across)), k.rem(place, k.i32(down * across))];
     const lane = k.local(0, lanes);
-    const tileRow = k.add(k.mul(k.rem(rest, k.i32(down)), k.i32(laneRows)), k.local(1, laneRows));
-    const tileColumn = k.add(k.mul(k.div(rest, k.i32(down)), k.i32(lanes)), lane);
+    const workgroupRow = byRows ? k.div(rest, k.i32(across)) : k.rem(rest, k.i32(down));
+    const workgroupColumn = byRows ? k.rem(rest, k.i32(across)) : k.div(rest, k.i32(down));
+    const tileRow = k.add(k.mul(workgroupRow, k.i32(laneRows)), k.local(1, laneRows));
+    const tileColumn = k.add(k.mul(workgroupColumn, k.i32(lanes)), lane);
     const firstRow = k.mul(tileRow, k.i32(tile.rows));
     // Lanes beyond the last column repeat the last tile and store nothing.
     const lastTile = ceilDivide(product.columns, tile.columns) - 1;

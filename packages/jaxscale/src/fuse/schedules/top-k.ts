@@ -123,7 +123,7 @@ function selectKernel(
   const { domain, count, lowering, eqn } = selection;
   const items = batch.rows * lists;
   const workgroup = Math.min(context.parameters.rowWorkgroup, items);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const source = from && [emit.scratch(from.keys, "u32", "read"), emit.scratch(from.places, "i32", "read")];
@@ -252,7 +252,7 @@ function gatherFirst(
   const { count, lowering, eqn } = selection;
   const items = rows * count;
   const workgroup = Math.min(context.parameters.mapWorkgroup, items);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const places = emit.scratch(order, "i32", "read");

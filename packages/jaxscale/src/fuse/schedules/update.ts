@@ -45,7 +45,7 @@ function writeWindow(group: Group, lowering: UpdateLowering<Params>, context: Sc
   const view = emit.output(result, "out0", isPacked(result.aval.dtype) && lanes === 1);
   const items = size / lanes;
   const workgroup = Math.min(items, context.parameters.mapWorkgroup);
-  const grid = gridFor(items, workgroup, context.target);
+  const grid = gridFor(items, workgroup, context.target, context.part);
   const number = invocationNumber(k, grid, workgroup);
   k.if(k.lt(number, k.i32(items)), () => {
     const first = k.mul(k.assume(number, { min: 0, max: items - 1 }), k.i32(lanes));
@@ -100,7 +100,7 @@ function writeSteps(group: Group, steps: UpdateSteps<Params>, context: ScheduleC
   const walks = size / lanes;
   const invocations = independent ? walks * count : walks;
   const workgroup = Math.min(invocations, context.parameters.mapWorkgroup);
-  const grid = gridFor(invocations, workgroup, context.target);
+  const grid = gridFor(invocations, workgroup, context.target, context.part);
   const number = invocationNumber(k, grid, workgroup);
   const read: Read = (i, index) => emit.read(eqn.inputs[i], index);
 
