@@ -190,6 +190,60 @@ test("an operand that one side changes is unchanged for what comes after", async
   ]);
 });
 
+test("operands that change places, come twice or are the index itself do not disturb one another", async () => {
+  const f = jit(
+    (i: A, a: A, b: A) => {
+      const [c, d] = [a.add(1), b.add(1)];
+      const pairs = lax.switch(
+        i,
+        [
+          (x: A, y: A) => [x, y],
+          (x: A, y: A) => [y, x],
+          (x: A, y: A) => [x.at(0).set(y.at(1).get()), x],
+          (_: A, y: A) => [y.at(0).set(-1), y.at(1).set(-2)],
+        ],
+        c,
+        d,
+      );
+      return lax.cond(
+        i.greater(1),
+        ([x, y]: A[], j: A) => [x, y.at(0).set(j)],
+        ([x, y]: A[], j: A) => [y, x.at(1).set(j)],
+        pairs,
+        i,
+      );
+    },
+    { donateArgnums: [1, 2] },
+  );
+  const wants = [
+    [
+      [3, 4],
+      [1, 0],
+    ],
+    [
+      [1, 2],
+      [3, 1],
+    ],
+    [
+      [4, 2],
+      [2, 2],
+    ],
+    [
+      [-1, 4],
+      [3, -2],
+    ],
+  ];
+  for (const [i, want] of wants.entries())
+    assert.equal(await valuesOf(f(int(i), floats(0, 1).add(0), floats(2, 3).add(0))), want);
+  // The number of the branch is also what the branches change.
+  const count = jit((n: A) => {
+    const next = n.add(1);
+    const step = (k: A): A => lax.switch(k, [(x: A) => x.add(1), (x: A) => x.add(1), (x: A) => x.mul(10)], k);
+    return lax.foriLoop(0, 3, (_, k: A) => step(k), next);
+  });
+  assert.equal(await valuesOf(count(int(-1))), [[20]]);
+});
+
 test("a cond in a scan chooses anew in each turn", async () => {
   const f = (c: A, xs: A): unknown =>
     lax.scan(

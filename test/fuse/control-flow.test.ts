@@ -203,6 +203,36 @@ test("a cache in a while is updated in place as well", () => {
   assert.is(large.length, 1, large.join());
 });
 
+test("a cond that updates a cache on one side, or on both, copies none of it", () => {
+  const put = (c: A, row: A): A => lax.dynamicUpdateSlice(c, row, [3, 0]);
+  const types = [struct([], "bool"), cache, struct([1, 64])];
+  const one = (p: A, c: A, row: A): A => lax.cond(p, put, (k: A) => k, c, row);
+  const both = (p: A, c: A, row: A): A => lax.cond(p, put, (k: A, r: A) => put(put(k, r.mul(2)), r.add(1)), c, row);
+  const inScan = (p: A, c: A, row: A): A =>
+    lax.scan((k: A): [A, null] => [one(p, k, row), null], c, null, { length: 3 })[0];
+  const scanInside = (p: A, c: A, row: A): A =>
+    lax.cond(
+      p,
+      (k: A) => inScan(row.at(0, 0).get().greater(0), k, row),
+      (k: A) => k,
+      c,
+    );
+  for (const [f, writes] of [
+    [one, 1],
+    [both, 3],
+    [inScan, 1],
+    [scanInside, 1],
+  ] as const) {
+    const program = programOf(f as F, types, { donateArgnums: 1 });
+    const large = writesOf(program, [...steps(program), ...inLoops(steps(program))], cacheBytes);
+    assert.equal(
+      large.map((n) => /^dynamic_update_slice/.test(n)),
+      new Array(writes).fill(true),
+      large.join(),
+    );
+  }
+});
+
 test("a loop of known length is one submit, of one that the device ends a few", async () => {
   const f = jit((c: A, x: A) => lax.scan(running, c, x));
   const g = jit((x: A) =>
