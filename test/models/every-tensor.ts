@@ -42,40 +42,45 @@ function errorsOf(
 
 const cases = ["batch2", "single"] as const;
 
-for (const name of (process.env.ONLY ?? "glm-tiny glm4-tiny glm4_moe_lite-tiny").split(" "))
+/** A test for each dtype: every tensor of the checkpoint's golden file, with padding and without. */
+export function testEveryTensor(name: string): void {
   for (const dtype of ["float32", "bfloat16"] as const)
-    test(`every tensor of ${name} in ${dtype} is that of transformers, with padding and without`, async () => {
-      const folder = join(fixtures, name);
-      const golden = readGolden(folder);
-      const tensors = await openTensors(folder);
-      const { model } = await loadModel(folder, dtype);
-      const run = jax.jit((m: typeof model, ids: jax.Array) => observe(m, ids));
-      const compared = new Set<string>();
-      for (const caseName of cases) {
-        const golds = golden.cases[caseName];
-        const aligned = alignLeft(golds);
-        const values = run(model, jax.numpy.array(aligned.ids, { dtype: "int32" }));
-        for (const [tensor, value] of Object.entries(values)) {
-          // The file has some tensors for the first layer only.
-          if (!tensors.entries.has(`${caseName}.f32.${tensor}`)) continue;
-          const expected = await tensors.read(`${caseName}.f32.${tensor}`);
-          const actual = (await value.data()) as Float32Array;
-          assert.equal([...value.shape], [...expected.shape], `${caseName} ${tensor}`);
-          const errors = errorsOf(actual, expected.values, expected.shape, aligned, tensor);
-          check(`${name} ${caseName} ${tensor}`, errors, dtype, golds.bf16_vs_f32[tensor]);
-          compared.add(`${caseName}.f32.${tensor}`);
-        }
-      }
-      const left = [...tensors.entries.keys()].filter(
-        (key) => /^(batch2|single)\.f32\./.test(key) && !compared.has(key) && !/decode_logits|routing_gap/.test(key),
-      );
-      assert.equal(left, []);
-      await tensors.close();
-    });
+    test(`every tensor of ${name} in ${dtype} is that of transformers, with padding and without`, () =>
+      compareAll(name, dtype));
+  test.run();
+}
+
+async function compareAll(name: string, dtype: "float32" | "bfloat16"): Promise<void> {
+  const folder = join(fixtures, name);
+  const golden = readGolden(folder);
+  const tensors = await openTensors(folder);
+  const { model } = await loadModel(folder, dtype);
+  const run = jax.jit((m: typeof model, ids: jax.Array) => observe(m, ids));
+  const compared = new Set<string>();
+  for (const caseName of cases) {
+    const golds = golden.cases[caseName];
+    const aligned = alignLeft(golds);
+    const values = run(model, jax.numpy.array(aligned.ids, { dtype: "int32" }));
+    for (const [tensor, value] of Object.entries(values)) {
+      // The file has some tensors for the first layer only.
+      if (!tensors.entries.has(`${caseName}.f32.${tensor}`)) continue;
+      const expected = await tensors.read(`${caseName}.f32.${tensor}`);
+      const actual = (await value.data()) as Float32Array;
+      assert.equal([...value.shape], [...expected.shape], `${caseName} ${tensor}`);
+      const errors = errorsOf(actual, expected.values, expected.shape, aligned, tensor);
+      check(`${name} ${caseName} ${tensor}`, errors, dtype, golds.bf16_vs_f32[tensor]);
+      compared.add(`${caseName}.f32.${tensor}`);
+    }
+  }
+  const left = [...tensors.entries.keys()].filter(
+    (key) => /^(batch2|single)\.f32\./.test(key) && !compared.has(key) && !/decode_logits|routing_gap/.test(key),
+  );
+  assert.equal(left, []);
+  await tensors.close();
+}
 
 function check(what: string, errors: Errors, dtype: string, bf16: GoldenCase["bf16_vs_f32"][string] | undefined): void {
   const { maxAbs, rmsRel, largest } = errors;
-  if (process.env.SHOW) console.log(what, maxAbs, rmsRel, bf16);
   if (dtype === "float32" || what.endsWith("expert_ids"))
     assert.ok(maxAbs <= 2e-5 * Math.max(1, largest), `${what}: off by ${maxAbs}, largest ${largest}`);
   else {
@@ -84,5 +89,3 @@ function check(what: string, errors: Errors, dtype: string, bf16: GoldenCase["bf
     assert.ok(rmsRel <= 2 * bf16.rms_rel, `${what}: off by ${rmsRel} of its rms, may be ${2 * bf16.rms_rel}`);
   }
 }
-
-test.run();

@@ -1,0 +1,3 @@
+import { testEveryTensor } from "./every-tensor.ts";
+
+testEveryTensor("glm4-tiny");
