@@ -17,6 +17,12 @@ const expected: Record<string, readonly RegExp[]> = {
     /const u_size = 1152; const u_shape = array\(24, 48\);/,
     /largest difference (0|\d(\.\d+)?e-\d+|0\.0000\d+)\n/,
   ],
+  "05-modules.ts": [
+    /kernel +Param float32\[16,64\] +4\.10 KB/,
+    /step 60: loss 0\.00/,
+    /6 biases, 8 other/,
+    /blocks\.1\.out/,
+  ],
 };
 
 interface Progress {
