@@ -1,4 +1,4 @@
-/** Installs the dependencies if they are missing or older than the lockfile; run before `npm start` and `npm test`. */
+/** Installs the dependencies if they are missing or older than the lockfile; run before `npm start`, `npm test` and `npm run doctor`. */
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
