@@ -184,7 +184,7 @@ class JittedFunction {
     if (typeof x === "number" || typeof x === "boolean") return asArray(this.name, x);
     const kind = typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x;
     throw new DTypeError(
-      `jit: arguments must be arrays, numbers, booleans or trees of them; got ${kind} for ${this.name}. Pass it through staticArgnums, or make an array of it with jnp.array`,
+      `jit: arguments must be arrays, numbers, booleans or trees of them; got ${kind} for ${this.name}. Pass it through staticArgnums, make an array of it with jnp.array, or register its class with registerPytreeNode`,
     );
   };
 
