@@ -14,7 +14,7 @@ export abstract class Tracer extends Array {
 
   protected override describeForText(): string {
     throw new TracerError(
-      `a traced array has no value to print; got ${formatAval(this.aval)}. Return it from the traced function and print the result, or print x.shape and x.dtype`,
+      `a traced array has no value to print; got ${formatAval(this.aval)}. Return it from the traced function and print the result, or print x.shape and x.dtype. Sizes and slices need numbers: from x.shape, or static arguments`,
     );
   }
   override [Symbol.iterator](): never {
