@@ -77,7 +77,7 @@ export abstract class Array {
   [Symbol.toPrimitive](hint: string): string {
     if (hint === "string") return this.describeForText();
     throw new TracerError(
-      `operators do not work on arrays: use methods such as x.add(1), x.mul(y), x.less(0); got ${formatAval(this.aval)} where JavaScript wants a ${hint === "number" ? "number" : "primitive"}`,
+      `operators do not work on arrays: use methods such as x.add(1), x.mul(y), x.less(0); got ${formatAval(this.aval)} where JavaScript wants a ${hint === "number" ? "number" : "primitive"}. To choose by a value, use jnp.where or lax.cond`,
     );
   }
   protected abstract describeForText(): string;
