@@ -48,6 +48,10 @@ export class IndexedPart {
   multiply(values: ArrayLike, options: IndexOptions = {}): Array {
     return update("at.multiply", scatterMul, this.#array, this.#index, values, options);
   }
+  /** Another name of `multiply`, as in JAX. */
+  mul(values: ArrayLike, options: IndexOptions = {}): Array {
+    return this.multiply(values, options);
+  }
   /** The array divided by the product of the values: float32 of an integer array. */
   divide(values: ArrayLike, options: IndexOptions = {}): Array {
     return divide(this.#array, this.#collected("at.divide", values, options));
