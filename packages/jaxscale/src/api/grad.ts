@@ -39,7 +39,7 @@ export function checkInputs(op: string, leaves: readonly Array[]): void {
   for (const { aval } of leaves)
     if (!isFloat(aval.dtype))
       throw new DTypeError(
-        `${op}: requires real-valued inputs, of a floating-point dtype; got ${formatAval(aval)}. Differentiate in other arguments by argnums, or use vjp`,
+        `${op}: requires real-valued inputs, of a floating-point dtype; got ${formatAval(aval)}. Differentiate in other arguments by argnums, make it a float (jnp.float(2) for 2), or use vjp`,
       );
 }
 
