@@ -59,12 +59,16 @@ export class CausalLM extends nnx.Module {
   /** Absent where the embedding is the head too. */
   readonly lm_head: Linear | null;
   readonly rope: RopeSettings;
+  readonly config: ModelConfig;
+  readonly dtype: jax.DType;
 
   /** @param dtype of weights, activations and caches */
   constructor(config: ModelConfig, dtype: jax.DType) {
     super();
     this.model = new Decoder(config, dtype);
     this.lm_head = config.tieWordEmbeddings ? null : new Linear(config.hiddenSize, config.vocabSize, { dtype });
+    this.config = config;
+    this.dtype = dtype;
     this.rope = architectureOf(config).rope(config);
   }
 

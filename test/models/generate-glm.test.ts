@@ -1,0 +1,3 @@
+import { testGreedy } from "./every-greedy.ts";
+
+testGreedy("glm-tiny");
