@@ -1,0 +1,77 @@
+/** Runs functions as chosen schedules and targets make them, against the reference interpreter. */
+import * as assert from "uvu/assert";
+import { sizeOf } from "../../packages/jaxscale/src/base/shapes.ts";
+import type { Target } from "../../packages/jaxscale/src/base/target.ts";
+import { type HostTensor, packWords, unpackWords } from "../../packages/jaxscale/src/base/tensor-data.ts";
+import { checks, compile, optimize, type Program, storageBytes } from "../../packages/jaxscale/src/compile.ts";
+import { defaultParameters, type ScheduleParameters } from "../../packages/jaxscale/src/fuse/parameters.ts";
+import { interpret } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
+import { type ClosedJaxpr, shapedArray } from "../../packages/jaxscale/src/jaxpr/ir.ts";
+import { getClient } from "../../packages/jaxscale/src/runtime/client.ts";
+import type { Array } from "../../packages/jaxscale/src/trace/array.ts";
+import { traceToJaxpr } from "../../packages/jaxscale/src/trace/staging.ts";
+import { type Bound, difference } from "../tensors.ts";
+
+export type Operands = readonly HostTensor[];
+export type ArrayFunction = (...args: Array[]) => Array;
+
+export interface Schedule {
+  readonly parameters?: Partial<ScheduleParameters>;
+  /** As if the device lacked subgroups. */
+  readonly withoutSubgroups?: boolean;
+}
+
+checks.enabled = true;
+
+const client = getClient();
+
+async function programFor(traced: ClosedJaxpr, { parameters, withoutSubgroups }: Schedule): Promise<Program> {
+  const own = await client.ready();
+  const target: Target = withoutSubgroups ? { ...own, features: { ...own.features, subgroups: false } } : own;
+  return compile(optimize(traced), target, {
+    name: "scheduled",
+    donated: [],
+    parameters: { ...defaultParameters(target), ...parameters },
+  });
+}
+
+const traceFor = (f: ArrayFunction, args: Operands): ClosedJaxpr =>
+  traceToJaxpr(
+    "scheduled",
+    (...xs) => [f(...xs)],
+    args.map(({ shape, dtype }) => shapedArray(shape, dtype)),
+  );
+
+/** Names of the kernels that run, in order. */
+export async function kernelsOf(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<readonly string[]> {
+  const program = await programFor(traceFor(f, args), schedule);
+  const steps = program.segments.flatMap((s) => s.steps);
+  return steps.map((step) => (step.kind === "dispatch" ? program.kernels[step.kernel].name : step.kind));
+}
+
+/** What the device makes of a function without closed-over arrays. */
+export async function runScheduled(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<HostTensor> {
+  const program = await programFor(traceFor(f, args), schedule);
+  const [result] = program.results;
+  const bytesOf = ({ shape, dtype }: { shape: readonly number[]; dtype: HostTensor["dtype"] }): number =>
+    storageBytes(shapedArray(shape, dtype));
+  const uploaded = args.map((x) => client.upload(packWords(x), bytesOf(x)));
+  const lazy = { name: program.name, resultCount: 1, resultBytes: [bytesOf(result)], build: () => program };
+  const [out] = client.launch(lazy, uploaded);
+  const words = await client.read(out);
+  return { ...result, values: unpackWords(result.dtype, words, sizeOf(result.shape)) };
+}
+
+/** The device's result must be the reference interpreter's. */
+export async function agreesScheduled(
+  f: ArrayFunction,
+  args: Operands,
+  schedule: Schedule = {},
+  bound: Bound = { abs: 2e-5, rel: 1e-5 },
+): Promise<void> {
+  const { jaxpr, consts } = traceFor(f, args);
+  assert.is(consts.length, 0, "the function closes over no arrays");
+  const [want] = interpret({ jaxpr, consts }, args);
+  const got = await runScheduled(f, args, schedule);
+  assert.is(difference({ shape: got.shape, dtype: got.dtype, values: got.values }, want, bound), undefined);
+}
