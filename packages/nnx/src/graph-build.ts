@@ -10,7 +10,7 @@ export interface Sources {
   /** Objects of the graph that nodes and Variables came from, by number: they are changed in place. */
   readonly objects?: readonly object[];
   /** Leaves of that graph, by number. */
-  readonly oldLeaves?: readonly unknown[];
+  readonly oldLeaf?: (leaf: number) => unknown;
 }
 
 export interface Built {
@@ -43,9 +43,11 @@ class Builder {
       case "variable":
         return this.#variable(def);
       case "leaf":
-        return def.kept === undefined ? this.#sources.leaves[this.#next++] : this.#sources.oldLeaves?.[def.kept];
+        return def.kept === undefined ? this.#sources.leaves[this.#next++] : this.#sources.oldLeaf?.(def.kept);
       case "shared":
         return this.objects[def.index];
+      case "same":
+        return this.#sources.objects?.[def.origin];
       case "static":
         return def.value;
       case "tree":
@@ -78,19 +80,18 @@ class Builder {
 
   #variable(def: VariableDef): Variable<unknown> {
     const origin = this.#origin(def);
-    if (!def.kept) this.leafOf[def.index] = this.#next;
-    const variable = origin instanceof Variable ? this.#written(origin, def) : this.#newVariable(def);
+    this.leafOf[def.index] = this.#next;
+    const value = this.#sources.leaves[this.#next++];
+    const variable = origin instanceof Variable ? written(origin, value) : newVariable(def, value);
     this.objects[def.index] = variable;
     return variable;
   }
-
-  #written(variable: Variable<unknown>, { kept }: VariableDef): Variable<unknown> {
-    if (!kept) variable.set(this.#sources.leaves[this.#next++]);
-    return variable;
-  }
-
-  #newVariable({ type, metadata }: VariableDef): Variable<unknown> {
-    const value = this.#sources.leaves[this.#next++];
-    return value instanceof Variable ? value : makeVariable(type, value, metadata);
-  }
 }
+
+function written(variable: Variable<unknown>, value: unknown): Variable<unknown> {
+  variable.set(value);
+  return variable;
+}
+
+const newVariable = ({ type, metadata }: VariableDef, value: unknown): Variable<unknown> =>
+  value instanceof Variable ? value : makeVariable(type, value, metadata);

@@ -21,8 +21,6 @@ export interface VariableDef {
   readonly type: VariableClass;
   readonly metadata: VariableMetadata;
   readonly origin?: number;
-  /** Its value is still that of its origin, and no leaf. */
-  readonly kept?: boolean;
 }
 /** A bare array; `kept` is the number of the leaf that it still is, and then it is no leaf. */
 export interface LeafDef {
@@ -33,6 +31,11 @@ export interface LeafDef {
 export interface SharedDef {
   readonly kind: "shared";
   readonly index: number;
+}
+/** A node or Variable of the graph that it came from, by its number there, unchanged with all below it. */
+export interface SameDef {
+  readonly kind: "same";
+  readonly origin: number;
 }
 /** A plain array, a plain object, or any other pytree around modules. */
 export interface TreeDef {
@@ -46,7 +49,7 @@ export interface StaticDef {
   readonly kind: "static";
   readonly value: unknown;
 }
-export type Def = NodeDef | VariableDef | LeafDef | SharedDef | TreeDef | StaticDef;
+export type Def = NodeDef | VariableDef | LeafDef | SharedDef | SameDef | TreeDef | StaticDef;
 
 /** Compared by identity: `split` gives one object for equal structures. A pytree without leaves, so that `jit` takes it. */
 export class GraphDef<T = unknown> {
@@ -107,13 +110,14 @@ export function sameDef(a: Def, b: Def): boolean {
         a.type === b.type &&
         a.index === b.index &&
         a.origin === b.origin &&
-        a.kept === b.kept &&
         (a.metadata === b.metadata || jax.tree.sameStatic(a.metadata, b.metadata))
       );
     case "leaf":
       return b.kind === "leaf" && a.kept === b.kept;
     case "shared":
       return b.kind === "shared" && a.index === b.index;
+    case "same":
+      return b.kind === "same" && a.origin === b.origin;
     case "static":
       return b.kind === "static" && jax.tree.sameStatic(a.value, b.value);
     case "tree":
@@ -130,9 +134,12 @@ export function mapMetadata(def: Def, f: (variable: VariableDef) => VariableMeta
   return def;
 }
 
+/** Whether a value belongs to it. */
+export const isLeafDef = (def: Def): boolean =>
+  def.kind === "variable" || (def.kind === "leaf" && def.kept === undefined);
+
 function collectPaths(def: Def, path: Path, paths: Path[]): void {
-  if ((def.kind === "variable" || def.kind === "leaf") && (def.kept === undefined || def.kept === false))
-    paths.push(path);
+  if (isLeafDef(def)) paths.push(path);
   if (def.kind === "node")
     def.children.forEach((child, i) => collectPaths(child, [...path, def.layout.names[i]], paths));
   if (def.kind === "tree") def.children.forEach((child, i) => collectPaths(child, [...path, def.keys[i]], paths));
@@ -152,6 +159,8 @@ function formatDef(def: Def): string {
       return "array";
     case "shared":
       return `shared ${def.index}`;
+    case "same":
+      return `same ${def.origin}`;
     case "static":
       return formatStatic(def.value);
     case "tree":

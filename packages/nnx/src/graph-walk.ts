@@ -1,8 +1,8 @@
 /** Taking graphs of modules apart. */
 import * as jax from "jaxscale";
-import { type Def, GraphDef } from "./graph-def.ts";
+import { type Def, GraphDef, sameDef, type VariableDef } from "./graph-def.ts";
 import { type Key, type Path, pathOf, type Trail } from "./path.ts";
-import { attributesOf, isArrayLeaf, layoutOf, Pytree, type PytreeClass } from "./pytree.ts";
+import { attributesOf, isArrayLeaf, type Layout, layoutOf, Pytree, type PytreeClass } from "./pytree.ts";
 import { Variable, type VariableClass } from "./variable.ts";
 
 /** A Variable, or a bare array, and where it stands. */
@@ -22,6 +22,8 @@ export interface Origins {
   readonly indexOf: (object: object) => number | undefined;
   /** Whether a Variable of number `index` holds what it held. */
   readonly holdsSame: (variable: Variable<unknown>, index: number) => boolean;
+  /** Whether a node of number `index` has the attributes that it had. */
+  readonly isUnchanged: (index: number, layout: Layout, children: readonly Def[]) => boolean;
   /** Number of the leaf that a bare array is. */
   readonly leafOf: (array: unknown) => number | undefined;
 }
@@ -51,34 +53,39 @@ export class GraphWalk {
     return this.#indices.has(object);
   }
 
-  /** @throws TypeError if a static attribute of a node holds data, naming its path */
-  visit(value: unknown, trail: Trail | null = null): Def {
-    if (value instanceof Pytree) return this.#visitNode(value, trail);
-    if (value instanceof Variable) return this.#visitVariable(value, trail);
+  /**
+   * @param like a structure that this one may equal: then it is the result, and need not be compared
+   * @throws TypeError if a static attribute of a node holds data, naming its path
+   */
+  visit(value: unknown, trail: Trail | null = null, like?: Def): Def {
+    if (value instanceof Pytree) return this.#visitNode(value, trail, like);
+    if (value instanceof Variable) return this.#visitVariable(value, trail, like);
     if (isArrayLeaf(value)) {
       const kept = this.#origins?.leafOf(value);
       return kept === undefined ? this.#leaf(value, trail) : { kind: "leaf", kept };
     }
     if (this.#numbersAreArrays && (typeof value === "number" || typeof value === "boolean"))
       return this.#leaf(value, trail);
-    return this.#visitTree(value, trail);
+    return this.#visitTree(value, trail, like);
   }
 
   /** A pytree around modules; anything else is static. */
-  #visitTree(value: unknown, trail: Trail | null): Def {
+  #visitTree(value: unknown, trail: Trail | null, like: Def | undefined): Def {
     if (typeof value === "object" && value !== null) {
       const { leaves, treedef } = openTree(value);
       if (treedef.kind !== "leaf") {
-        const children = leaves.map(({ key, child }) => this.visit(child, { key, up: trail }));
+        const before = like?.kind === "tree" && jax.tree.sameStructure(like.treedef, treedef) ? like : undefined;
+        const children = leaves.map(({ key, child }, i) => this.visit(child, { key, up: trail }, before?.children[i]));
+        if (before && sameItems(children, before.children)) return before;
         return { kind: "tree", treedef, keys: leaves.map(({ key }) => key), children };
       }
     }
-    return { kind: "static", value };
+    return like?.kind === "static" && like.value === value ? like : { kind: "static", value };
   }
 
   #leaf(value: unknown, trail: Trail | null): Def {
     this.leaves.push({ trail, value, inNode: this.#nodes > 0 });
-    return { kind: "leaf" };
+    return freshLeaf;
   }
 
   #number(object: object, trail: Trail | null): number {
@@ -89,35 +96,53 @@ export class GraphWalk {
     return index;
   }
 
-  #visitNode(node: Pytree, trail: Trail | null): Def {
-    const seen = this.#indices.get(node);
-    if (seen !== undefined) return { kind: "shared", index: seen };
-    const index = this.#number(node, trail);
-    const layout = layoutOf(node, () => pathOf(trail));
-    const attributes = attributesOf(node);
-    this.#nodes++;
-    const children = layout.names.map((key) => this.visit(attributes[key], { key, up: trail }));
-    this.#nodes--;
-    return {
-      kind: "node",
-      index,
-      type: node.constructor as PytreeClass,
-      layout,
-      children,
-      origin: this.#origins?.indexOf(node),
-    };
+  #shared(object: object, index: number, like: Def | undefined): Def {
+    const origin = this.#origins?.indexOf(object);
+    if (origin !== undefined) return { kind: "same", origin };
+    return like?.kind === "shared" && like.index === index ? like : { kind: "shared", index };
   }
 
-  #visitVariable(variable: Variable<unknown>, trail: Trail | null): Def {
+  #visitNode(node: Pytree, trail: Trail | null, like: Def | undefined): Def {
+    const seen = this.#indices.get(node);
+    if (seen !== undefined) return this.#shared(node, seen, like);
+    const index = this.#number(node, trail);
+    const layout = layoutOf(node, trail);
+    const attributes = attributesOf(node);
+    const type = node.constructor as PytreeClass;
+    const before = like?.kind === "node" && like.layout === layout && like.type === type ? like : undefined;
+    const children = new Array<Def>(layout.names.length);
+    this.#nodes++;
+    // Every call of a jitted function comes by here: no closures.
+    for (let i = 0; i < children.length; i++) {
+      const key = layout.names[i];
+      children[i] = this.visit(attributes[key], { key, up: trail }, before?.children[i]);
+    }
+    this.#nodes--;
+    const origin = this.#origins?.indexOf(node);
+    if (before && before.index === index && before.origin === origin && sameItems(children, before.children))
+      return before;
+    if (origin !== undefined && this.#origins?.isUnchanged(origin, layout, children)) return { kind: "same", origin };
+    return { kind: "node", index, type, layout, children, origin };
+  }
+
+  #visitVariable(variable: Variable<unknown>, trail: Trail | null, like: Def | undefined): Def {
     const seen = this.#indices.get(variable);
-    if (seen !== undefined) return { kind: "shared", index: seen };
+    if (seen !== undefined) return this.#shared(variable, seen, like);
     const index = this.#number(variable, trail);
     const origin = this.#origins?.indexOf(variable);
-    const kept = origin !== undefined && (this.#origins?.holdsSame(variable, origin) ?? false);
-    if (!kept) this.leaves.push({ trail, value: variable, inNode: true });
-    const { metadata } = variable;
-    return { kind: "variable", index, type: variable.constructor as VariableClass, metadata, origin, kept };
+    if (origin !== undefined && this.#origins?.holdsSame(variable, origin)) return { kind: "same", origin };
+    this.leaves.push({ trail, value: variable, inNode: true });
+    const type = variable.constructor as VariableClass;
+    const def: VariableDef = { kind: "variable", index, type, metadata: variable.metadata, origin };
+    return like && sameDef(def, like) ? like : def;
   }
+}
+
+const freshLeaf: Def = { kind: "leaf" };
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 interface OpenedTree {

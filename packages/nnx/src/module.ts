@@ -1,7 +1,7 @@
 /** Modules: what models are made of. */
 import { Captures } from "./captures.ts";
 import { type Filter, toPredicate } from "./filters.ts";
-import type { Key, Path } from "./path.ts";
+import type { Key, Path, Trail } from "./path.ts";
 import { attributesOf, isData, layoutOf, Pytree } from "./pytree.ts";
 import type { Variable, VariableMetadata } from "./variable.ts";
 
@@ -99,8 +99,9 @@ export function* iterNodes(
 
 /** Attributes that hold data, in order. */
 export function childrenOf(node: Pytree, path: Path = []): readonly (readonly [Key, unknown])[] {
+  const trail = path.reduce<Trail | null>((up, key) => ({ key, up }), null);
   const attributes = attributesOf(node);
-  return layoutOf(node, () => path).names.map((name) => [name, attributes[name]]);
+  return layoutOf(node, trail).names.map((name) => [name, attributes[name]]);
 }
 
 /** The modules that are attributes of one, or items of a list. */

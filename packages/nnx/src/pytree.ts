@@ -1,7 +1,7 @@
 /** Objects of the graph that a model is: their attributes are Variables, arrays, other nodes, and static values. */
 import * as jax from "jaxscale";
 import { Interner } from "./intern.ts";
-import { compareKeys, formatPath, type Key, keyOf, type Path } from "./path.ts";
+import { compareKeys, formatPath, type Key, keyOf, type Path, pathOf, type Trail } from "./path.ts";
 import { Variable } from "./variable.ts";
 
 /**
@@ -45,7 +45,7 @@ const layouts = new Interner<Layout>(
 const lastLayouts = new WeakMap<Pytree, Layout>();
 
 /** @throws TypeError if a static attribute holds data */
-export function layoutOf(node: Pytree, path: () => Path = () => []): Layout {
+export function layoutOf(node: Pytree, trail: Trail | null = null): Layout {
   const last = lastLayouts.get(node);
   if (last?.fits(node)) return last;
   const names: Key[] = [];
@@ -54,7 +54,7 @@ export function layoutOf(node: Pytree, path: () => Path = () => []): Layout {
     const key = keyOf(name);
     if (isData(value)) names.push(key);
     else {
-      refuseHiddenData(node, [...path(), key], value);
+      refuseHiddenData(node, pathOf({ key, up: trail }), value);
       // The owner may change it later.
       statics.push([key, jax.tree.copyStatic(value)]);
     }
@@ -126,7 +126,9 @@ jax.registerPytreeNode(Pytree, {
   flatten: (node: Pytree) => {
     const layout = layoutOf(node);
     const attributes = attributesOf(node);
-    return [layout.names.map((name) => attributes[name]), layout];
+    const children = new Array<unknown>(layout.names.length);
+    for (let i = 0; i < children.length; i++) children[i] = attributes[layout.names[i]];
+    return [children, layout];
   },
   unflatten: (layout: Layout, children, type) => {
     const node = makeNode(type as PytreeClass, layout);

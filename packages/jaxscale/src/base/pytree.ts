@@ -78,11 +78,13 @@ function open(tree: unknown): Opened | undefined {
   const node = registeredNode(tree);
   if (!node) return undefined;
   const [children, aux] = node.flatten(tree);
-  const names = node.names?.(tree);
+  let names: ReturnType<NonNullable<typeof node.names>> | undefined;
   const type = tree.constructor as TreeClass;
   return {
     children,
     step: (i) => {
+      // Only paths need names.
+      names ??= node.names?.(tree);
       const name = names ? names[i] : i;
       return typeof name === "number" ? byIndex(name) : { kind: "attribute", name };
     },

@@ -20,9 +20,11 @@ export function matchCarry(def: Def, value: unknown, entered: Objects, path: Pat
     case "node":
     case "variable":
     case "shared":
-      if (value !== entered.object(def.index))
-        throw differs(`${entered.object(def.index).constructor.name}, which must be returned itself,`);
+    case "same": {
+      const object = entered.object(numberOf(def));
+      if (value !== object) throw differs(`${object.constructor.name}, which must be returned itself,`);
       return [];
+    }
     case "leaf":
       return [value];
     case "static":
@@ -44,7 +46,8 @@ export function rebuildCarry(def: Def, arrays: readonly unknown[], call: Objects
       case "node":
       case "variable":
       case "shared":
-        return call.object(at.index);
+      case "same":
+        return call.object(numberOf(at));
       case "leaf":
         return arrays[next++];
       case "static":
@@ -55,6 +58,9 @@ export function rebuildCarry(def: Def, arrays: readonly unknown[], call: Objects
   };
   return make(def);
 }
+
+const numberOf = (def: { readonly index: number } | { readonly origin: number }): number =>
+  "index" in def ? def.index : def.origin;
 
 function describe(value: unknown): string {
   if (value instanceof Pytree || value instanceof Variable) return `another ${value.constructor.name}`;

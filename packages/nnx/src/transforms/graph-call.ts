@@ -1,13 +1,19 @@
 /** A call with modules among its arguments, as a call with arrays: what goes in, what comes out, and what is written back. */
 import * as jax from "jaxscale";
 import { type Built, build } from "../graph-build.ts";
-import { type Def, GraphDef } from "../graph-def.ts";
+import { type Def, GraphDef, isLeafDef } from "../graph-def.ts";
 import { type GraphLeaf, GraphWalk, valueOf } from "../graph-walk.ts";
 import type { Trail } from "../path.ts";
+import type { Layout } from "../pytree.ts";
 import { Variable } from "../variable.ts";
 
 /** First key of the paths of results; those of arguments start with a number. */
 export const outKey = "out";
+
+export interface CallOptions {
+  readonly numbersAreArrays?: boolean;
+  readonly like?: GraphDef;
+}
 
 /** The caller's side. */
 export class GraphCall {
@@ -16,10 +22,11 @@ export class GraphCall {
   readonly trails: readonly (Trail | null)[];
   readonly #objects: readonly object[];
 
-  constructor(args: readonly unknown[], { numbersAreArrays = true } = {}) {
+  /** @param like the structure of an earlier call, which is compared on the way */
+  constructor(args: readonly unknown[], { numbersAreArrays = true, like }: CallOptions = {}) {
     const walk = new GraphWalk({ numbersAreArrays });
-    const root = walk.visit(args);
-    this.def = new GraphDef(root, walk.leaves.length);
+    const root = walk.visit(args, null, like?.root);
+    this.def = like && root === like.root ? like : new GraphDef(root, walk.leaves.length);
     this.leaves = walk.leaves;
     this.trails = walk.trails;
     this.#objects = walk.objects;
@@ -36,7 +43,11 @@ export class GraphCall {
 
   /** Writes changes back. @param values in order of the outcome's leaves @returns what the function returned */
   leave({ def, values }: { readonly def: GraphDef; readonly values: readonly unknown[] }): unknown {
-    const { root } = build(def, { leaves: values, objects: this.#objects, oldLeaves: this.values });
+    const { root } = build(def, {
+      leaves: values,
+      objects: this.#objects,
+      oldLeaf: (leaf) => valueOf(this.leaves[leaf]),
+    });
     return (root as readonly unknown[])[1];
   }
 }
@@ -57,6 +68,7 @@ export class EnteredCall {
   readonly #values: readonly unknown[];
   readonly #trails: readonly (Trail | null)[];
   readonly #isTaken: readonly boolean[];
+  readonly #inputs: readonly Input[];
   readonly #indices: ReadonlyMap<object, number>;
 
   /**
@@ -76,6 +88,7 @@ export class EnteredCall {
     this.#values = values;
     this.#trails = trails;
     this.#isTaken = isTaken;
+    this.#inputs = inputsOf(def.root);
     this.#indices = new Map(this.#built.objects.map((object, index) => [object, index]));
   }
 
@@ -105,6 +118,7 @@ export class EnteredCall {
       origins: {
         indexOf: (object) => this.#indices.get(object),
         holdsSame: (variable, index) => stays(leafOf[index], variable.get()),
+        isUnchanged: (index, layout, children) => unchanged(this.#inputs[index], layout, children),
         leafOf: (array) => {
           const leaf = bareLeaves.get(array);
           return !inResult && stays(leaf, array) ? leaf : undefined;
@@ -132,4 +146,37 @@ export class EnteredCall {
 function listDef(children: readonly Def[]): Def {
   const treedef = jax.tree.structure(children.map(() => 0));
   return { kind: "tree", treedef, keys: [...children.keys()], children };
+}
+
+/** A node as it came in, with the numbers of the leaves that its bare arrays are. */
+interface Input {
+  readonly def: Def;
+  readonly bareLeaves: readonly (number | undefined)[];
+}
+
+/** Nodes and Variables by number. */
+function inputsOf(root: Def): readonly Input[] {
+  const inputs: Input[] = [];
+  let next = 0;
+  const visit = (def: Def): void => {
+    const bareLeaves: (number | undefined)[] = [];
+    if (def.kind === "node" || def.kind === "variable") inputs[def.index] = { def, bareLeaves };
+    if (isLeafDef(def)) next++;
+    if ("children" in def)
+      for (const child of def.children) {
+        bareLeaves.push(child.kind === "leaf" ? next : undefined);
+        visit(child);
+      }
+  };
+  visit(root);
+  return inputs;
+}
+
+function unchanged({ def, bareLeaves }: Input, layout: Layout, children: readonly Def[]): boolean {
+  if (def.kind !== "node" || def.layout !== layout) return false;
+  return children.every((child, i) => {
+    const before = def.children[i];
+    if (child.kind === "leaf") return child.kept !== undefined && child.kept === bareLeaves[i];
+    return child.kind === "same" && "index" in before && child.origin === before.index;
+  });
 }

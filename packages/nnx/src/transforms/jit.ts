@@ -58,13 +58,16 @@ export function jit<F extends AnyFunction>(
     },
     { staticArgnums: 0, donateArgnums: 1, name },
   );
+  let lastDef: GraphDef | undefined;
   const donations = new WeakMap<GraphDef, readonly boolean[]>();
 
   const flat = (args: readonly unknown[]) => {
     const staticAt = positions("nnx.jit: staticArgnums", options.staticArgnums, args.length);
     const statics = [...staticAt].sort((a, b) => a - b).map((i): Static => [i, args[i]]);
-    const call = new GraphCall(args.map((arg, i) => (staticAt.has(i) ? null : arg)));
-    const def = canonical(call.def);
+    const dynamic = args.map((arg, i) => (staticAt.has(i) ? null : arg));
+    const call = new GraphCall(dynamic, { like: lastDef });
+    const def = call.def === lastDef ? lastDef : canonical(call.def);
+    lastDef = def;
     let donates = donations.get(def);
     if (donates === undefined) {
       refuseStatics(name, def.root);

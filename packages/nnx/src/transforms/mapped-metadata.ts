@@ -1,5 +1,5 @@
 /** Metadata of Variables as they lose and gain an axis. */
-import { type Def, GraphDef, mapMetadata } from "../graph-def.ts";
+import { type Def, GraphDef, isLeafDef, mapMetadata } from "../graph-def.ts";
 import { withAxis, withoutAxis } from "../partitioning.ts";
 
 /** The structure that the function sees: Variables are slices along their axes. @param axes one for each leaf */
@@ -37,8 +37,8 @@ function leafNumbers(root: Def): ReadonlyMap<number, number> {
   const numbers = new Map<number, number>();
   let next = 0;
   const visit = (def: Def): void => {
-    if (def.kind === "variable" && !def.kept) numbers.set(def.index, next++);
-    else if (def.kind === "leaf" && def.kept === undefined) next++;
+    if (def.kind === "variable") numbers.set(def.index, next++);
+    else if (isLeafDef(def)) next++;
     else if ("children" in def) def.children.forEach(visit);
   };
   visit(root);
