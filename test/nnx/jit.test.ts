@@ -170,7 +170,7 @@ test("grad takes other kinds, several arguments and aux", async () => {
   const [[state, dx], aux] = nnx.grad(f, { argnums: [new nnx.DiffState(0, nnx.BatchStat), 1], hasAux: true })(
     two,
     jnp.ones([]).mul(5),
-  ) as unknown as [[nnx.State, jax.Array], { readonly seen: jax.Array }];
+  );
   assert.equal(
     [...state].map(([path]) => path.join(".")),
     ["b"],

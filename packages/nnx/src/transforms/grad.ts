@@ -3,6 +3,7 @@ import * as jax from "jaxscale";
 import { type Filter, type Predicate, toPredicate } from "../filters.ts";
 import type { Def } from "../graph-def.ts";
 import type { GraphLeaf } from "../graph-walk.ts";
+import type { Module } from "../module.ts";
 import { type Path, pathOf } from "../path.ts";
 import { State, type StateEntry } from "../state.ts";
 import { Param, Variable } from "../variable.ts";
@@ -10,42 +11,45 @@ import { EnteredCall, GraphCall, type Outcome } from "./graph-call.ts";
 import type { AnyFunction } from "./jit.ts";
 
 /** An argument to differentiate in, and which of its Variables. */
-export class DiffState {
-  readonly argnum: number;
+export class DiffState<N extends number = number> {
+  readonly argnum: N;
   readonly filter: Filter;
-  constructor(argnum: number, filter: Filter) {
+  constructor(argnum: N, filter: Filter) {
     this.argnum = argnum;
     this.filter = filter;
   }
 }
 type Argnum = number | DiffState;
+type Argnums = Argnum | readonly Argnum[];
 
-export interface GradOptions<HasAux extends boolean> {
+export interface GradOptions<N extends Argnums, HasAux extends boolean> {
   /** Positions of the arguments to differentiate in; 0 if absent. Of modules only Params are, unless a `DiffState` says otherwise. */
-  readonly argnums?: Argnum | readonly Argnum[];
+  readonly argnums?: N;
   /** The function returns `[value, aux]`, of which only the value is differentiated. */
   readonly hasAux?: HasAux;
 }
-/** Of a module its State; of arrays, arrays. */
-export type Gradient<T> = T extends jax.Array | number
-  ? jax.Array
-  : T extends Variable<unknown>
-    ? T
-    : T extends object
-      ? State
-      : never;
+
+/** Of a module its State; of arrays arrays; of other trees the same tree. */
+export type GradientOf<T> = T extends jax.Array | number ? jax.Array : T extends Module ? State : T;
+type GradientAt<F extends AnyFunction, N> = N extends number
+  ? GradientOf<Parameters<F>[N]>
+  : N extends DiffState<infer At>
+    ? GradientOf<Parameters<F>[At]>
+    : never;
+type Gradient<F extends AnyFunction, N extends Argnums> = N extends readonly Argnum[]
+  ? { -readonly [K in keyof N]: GradientAt<F, N[K]> }
+  : GradientAt<F, N>;
 type AuxOf<F extends AnyFunction> = ReturnType<F> extends readonly [unknown, infer A] ? A : never;
-type GradientFor<F extends AnyFunction, G> = G extends unknown ? G : Gradient<Parameters<F>[0]>;
 
 /**
  * The gradient of a scalar-valued function of modules: a State of Params. What the function sets is written back.
  * @throws ShapeError unless the value is a scalar; TypeError if there is nothing to differentiate in
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/transforms.html#flax.nnx.grad
  */
-export function grad<F extends AnyFunction, HasAux extends boolean = false, G = Gradient<Parameters<F>[0]>>(
+export function grad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
   f: F,
-  options: GradOptions<HasAux> = {},
-): (...args: Parameters<F>) => HasAux extends true ? [GradientFor<F, G>, AuxOf<F>] : GradientFor<F, G> {
+  options: GradOptions<N, HasAux> = {},
+): (...args: Parameters<F>) => HasAux extends true ? [Gradient<F, N>, AuxOf<F>] : Gradient<F, N> {
   const both = differentiated("nnx.grad", f, options);
   return ((...args: unknown[]) => {
     const [value, gradient] = both(args);
@@ -54,15 +58,15 @@ export function grad<F extends AnyFunction, HasAux extends boolean = false, G = 
 }
 
 /** As `grad`, with the value: `[value, gradient]`, or `[[value, aux], gradient]`. */
-export function valueAndGrad<F extends AnyFunction, HasAux extends boolean = false, G = Gradient<Parameters<F>[0]>>(
+export function valueAndGrad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
   f: F,
-  options: GradOptions<HasAux> = {},
-): (...args: Parameters<F>) => [HasAux extends true ? [jax.Array, AuxOf<F>] : jax.Array, GradientFor<F, G>] {
+  options: GradOptions<N, HasAux> = {},
+): (...args: Parameters<F>) => [HasAux extends true ? [jax.Array, AuxOf<F>] : jax.Array, Gradient<F, N>] {
   const both = differentiated("nnx.valueAndGrad", f, options);
   return ((...args: unknown[]) => both(args)) as never;
 }
 
-function differentiated(op: string, f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<boolean>) {
+function differentiated(op: string, f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean>) {
   const list = Array.isArray(argnums) ? (argnums as readonly Argnum[]) : undefined;
   return (args: readonly unknown[]): [unknown, unknown] => {
     const wanted = predicatesByArgument(op, list ?? [argnums as Argnum], args.length);

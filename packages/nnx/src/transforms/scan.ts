@@ -1,5 +1,7 @@
 /** `scan` for functions of modules: stacked layers one after the other, compiled once. */
 import * as jax from "jaxscale";
+import type { Def, GraphDef } from "../graph-def.ts";
+import type { GraphLeaf } from "../graph-walk.ts";
 import { formatPath, pathOf } from "../path.ts";
 import { type Axis, type AxisSpec, axisFor, Carry, moveFrontTo, moveToFront, resultSpec, specsFor } from "./axes.ts";
 import { matchCarry, rebuildCarry } from "./carry.ts";
@@ -34,87 +36,136 @@ export function scan<F extends AnyFunction>(
   f: F,
   options: ScanOptions = {},
 ): (...args: Parameters<F>) => ReturnType<F> {
-  const { inAxes = [Carry, 0], outAxes = [Carry, 0], length, reverse, partitionName = null } = options;
+  const { length, reverse, partitionName = null } = options;
   const scanned = (...args: unknown[]): unknown => {
-    const call = new GraphCall(args);
-    const specs = specsFor("nnx.scan", inAxes, args.length);
-    const carryArgument = positionOfCarry("inAxes", specs);
-    const carryResult = outAxes === Carry ? "all" : positionOfCarry("outAxes", [outAxes].flat());
-    if ((carryArgument === undefined) !== (carryResult === undefined))
-      throw new TypeError("nnx.scan: Carry must stand in both inAxes and outAxes, or in neither; got it in one");
-    const axes = call.leaves.map(({ trail, value }): Axis => {
-      const [argument, ...path] = pathOf(trail);
-      return axisFor(specs[argument as number], path, value);
-    });
-    const values = call.values;
-    const def = sliced(call.def, axes);
-    const carryDef =
-      carryArgument !== undefined && "children" in def.root ? def.root.children[carryArgument] : undefined;
-    const isBareCarry = call.leaves.map(({ inNode }, i) => axes[i] === Carry && !inNode);
-    let outcome: Outcome | undefined;
-    let places: readonly number[] = [];
-
+    const plan = planOf(args, options);
+    const { axes, call } = plan;
+    let last: Turn | undefined;
     const body = (carry: readonly unknown[], xs: readonly unknown[]): [readonly unknown[], readonly unknown[]] => {
-      let [nextCarry, nextSlice] = [0, 0];
-      const inner = values.map((value, i) =>
-        axes[i] === Carry ? carry[nextCarry++] : axes[i] === null ? value : xs[nextSlice++],
-      );
-      const entered = new EnteredCall(def, inner, { trails: call.trails });
-      const out = f(...entered.args);
-      const carried =
-        carryResult === "all" ? out : carryResult === undefined ? undefined : listed(out, outAxes)[carryResult];
-      const bare = carryDef ? matchCarry(carryDef, carried, entered) : [];
-      const rest =
-        carryResult === "all" ? null : carryResult === undefined ? out : listed(out, outAxes).with(carryResult, null);
-      const found = entered.outcome(rest);
-      outcome = found;
-      places = found.leaves.map((leaf, i) => {
-        const origin = found.origins[i];
-        const [first, ...path] = pathOf(leaf.trail);
-        if (origin !== undefined && axes[origin] === Carry) return -1;
-        const [spec, below] =
-          first === outKey ? resultSpec("nnx.scan", outAxes, path) : ([specs[first as number], path] as const);
-        const axis = origin === undefined ? axisFor(spec, below, leaf.value) : axes[origin];
-        if (typeof axis === "number") return axis;
-        throw new TypeError(
-          `nnx.scan: what a turn sets or returns must be scanned over or carried; got ${first === outKey ? `the result at ${formatPath(path) || "its root"}` : formatPath([`args[${first}]`, ...path])} with axis ${axis === null ? "null" : "Carry"}`,
-        );
-      });
-      const current = entered.currentValues;
-      let nextBare = 0;
-      const nextCarries = values.flatMap((_, i) =>
-        axes[i] !== Carry ? [] : [isBareCarry[i] ? bare[nextBare++] : current.has(i) ? current.get(i) : inner[i]],
-      );
-      return [nextCarries, found.values.filter((_, i) => places[i] >= 0)];
+      last = takeTurn(plan, f, carry, xs);
+      return [last.carry, last.ys];
     };
-
-    const [carry, ys] = jax.lax.scan(
-      body,
-      values.filter((_, i) => axes[i] === Carry) as readonly unknown[],
-      values.flatMap((value, i) =>
-        typeof axes[i] === "number" ? [moveToFront(axes[i], value)] : [],
-      ) as readonly unknown[],
-      { length, reverse },
-    );
-    const finalByLeaf = new Map<number, unknown>();
-    let next = 0;
-    axes.forEach((axis, i) => {
-      if (axis === Carry) finalByLeaf.set(i, carry[next++]);
+    const values = call.values;
+    const carries: readonly unknown[] = values.filter((_, i) => axes[i] === Carry);
+    const xs: readonly unknown[] = values.flatMap((value, i) => {
+      const axis = axes[i];
+      return typeof axis === "number" ? [moveToFront(axis, value)] : [];
     });
-    const { def: outDef, origins } = outcome as unknown as Outcome;
-    let nextY = 0;
-    const out = call.leave({
-      def: stacked(outDef, places, partitionName),
-      values: places.map((axis, i) =>
-        axis < 0 ? finalByLeaf.get(origins[i] as number) : moveFrontTo(axis, ys[nextY++]),
-      ),
-    });
-    if (carryDef === undefined) return out;
-    const finals = [...finalByLeaf].filter(([leaf]) => isBareCarry[leaf]).map(([, value]) => value);
-    const finalCarry = rebuildCarry(carryDef, finals, call);
-    return carryResult === "all" ? finalCarry : (out as unknown[]).with(carryResult as number, finalCarry);
+    const [carry, ys] = jax.lax.scan(body, carries, xs, { length, reverse });
+    return finish(plan, last as unknown as Turn, carry, ys, partitionName);
   };
   return Object.defineProperty(scanned, "name", { value: f.name }) as (...args: Parameters<F>) => ReturnType<F>;
+}
+
+/** What is known before the first turn. */
+interface Plan {
+  readonly call: GraphCall;
+  /** The arguments as one turn sees them. */
+  readonly def: GraphDef;
+  readonly specs: readonly AxisSpec[];
+  readonly outAxes: AxisSpec | readonly AxisSpec[];
+  /** One for each leaf of the arguments. */
+  readonly axes: readonly Axis[];
+  /** The argument that is the carry. */
+  readonly carryDef: Def | undefined;
+  /** Which result is the carry. */
+  readonly carryResult: number | "all" | undefined;
+  /** Which leaves are arrays of the carry that stand beside modules. */
+  readonly isBareCarry: readonly boolean[];
+}
+
+function planOf(args: readonly unknown[], { inAxes = [Carry, 0], outAxes = [Carry, 0] }: ScanOptions): Plan {
+  const call = new GraphCall(args);
+  const specs = specsFor("nnx.scan", inAxes, args.length);
+  const carryArgument = positionOfCarry("inAxes", specs);
+  const carryResult = outAxes === Carry ? "all" : positionOfCarry("outAxes", [outAxes].flat());
+  if ((carryArgument === undefined) !== (carryResult === undefined))
+    throw new TypeError("nnx.scan: Carry must stand in both inAxes and outAxes, or in neither; got it in one");
+  const axes = call.leaves.map(({ trail, value }): Axis => {
+    const [argument, ...path] = pathOf(trail);
+    return axisFor(specs[argument as number], path, value);
+  });
+  const { root } = call.def;
+  const carryDef = carryArgument !== undefined && root.kind === "tree" ? root.children[carryArgument] : undefined;
+  const isBareCarry = call.leaves.map(({ inNode }, i) => axes[i] === Carry && !inNode);
+  return { call, def: sliced(call.def, axes), specs, outAxes, axes, carryDef, carryResult, isBareCarry };
+}
+
+/** What one turn leaves, traced. */
+interface Turn {
+  readonly outcome: Outcome;
+  /** Along which axis each leaf of the outcome is stacked; null for those that are carried. */
+  readonly places: readonly (number | null)[];
+  readonly carry: readonly unknown[];
+  readonly ys: readonly unknown[];
+}
+
+function takeTurn(plan: Plan, f: AnyFunction, carry: readonly unknown[], xs: readonly unknown[]): Turn {
+  const { axes, call, carryDef, def, isBareCarry } = plan;
+  let [nextCarry, nextSlice] = [0, 0];
+  const values = call.values.map((value, i) =>
+    axes[i] === Carry ? carry[nextCarry++] : axes[i] === null ? value : xs[nextSlice++],
+  );
+  const entered = new EnteredCall(def, values, { trails: call.trails });
+  const [carried, rest] = separate(f(...entered.args), plan);
+  const bare = carryDef ? matchCarry(carryDef, carried, entered) : [];
+  const outcome = entered.outcome(rest);
+  const places = outcome.leaves.map((leaf, i) => placeOf(plan, leaf, outcome.origins[i]));
+  const current = entered.currentValues;
+  let nextBare = 0;
+  return {
+    outcome,
+    places,
+    carry: values.flatMap((value, i) => {
+      if (axes[i] !== Carry) return [];
+      return [isBareCarry[i] ? bare[nextBare++] : current.has(i) ? current.get(i) : value];
+    }),
+    ys: outcome.values.filter((_, i) => places[i] !== null),
+  };
+}
+
+/** The carry among the results, and the others. */
+function separate(out: unknown, { carryResult, outAxes }: Plan): readonly [carried: unknown, rest: unknown] {
+  if (carryResult === undefined) return [undefined, out];
+  if (carryResult === "all") return [out, null];
+  const list = listed(out, outAxes);
+  return [list[carryResult], list.with(carryResult, null)];
+}
+
+/** @throws TypeError for what is neither stacked nor carried */
+function placeOf({ axes, outAxes, specs }: Plan, leaf: GraphLeaf, origin: number | undefined): number | null {
+  if (origin !== undefined && axes[origin] === Carry) return null;
+  const [first, ...path] = pathOf(leaf.trail);
+  const isResult = first === outKey;
+  const [spec, below] = isResult ? resultSpec("nnx.scan", outAxes, path) : ([specs[first as number], path] as const);
+  const axis = origin === undefined ? axisFor(spec, below, leaf.value) : axes[origin];
+  if (typeof axis === "number") return axis;
+  const where = isResult ? `the result at ${formatPath(path) || "its root"}` : formatPath([`args[${first}]`, ...path]);
+  throw new TypeError(
+    `nnx.scan: what a turn sets or returns must be scanned over or carried; got ${where} with axis ${axis === null ? "null" : "Carry"}`,
+  );
+}
+
+/** Writes everything back. @returns the function's result */
+function finish(
+  { axes, call, carryDef, carryResult, isBareCarry }: Plan,
+  { outcome, places }: Turn,
+  carry: readonly unknown[],
+  ys: readonly unknown[],
+  partitionName: string | null,
+): unknown {
+  let [nextCarry, nextY] = [0, 0];
+  const finals = new Map(axes.flatMap((axis, leaf) => (axis === Carry ? [[leaf, carry[nextCarry++]] as const] : [])));
+  const out = call.leave({
+    def: stacked(outcome.def, places, partitionName),
+    values: places.map((axis, i) =>
+      axis === null ? finals.get(outcome.origins[i] as number) : moveFrontTo(axis, ys[nextY++]),
+    ),
+  });
+  if (carryDef === undefined) return out;
+  const bare = [...finals].filter(([leaf]) => isBareCarry[leaf]).map(([, value]) => value);
+  const finalCarry = rebuildCarry(carryDef, bare, call);
+  return typeof carryResult === "number" ? (out as unknown[]).with(carryResult, finalCarry) : finalCarry;
 }
 
 function positionOfCarry(where: string, specs: readonly AxisSpec[]): number | undefined {
