@@ -1,27 +1,67 @@
-export * from "./capture.ts";
-export * from "./containers.ts";
-export * from "./display.ts";
-export * from "./filters.ts";
-export * from "./graph.ts";
-export * from "./graph-def.ts";
-export * from "./module.ts";
-export * from "./nn/attention.ts";
-export * from "./nn/dropout.ts";
-export * from "./nn/einsum.ts";
-export * from "./nn/embed.ts";
-export * from "./nn/linear.ts";
-export * from "./nn/norms.ts";
-export * from "./nn/sequential.ts";
-export * from "./partitioning.ts";
-export * from "./pytree.ts";
-export * from "./rngs.ts";
-export * from "./split-rngs.ts";
-export * from "./state.ts";
-export * from "./state-functions.ts";
-export * from "./transforms/axes.ts";
-export * from "./transforms/eval-shape.ts";
-export * from "./transforms/grad.ts";
-export * from "./transforms/jit.ts";
-export * from "./transforms/scan.ts";
-export * from "./transforms/vmap.ts";
-export * from "./variable.ts";
+/** Modules in the style of Flax NNX. What users import. @see https://flax.readthedocs.io/en/latest/nnx_basics.html */
+import { nn } from "jaxscale";
+
+/** First values of parameters: those of `jax.nn.initializers`. */
+export const initializers = nn.initializers;
+
+export { capture } from "./capture.ts";
+export { Dict, List } from "./containers.ts";
+export { display } from "./display.ts";
+export {
+  All,
+  Any,
+  Everything,
+  type Filter,
+  Not,
+  Nothing,
+  OfType,
+  PathContains,
+  type Predicate,
+  WithTag,
+} from "./filters.ts";
+export { clone, graphdef, map, merge, pop, split, state, update } from "./graph.ts";
+export { GraphDef } from "./graph-def.ts";
+export { iterChildren, iterModules, Module, type SowKind } from "./module.ts";
+export { type AttentionCallOptions, MultiHeadAttention, type MultiHeadAttentionOptions } from "./nn/attention.ts";
+export { Dropout, type DropoutCallOptions, type DropoutOptions } from "./nn/dropout.ts";
+export { Einsum, type EinsumOptions } from "./nn/einsum.ts";
+export { Embed, type EmbedOptions } from "./nn/embed.ts";
+export { Linear, LinearGeneral, type LinearGeneralOptions, type LinearOptions } from "./nn/linear.ts";
+export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from "./nn/norms.ts";
+export { type CallableModule, Sequential, type SequentialLayer } from "./nn/sequential.ts";
+export { getPartitionSpec, withPartitioning } from "./partitioning.ts";
+export type { Key, Path } from "./path.ts";
+export { Pytree } from "./pytree.ts";
+export { type RngSource, RngStream, Rngs } from "./rngs.ts";
+export { SplitBackups, type SplitRngsOptions, splitRngs } from "./split-rngs.ts";
+export { type PureDict, State, type StateEntry } from "./state.ts";
+export {
+  filterState,
+  fromFlatState,
+  mapState,
+  mergeState,
+  splitState,
+  toFlatState,
+  toPureDict,
+} from "./state-functions.ts";
+export { type Axis, type AxisSpec, Carry, StateAxes } from "./transforms/axes.ts";
+export { createAbstract, evalShape } from "./transforms/eval-shape.ts";
+export { DiffState, type GradientOf, type GradOptions, grad, valueAndGrad } from "./transforms/grad.ts";
+export { type JitOptions, jit } from "./transforms/jit.ts";
+export { type ScanOptions, scan } from "./transforms/scan.ts";
+export { type VmapOptions, vmap } from "./transforms/vmap.ts";
+export {
+  Annotated,
+  BatchStat,
+  Cache,
+  type Initializer,
+  Intermediate,
+  type MetadataInitializer,
+  Param,
+  RngCount,
+  RngKey,
+  RngState,
+  Variable,
+  type VariableMetadata,
+  withMetadata,
+} from "./variable.ts";
