@@ -2,23 +2,17 @@
 import { sizeOf } from "../base/shapes.ts";
 import type { Target } from "../base/target.ts";
 import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
-import type { Value } from "../kernel/ir.ts";
 import { AccessAnalysis, type ReadSite } from "./access.ts";
 import { type Domain, type Extent, extentOf, makeDomain } from "./domain.ts";
-import { contextOf, Graph, rules } from "./graph.ts";
+import { contextOf, Graph, mapLowering, rules } from "./graph.ts";
 import { dependsOn, equationsOf, type Group, type GroupKind, newGroup } from "./group.ts";
 import { windowCount } from "./memory-view.ts";
-import { inOrder } from "./order-groups.ts";
 import { splitWide } from "./split-wide.ts";
 
 /** Loads that recomputing a value may take before it gets a kernel of its own. */
 const maxRecomputedLoads = 12;
 /** Operations on scalars that each reader may repeat: less than a dispatch costs. */
 const maxRecomputedScalarWork = 16;
-/** Operations an element that a lone reader may repeat because it reads the element at several places. */
-const maxRepeatedWork = 12;
-/** Equations of one kernel: more take long to compile, and formulas nest as deep as the stack allows. */
-const maxEquations = 200;
 
 /** Kinds whose kernels can go on with elementwise work on what they make. */
 const takesEpilogues: ReadonlySet<GroupKind> = new Set(["map", "reduce", "contraction", "raggedContraction"]);
@@ -49,8 +43,6 @@ class Grouping {
   readonly #owner = new Map<Var, Group>();
   readonly #loads = new Map<Var, number>();
   readonly #aliases = new Map<Var, Var>();
-  /** Operations an element that a group does for groups that it recomputes. */
-  readonly #recomputedWork = new Map<Group, number>();
   readonly #target: Target;
 
   constructor(jaxpr: Jaxpr, target: Target) {
@@ -106,10 +98,7 @@ class Grouping {
 
   /** Recomputed operands that read more than a kernel can bind get memory, those that read most first. */
   #makeRoom(eqn: JaxprEqn): void {
-    const { lowering } = rules(eqn);
-    const axes = lowering.kind === "reduce" ? lowering.axes(contextOf(eqn)) : [];
-    const domain = makeDomain((axes.length > 0 ? eqn.inputs : eqn.outputs)[0].aval.shape, axes);
-    while (this.#bindings([...this.#leaves(eqn), ...eqn.outputs], this.#wideReads(eqn, domain)) > this.#bindingLimit) {
+    while (this.#bindings([...this.#leaves(eqn), ...eqn.outputs]) > this.#bindingLimit) {
       const reads = (a: Atom): number => this.#bindings(this.#leavesOf([a]));
       const [widest] = eqn.inputs
         .filter((a) => a.kind === "var" && this.#graph.virtualProducer(a) && reads(a) > this.#bindings([a as Var]))
@@ -222,36 +211,20 @@ class Grouping {
 
   /** Room for one more equation's bindings; results that only the group reads take none. */
   #fits(group: Group, eqn: JaxprEqn): boolean {
-    if (group.members.length >= maxEquations) return false;
     const reads = new Set(group.reads);
     for (const v of this.#leaves(eqn)) if (this.#owner.get(v) !== group) reads.add(v);
     const inside = (c: JaxprEqn): boolean => c === eqn || this.#owner.get(c.outputs[0]) === group;
     const writes = [...group.defines, ...eqn.outputs].filter((v) => !this.#isInternal(v, inside));
-    const wide = new Set([...group.wide, ...this.#wideReads(eqn, group.domain)]);
-    return this.#bindings([...reads, ...writes], wide) <= this.#bindingLimit;
+    return this.#bindings([...reads, ...writes]) <= this.#bindingLimit;
   }
   /** One is kept in reserve. */
   get #bindingLimit(): number {
     return this.#target.limits.maxStorageBuffersPerShaderStage - 1;
   }
-  /** Of what is larger than a binding, work in parts needs two windows at a time, unless it is among what is read anywhere. */
-  #bindings(variables: Iterable<Var>, wide?: ReadonlySet<Var>): number {
+  #bindings(variables: Iterable<Var>): number {
     let count = 0;
-    for (const v of variables) {
-      const windows = windowCount(v.aval, this.#target);
-      count += wide && !wide.has(v) ? Math.min(windows, 2) : windows;
-    }
+    for (const v of variables) count += windowCount(v.aval, this.#target);
     return count;
-  }
-  /** Variables larger than a binding of which an equation reads not just what lies at the position that is computed. */
-  #wideReads(eqn: JaxprEqn, domain: Domain): ReadonlySet<Var> {
-    const large = [...this.#leaves(eqn)].filter((v) => windowCount(v.aval, this.#target) > 1);
-    if (large.length === 0) return new Set();
-    const sites = this.#sites(eqn, domain);
-    if (!sites) return new Set(large);
-    const { row, full } = this.#access.symbols(domain);
-    const elsewhere = sites.filter(({ position }) => position !== full && position !== row);
-    return new Set(elsewhere.map(({ variable }) => variable));
   }
   /** Whether everything that reads a value, recomputed equations seen through, is inside. */
   #isInternal(v: Var, inside: (consumer: JaxprEqn) => boolean): boolean {
@@ -268,7 +241,6 @@ class Grouping {
   }
 
   #include(eqn: JaxprEqn, group: Group): void {
-    for (const v of this.#wideReads(eqn, group.domain)) group.wide.add(v);
     group.members.push(eqn);
     for (const v of eqn.outputs) {
       group.defines.add(v);
@@ -342,23 +314,23 @@ class Grouping {
     const reads = new Set([...earlier.reads, ...[...later.reads].filter((v) => this.#owner.get(v) !== earlier)]);
     const inside = (c: JaxprEqn): boolean => [earlier, later].includes(this.#owner.get(c.outputs[0]) as Group);
     const writes = [...earlier.defines, ...later.defines].filter((v) => !this.#isInternal(v, inside));
-    const wide = new Set([...earlier.wide, ...later.wide]);
-    if (this.#bindings([...reads, ...writes], wide) > this.#bindingLimit) return false;
+    if (this.#bindings([...reads, ...writes]) > this.#bindingLimit) return false;
     return later.members.every((eqn) => {
-      const sites = this.#sites(eqn, later.domain)?.filter(({ variable }) => this.#owner.get(variable) === earlier);
-      return sites !== undefined && this.#readsInPlace(sites, earlier, this.#extent(eqn, later.domain));
+      const sites = this.#sitesOutside(eqn, later).filter(({ variable }) => this.#owner.get(variable) === earlier);
+      return this.#readsInPlace(sites, earlier, this.#extent(eqn, later));
     });
   }
-  #extent(eqn: JaxprEqn, domain: Domain): Extent {
+  #extent(eqn: JaxprEqn, { domain }: Group): Extent {
     return rules(eqn).lowering.kind === "reduce" ? "full" : (extentOf(domain, eqn.outputs[0].aval.shape) as Extent);
   }
-  /** What an equation reads at each row and position of a domain; undefined for what is no elementwise work or reduction of rows. */
-  #sites(eqn: JaxprEqn, domain: Domain): readonly ReadSite[] | undefined {
-    const { kind } = rules(eqn).lowering;
-    const { row, full } = this.#access.symbols(domain);
-    if (kind === "reduce") return this.#access.readsOfAtom(eqn.inputs[0], full);
-    if (kind !== "map") return undefined;
-    return eqn.outputs.flatMap((_, i) => this.#access.reads(eqn, i, this.#extent(eqn, domain) === "full" ? full : row));
+  /** What a member reads of values that its group does not make. */
+  #sitesOutside(eqn: JaxprEqn, group: Group): ReadSite[] {
+    const { row, full } = this.#access.symbols(group.domain);
+    const sites =
+      rules(eqn).lowering.kind === "reduce"
+        ? this.#access.readsOfAtom(eqn.inputs[0], full)
+        : eqn.outputs.flatMap((_, i) => this.#access.reads(eqn, i, this.#extent(eqn, group) === "full" ? full : row));
+    return sites.filter(({ variable }) => this.#owner.get(variable) !== group);
   }
   #merge(earlier: Group, later: Group): void {
     this.#groups.delete(later);
@@ -368,7 +340,6 @@ class Grouping {
       this.#owner.set(v, earlier);
     }
     earlier.recomputed.push(...later.recomputed);
-    for (const v of later.wide) earlier.wide.add(v);
     for (const v of later.reads) if (this.#owner.get(v) !== earlier) earlier.reads.add(v);
     for (const needed of later.needs) if (needed !== earlier) earlier.needs.add(needed);
     for (const group of this.#groups) if (group.needs.delete(later)) group.needs.add(earlier);
@@ -379,7 +350,7 @@ class Grouping {
     this.#mergeReductions();
     this.#recomputeCheapResults();
     this.#recomputeCheapGroups();
-    const groups = inOrder(this.#groups, this.#jaxpr, this.#aliases);
+    const groups = this.#ordered();
     const written = new Set<Var>();
     const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
     for (const a of this.#jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
@@ -401,20 +372,14 @@ class Grouping {
       const size = Math.max(1, group.domain.rows);
       if (readers.length === 0 || readers.some((g) => this.#wantsInMemory(g, group, size))) continue;
       const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
-      const own = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
-      const work = own + (this.#recomputedWork.get(group) ?? 0);
-      const places = readers.map((g) => this.#placesRead(g, group));
-      const lone =
+      const work = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
+      const readOnce =
         readers.length === 1 &&
         !readsOften.has(readers[0].kind) &&
-        readers[0].domain.rows * readers[0].domain.columns <= size &&
-        work * (places[0] - 1) <= maxRepeatedWork;
-      const most = size === 1 ? maxRecomputedScalarWork : 2;
-      if (!lone && (own > most || work > most + maxRepeatedWork)) continue;
-      if (readers.some((g) => this.#bindings([...g.reads, ...group.reads]) + 3 > this.#bindingLimit)) continue;
-      if (readers.some((g) => equationsOf(g).length + equationsOf(group).length > maxEquations)) continue;
-      for (const [i, g] of readers.entries())
-        this.#recomputedWork.set(g, (this.#recomputedWork.get(g) ?? 0) + work * places[i]);
+        readers[0].domain.rows * readers[0].domain.columns <= size;
+      if (!readOnce && work > (size === 1 ? maxRecomputedScalarWork : 2)) continue;
+      const limit = this.#target.limits.maxStorageBuffersPerShaderStage;
+      if (readers.some((g) => this.#bindings([...g.reads, ...group.reads]) + 4 > limit)) continue;
       this.#dissolve(group, readers);
     }
   }
@@ -490,17 +455,6 @@ class Grouping {
       updated !== undefined && (group.defines.has(updated) || [...group.reads].some((v) => resolve(v) === updated));
     return size > 1 || touches;
   }
-  /** At how many places of one value a reader needs it to make one of its own elements. */
-  #placesRead(reader: Group, group: Group): number {
-    if (reader.kind !== "map" && reader.kind !== "reduce") return 1;
-    const places = new Map<Var, Set<Value>>();
-    for (const eqn of [...reader.members, ...reader.sources])
-      for (const { variable, position } of this.#sitesOutside(eqn, reader)) {
-        if (this.#owner.get(variable) !== group) continue;
-        places.set(variable, (places.get(variable) ?? new Set()).add(position));
-      }
-    return Math.max(1, ...[...places.values()].map((positions) => positions.size));
-  }
   #aliasOf(v: Var): boolean {
     for (const target of this.#aliases.values()) if (target === v) return true;
     return false;
@@ -517,4 +471,44 @@ class Grouping {
       for (const g of group.needs) reader.needs.add(g);
     }
   }
+
+  /** Memory that a group would like to take over. */
+  #overwrites(group: Group): readonly Var[] {
+    const [eqn] = group.members;
+    const { lowering } = eqn ? rules(eqn) : {};
+    const operands =
+      lowering?.kind === "update"
+        ? [0]
+        : lowering?.kind === "custom"
+          ? lowering.plan(contextOf(eqn)).aliases.map((a) => a.operand)
+          : [];
+    return operands.flatMap((i) => {
+      const atom = eqn.inputs[i];
+      return atom.kind === "var" ? [this.#aliases.get(atom) ?? atom] : [];
+    });
+  }
+
+  /** Topological, close to the program's order; an update in place waits for the readers of what it overwrites. */
+  #ordered(): Group[] {
+    const position = new Map(this.#jaxpr.eqns.map((eqn, i) => [eqn, i]));
+    const rank = (g: Group): number => Math.max(...[...g.members, ...g.sources].map((m) => position.get(m) as number));
+    const waiting = [...this.#groups].sort((a, b) => rank(a) - rank(b));
+    for (const g of waiting)
+      for (const overwritten of this.#overwrites(g))
+        for (const reader of waiting)
+          if (reader !== g && reader.reads.has(overwritten) && !dependsOn(reader, g)) g.needs.add(reader);
+    const done = new Set<Group>();
+    const order: Group[] = [];
+    while (waiting.length > 0) {
+      const next = waiting.findIndex((g) => [...g.needs].every((n) => done.has(n) || !this.#groups.has(n)));
+      if (next < 0) throw new Error("jaxscale: internal error: groups depend on each other in a circle");
+      const [group] = waiting.splice(next, 1);
+      done.add(group);
+      order.push(group);
+    }
+    return order;
+  }
 }
+
+/** Whether an equation's lowering is elementwise over its own output. */
+export const isMap = (eqn: JaxprEqn): boolean => mapLowering(eqn) !== undefined;
