@@ -47,8 +47,12 @@ const temporary = async (f: typeof fused): Promise<number> =>
   (await f.lower(x, x, x).compile()).memoryAnalysis().temporarySizeBytes;
 const [ours, plain] = [await temporary(fused), await temporary(unfused)];
 const p = await inTurn({ fused: () => fused(x, x, x), unfused: () => unfused(x, x, x) });
-console.log(`prefill ${tokens}: fused ${p.fused.toFixed(1)} ms, ${ours} B; unfused ${p.unfused.toFixed(1)} ms, ${plain} B`);
-console.log(`  memory ${(ours / plain).toFixed(3)} (to reach: ≤ 0.125), time ${(p.fused / p.unfused).toFixed(2)} (≤ 1)`);
+console.log(
+  `prefill ${tokens}: fused ${p.fused.toFixed(1)} ms, ${ours} B; unfused ${p.unfused.toFixed(1)} ms, ${plain} B`,
+);
+console.log(
+  `  memory ${(ours / plain).toFixed(3)} (to reach: ≤ 0.125), time ${(p.fused / p.unfused).toFixed(2)} (≤ 1)`,
+);
 
 // Decode of experts: 4 of 64, against a dense product that reads as many bytes.
 const [experts, chosen, hidden, inner] = [64, 4, 2048, 1536];

@@ -137,7 +137,11 @@ const wrongs: Readonly<Record<string, Wrong>> = {
   ],
   "text as an operand": [() => x.add(untyped("1")), DTypeError, /^add: operands must be arrays.*; got string$/],
   "null as an operand": [() => jnp.add(x, untyped(null)), DTypeError, /; got null$/],
-  "a list as an operand": [() => jnp.add(x, untyped([1])), DTypeError, /; got a list\. Make an array of it with jnp\.array$/],
+  "a list as an operand": [
+    () => jnp.add(x, untyped([1])),
+    DTypeError,
+    /; got a list\. Make an array of it with jnp\.array$/,
+  ],
   "no operand": [() => jnp.sin(untyped(undefined)), DTypeError, /^sin: .*; got undefined$/],
 };
 

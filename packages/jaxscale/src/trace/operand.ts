@@ -22,7 +22,9 @@ export function asArray(op: string, x: ArrayLike): Array {
   if (typeof x === "number") return getBackend().scalar(x, scalarAval(x));
   if (isArrayHolder(x)) return x[heldArray];
   if (globalThis.Array.isArray(x) || ArrayBuffer.isView(x))
-    throw new DTypeError(`${op}: operands must be arrays, numbers or booleans; got a list. Make an array of it with jnp.array`);
+    throw new DTypeError(
+      `${op}: operands must be arrays, numbers or booleans; got a list. Make an array of it with jnp.array`,
+    );
   throw new DTypeError(
     `${op}: operands must be arrays, numbers or booleans; got ${x === null ? "null" : typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x}`,
   );
