@@ -14,6 +14,9 @@ const maxRecomputedLoads = 12;
 /** Operations on scalars that each reader may repeat: less than a dispatch costs. */
 const maxRecomputedScalarWork = 16;
 
+/** Kinds that find operands in memory, be they recomputed elsewhere. */
+const wantsMemory: ReadonlySet<GroupKind> = new Set(["update", "loop", "branch", "custom"]);
+
 /** Kinds whose kernels can go on with elementwise work on what they make. */
 const takesEpilogues: ReadonlySet<GroupKind> = new Set(["map", "reduce", "contraction", "raggedContraction"]);
 /** Kinds whose kernels read an element more than once. */
@@ -43,6 +46,8 @@ class Grouping {
   readonly #owner = new Map<Var, Group>();
   readonly #loads = new Map<Var, number>();
   readonly #aliases = new Map<Var, Var>();
+  /** Groups that store recomputed values for those who need them in memory. */
+  readonly #storing = new Map<Var, Group>();
   readonly #target: Target;
 
   constructor(jaxpr: Jaxpr, target: Target) {
@@ -104,7 +109,7 @@ class Grouping {
         .filter((a) => a.kind === "var" && this.#graph.virtualProducer(a) && reads(a) > this.#bindings([a as Var]))
         .sort((a, b) => reads(b) - reads(a));
       if (!widest) return;
-      this.#inMemory(widest);
+      this.#materialize(widest);
     }
   }
 
@@ -252,13 +257,23 @@ class Grouping {
       group.reads.add(v);
       if (owner) group.needs.add(owner);
     }
+    if (!wantsMemory.has(group.kind)) return;
+    for (const a of eqn.inputs) {
+      const storing = a.kind === "var" ? this.#storing.get(a) : undefined;
+      if (!storing) continue;
+      group.reads.add(a as Var);
+      group.needs.add(storing);
+    }
   }
 
   // ---- what lies in memory ----------------------------------------------------------
 
-  /** Gives a recomputed value memory: an alias if it only relabels, else a kernel that copies it. */
+  /**
+   * Gives a recomputed value memory: an alias if it only relabels, else a kernel that stores it. Others go on recomputing it:
+   * who read it before must not come to depend on that kernel, which may run after them.
+   */
   #inMemory(a: Atom): void {
-    if (a.kind === "literal" || this.#aliases.has(a)) return;
+    if (a.kind === "literal" || this.#aliases.has(a) || this.#storing.has(a)) return;
     const virtual = this.#graph.virtualProducer(a);
     if (!virtual) return;
     const domain = makeDomain(a.aval.shape, []);
@@ -269,20 +284,13 @@ class Grouping {
       others.length === 0 &&
       site.position === full &&
       sizeOf(site.variable.aval.shape) === sizeOf(a.aval.shape);
-    if (relabels && site.variable.aval.dtype === a.aval.dtype && a.aval.shape.every((d) => d > 0)) {
+    if (relabels && site.variable.aval.dtype === a.aval.dtype && a.aval.shape.every((d) => d > 0))
       this.#aliases.set(a, site.variable);
-      return;
-    }
-    this.#loads.delete(a);
-    if (virtual.eqn.outputs.length > 1) this.#store(a, virtual.eqn, domain);
-    else {
-      this.#graph.virtual.delete(virtual.eqn);
-      this.#joinOrStart(virtual.eqn, domain);
-    }
+    else this.#storing.set(a, this.#store(a, virtual.eqn, domain));
   }
 
-  /** A kernel for one of several results of a recomputed equation. */
-  #store(v: Var, eqn: JaxprEqn, domain: Domain): void {
+  /** A kernel for a result of a recomputed equation. */
+  #store(v: Var, eqn: JaxprEqn, domain: Domain): Group {
     const group = newGroup("map", domain);
     group.sources.push(eqn);
     group.defines.add(v);
@@ -292,8 +300,22 @@ class Grouping {
       const owner = this.#owner.get(leaf);
       if (owner) group.needs.add(owner);
     }
-    this.#graph.stored.add(v);
-    this.#owner.set(v, group);
+    return group;
+  }
+
+  /** Has all who read a recomputed value from now on load it. */
+  #materialize(a: Atom): void {
+    const virtual = a.kind === "var" ? this.#graph.virtualProducer(a) : undefined;
+    if (!virtual || a.kind === "literal") return;
+    const domain = makeDomain(a.aval.shape, []);
+    this.#loads.delete(a);
+    if (virtual.eqn.outputs.length > 1) {
+      this.#owner.set(a, this.#store(a, virtual.eqn, domain));
+      this.#graph.stored.add(a);
+    } else {
+      this.#graph.virtual.delete(virtual.eqn);
+      this.#joinOrStart(virtual.eqn, domain);
+    }
   }
 
   /** Reductions of the same rows that came about apart, such as a mean and a mean of squares, share a kernel. */
