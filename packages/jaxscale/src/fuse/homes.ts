@@ -4,7 +4,7 @@ import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Slot } from "../kernel/program.ts";
 import type { Draft, LoopDraft } from "./drafts.ts";
 import type { Scratch } from "./emitter.ts";
-import { storageBytes } from "./memory-view.ts";
+import { storageBytes, windowBytes, windowCount } from "./memory-view.ts";
 import { type Lifetime, planMemory } from "./plan-memory.ts";
 
 type Memory = Var | Scratch;
@@ -99,7 +99,7 @@ export class Homes {
     for (const v of outputs) if (!uses.firstWrite.has(this.#root(v))) uses.firstWrite.set(this.#root(v), 0);
     this.#addOutputs(add, outputs, uses);
     const temporaries = [...uses.firstWrite.keys()].filter((m) => !slotNumbers.has(m));
-    const lifetimes = this.#lifetimes(temporaries, uses);
+    const lifetimes = this.#lifetimes(temporaries, uses, target);
     const plan = planMemory(lifetimes, Math.max(target.limits.minStorageBufferOffsetAlignment, 16));
     temporaries.forEach((memory, i) => {
       add(memory, { kind: "temporary", ...plan.places[i], sizeBytes: lifetimes[i].sizeBytes });
@@ -142,7 +142,7 @@ export class Homes {
     }
   }
 
-  #lifetimes(temporaries: readonly Memory[], uses: Uses): Lifetime[] {
+  #lifetimes(temporaries: readonly Memory[], uses: Uses, target: Target): Lifetime[] {
     const numbers = new Map(temporaries.map((m, i) => [m, i]));
     const conflicts = temporaries.map(() => new Set<number>());
     for (const { reads, writes } of uses.together) {
@@ -156,8 +156,11 @@ export class Homes {
     }
     return temporaries.map((memory, i) => {
       const first = uses.firstWrite.get(memory) as number;
+      const windowed = memory.kind === "var" && windowCount(memory.aval, target) > 1;
       return {
         sizeBytes: memory.kind === "var" ? storageBytes(memory.aval) : memory.sizeBytes,
+        // A window must not cross the buffers that a large arena is made of.
+        alignment: windowed ? windowBytes(target) : undefined,
         first,
         last: uses.lastUse.get(memory) ?? first,
         conflicts: conflicts[i],

@@ -3,6 +3,8 @@ import { invariant } from "../base/errors.ts";
 
 export interface Lifetime {
   readonly sizeBytes: number;
+  /** Where it may begin, if not at any multiple of the plan's alignment; a multiple of that. */
+  readonly alignment?: number;
   /** Step that writes it first. */
   readonly first: number;
   /** Last step that reads or writes it. */
@@ -35,6 +37,7 @@ export function planMemory(lifetimes: readonly Lifetime[], alignment: number): M
   for (const i of order) {
     const life = lifetimes[i];
     const size = Math.ceil(life.sizeBytes / alignment) * alignment;
+    const own = life.alignment ?? alignment;
     const excluded = new Set([...life.conflicts].flatMap((c) => places[c]?.arena ?? []));
     let best: Place | undefined;
     let bestGrowth = Number.POSITIVE_INFINITY;
@@ -44,7 +47,7 @@ export function planMemory(lifetimes: readonly Lifetime[], alignment: number): M
       const offsetBytes = firstGap(
         alive.map((j) => [places[j] as Place, lifetimes[j].sizeBytes]),
         size,
-        alignment,
+        own,
       );
       const growth = Math.max(0, offsetBytes + size - (arenas[arena] ?? 0));
       if (growth < bestGrowth) {

@@ -40,7 +40,7 @@ export interface ScheduleContext {
   readonly resolve: (v: Var) => Var;
 }
 
-/** Part `index` of work that is done in `of` parts, because it touches more than one kernel can bind. */
+/** Part `index` of work that is done in about `of` parts, each that fraction of the workgroups, because it touches more than one kernel should bind. */
 export interface Part {
   readonly index: number;
   readonly of: number;
@@ -75,7 +75,7 @@ export function kernelName(group: Group, suffix = ""): string {
 /** Workgroups for `items` invocations, folded over two dimensions where one is too short. */
 export function gridFor(items: number, perWorkgroup: number, target: Target, part: Part = whole): Grid {
   const all = Math.max(1, ceilDivide(items, perWorkgroup));
-  const groups = ceilDivide(all, part.of);
+  const groups = Math.max(1, Math.floor(all / part.of));
   const rows = ceilDivide(groups, target.limits.maxComputeWorkgroupsPerDimension);
   const columns = ceilDivide(groups, rows);
   const first = part.index * columns * rows;

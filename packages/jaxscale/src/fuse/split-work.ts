@@ -3,26 +3,35 @@ import { DeviceError } from "../base/errors.ts";
 import type { AccessAnalysis } from "./access.ts";
 import type { Bound, Scratch } from "./emitter.ts";
 import type { Group } from "./group.ts";
+import { storageBytes, windowBytes, windowCount } from "./memory-view.ts";
 import { kernelName, type Launch, type Part, type ScheduleContext } from "./schedule.ts";
 import { inParts, type Scheduled, scheduleGroup } from "./schedules/index.ts";
 
-const mostParts = 4096;
+/** Parts of a window at least: what needs smaller ones is refused. */
+const smallestPart = 1 / 64;
 
-/** @throws DeviceError if even small parts need more bindings than the device has */
+/**
+ * Kernels that bind several windows of an array choose between them at every access, so that parts are worth it wherever they bind less.
+ * @throws DeviceError if even small parts need more bindings than the device has
+ */
 export function scheduleWithinLimits(group: Group, context: ScheduleContext, access: AccessAnalysis): Scheduled {
   const { limits, name } = context.target;
   const limit = limits.maxStorageBuffersPerShaderStage;
   const whole = scheduleGroup(group, context, access);
-  if (mostBindings(whole.launches) <= limit) return whole;
+  let best = whole;
   let fewest = mostBindings(whole.launches);
   const part = (part: Part): readonly Launch[] => scheduleGroup(group, { ...context, part }, access).launches;
   if (inParts.has(group.kind))
-    for (const division of divisions(group)) {
-      const launches = launchesOf(division, limit, part);
+    for (const division of divisions(group, context)) {
+      const launches = launchesOf(division, Math.min(limit, fewest), part);
       const most = mostBindings(launches);
-      if (most <= limit) return { ...whole, launches };
-      fewest = Math.min(fewest, most);
+      if (most < fewest) {
+        fewest = most;
+        best = { ...whole, launches };
+      }
+      if (fewest <= limit) return best;
     }
+  if (fewest <= limit) return best;
   throw new DeviceError(
     `${kernelName(group)}: a kernel may bind ${limit} storage buffers of ${limits.maxStorageBufferBindingSize} bytes on ${name}; got ${fewest}. Split the array that is larger than that`,
   );
@@ -32,18 +41,27 @@ const mostBindings = (launches: readonly Launch[]): number =>
   Math.max(0, ...launches.map((l) => l.kernel.buffers.length));
 
 type Division = Omit<Part, "index">;
-function* divisions(group: Group): Generator<Division> {
-  for (let of = 2; of <= mostParts; of *= 2) {
-    yield { of, along: "rows" };
-    if (group.kind === "contraction") yield { of, along: "columns" };
+
+/** Parts that are as large as a window of the largest array, then fractions of that. */
+function* divisions(group: Group, { target, resolve }: ScheduleContext): Generator<Division> {
+  const sizes = [...group.reads, ...group.writes]
+    .map((v) => resolve(v).aval)
+    .filter((aval) => windowCount(aval, target) > 1)
+    .map(storageBytes);
+  if (sizes.length === 0) return;
+  const windows = Math.max(...sizes) / windowBytes(target);
+  for (let part = 1; part >= smallestPart; part /= 2) {
+    yield { of: windows / part, along: "rows" };
+    if (group.kind === "contraction") yield { of: windows / part, along: "columns" };
   }
 }
 
-/** The parts' launches, all of one before any of the next; cut short at a part that does not fit, for parts are alike. */
+/** The parts' launches, all of one before any of the next; cut short at a part that binds too much, for parts are alike. */
 function launchesOf({ of, along }: Division, limit: number, schedule: (part: Part) => readonly Launch[]): Launch[] {
   const parts: (readonly Launch[])[] = [];
-  for (let index = 0; index < of; index++) {
+  for (let index = 0; ; index++) {
     const made = withScratchOf(parts[0], schedule({ index, of, along }));
+    if (made.every((l) => l.workgroups[0] === 0)) break;
     parts.push(made);
     if (mostBindings(made) > limit) break;
   }
