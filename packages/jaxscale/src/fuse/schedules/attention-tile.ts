@@ -48,6 +48,8 @@ export interface Tile {
   readonly batch: Value;
   readonly keyHead: Value;
   readonly rows: readonly Row[];
+  /** Row by its number in the tile. */
+  readonly rowAt: (index: Value) => Row;
 }
 
 /** What the keys so far come to. */
@@ -60,12 +62,17 @@ export interface Running {
   readonly exchange: Exchange;
 }
 
+interface WeightedKey {
+  readonly key: Value;
+  readonly weight: (row: number) => Value;
+}
+
 /** Hands to every lane what lanes know of rows. */
 interface Exchange {
   /** Rows' numbers are shared; then, with `visit`, a row of this lane at a time. */
   readonly factors: (values: readonly Value[]) => (row: number) => Value;
-  /** Lanes' weights of rows, one key a lane: visits the keys, with the weight of each of this lane's rows. */
-  readonly eachKey: (weights: readonly Value[], visit: (key: Value, weight: (row: number) => Value) => void) => void;
+  /** Lanes' weights of rows, one key a lane: visits the keys, some at a time, with their weights in each of this lane's rows. */
+  readonly eachKey: (weights: readonly Value[], visit: (keys: readonly WeightedKey[]) => void) => void;
 }
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -89,7 +96,7 @@ function throughRegisters({ emit: { k }, team }: Tile): Exchange {
     factors: (values) => (row) => values[row],
     eachKey: (weights, visit) => {
       const handed = range(team.lanes).map((lane) => weights.map((w) => k.subgroupBroadcast(w, lane)));
-      handed.forEach((weight, lane) => visit(k.i32(lane), (row) => weight[row]));
+      visit(handed.map((own, lane) => ({ key: k.i32(lane), weight: (row) => own[row] })));
     },
   };
 }
@@ -113,7 +120,7 @@ function throughSharedMemory(tile: Tile): Exchange {
       weights.forEach((w, i) => k.storeShared(shared.weights, k.add(k.i32(i * team.lanes), team.lane), w));
       k.barrier();
       k.loop(k.i32(0), k.i32(team.lanes), k.i32(1), (key) =>
-        visit(key, (r) => k.loadShared(shared.weights, k.add(k.mul(row(r), k.i32(team.lanes)), key))),
+        visit([{ key, weight: (r) => k.loadShared(shared.weights, k.add(k.mul(row(r), k.i32(team.lanes)), key)) }]),
       );
       k.barrier();
     },
@@ -149,17 +156,16 @@ function valuesOf(tile: Tile, key: Value): Value[] {
   });
 }
 
-/** Goes through the keys of a range, `lanes` at a time. */
+/** Goes through the keys of a range, one key a lane at a time. */
 export function streamKeys(tile: Tile, running: Running, { low, high }: KeyRange): void {
-  const { emit, a, team, rows, columns } = tile;
+  const { emit, a, team } = tile;
   const { k } = emit;
   const lastKey = Math.max(0, a.keys - 1);
   const bounded = (key: Value): Value => k.assume(k.min(key, k.i32(lastKey)), { min: 0, max: lastKey });
   k.loop(low, high, k.i32(team.lanes), (first) => {
     const own = k.add(first, team.lane);
     const inside = k.lt(own, high);
-    const key = bounded(own);
-    const logits = products(tile, key).map((p, i) => logitOf(emit, a, tile.sequence, tile.batch, rows[i], key, p));
+    const logits = logitsOf(tile, bounded(own));
     const highest = combineLanes(
       k,
       team,
@@ -172,28 +178,44 @@ export function streamKeys(tile: Tile, running: Running, { low, high }: KeyRange
     const weights = logits.map((x, i) => k.select(inside, exp(k, k.sub(x, largest[i])), k.f32(0)));
     running.largest.forEach((v, i) => k.set(v, largest[i]));
     running.sums.forEach((v, i) => k.set(v, k.fma(k.get(v), factors[i], weights[i])));
-    const factor = running.exchange.factors(factors);
-    running.totals.forEach((blocks, r) => {
-      for (const v of blocks) k.set(v, k.mul(k.get(v), k.splat(factor(r), columns.width)));
-    });
-    running.exchange.eachKey(weights, (u, weight) => addValues(tile, running, bounded(k.add(first, u)), weight));
+    scaleTotals(tile, running, running.exchange.factors(factors));
+    running.exchange.eachKey(weights, (keys) =>
+      addValues(
+        tile,
+        running,
+        keys.map((u) => ({ ...u, key: bounded(k.add(first, u.key)) })),
+      ),
+    );
   });
 }
 
-function addValues(tile: Tile, running: Running, key: Value, weight: (row: number) => Value): void {
+function scaleTotals({ emit: { k }, columns }: Tile, { totals }: Running, factor: (row: number) => Value): void {
+  totals.forEach((blocks, r) => {
+    for (const v of blocks) k.set(v, k.mul(k.get(v), k.splat(factor(r), columns.width)));
+  });
+}
+
+/** A total takes all keys before the next one is begun, so that it stays in a register. */
+function addValues(tile: Tile, running: Running, keys: readonly WeightedKey[]): void {
   const { k } = tile.emit;
-  const { width } = tile.columns;
-  const values = valuesOf(tile, key);
-  running.totals.forEach((blocks, r) => {
-    const w = k.splat(weight(r), width);
-    blocks.forEach((v, block) => k.set(v, k.fma(w, values[block], k.get(v))));
-  });
+  const { width, blocks } = tile.columns;
+  const values = keys.map(({ key }) => valuesOf(tile, key));
+  for (let block = 0; block < blocks; block++)
+    running.totals.forEach((totals, r) => {
+      const add = (sum: Value, { weight }: WeightedKey, u: number): Value =>
+        k.fma(k.splat(weight(r), width), values[u][block], sum);
+      k.set(totals[block], keys.reduce(add, k.get(totals[block])));
+    });
 }
 
-/** Products of every row's query with this lane's key. */
-function products(tile: Tile, key: Value): Value[] {
-  const { emit, a, batch, keyHead, rows, team } = tile;
+/** Fewest rows that lanes load one each of and hand round: that takes fewer loads than if all loaded all. */
+const fewestHanded = 4;
+
+/** Logits of every row with this lane's key. */
+function logitsOf(tile: Tile, key: Value): Value[] {
+  const { emit, a, batch, keyHead, rows, team, sequence } = tile;
   const { k } = emit;
+  const handed = inRegisters(team.lanes, team.target) && rows.length >= fewestHanded;
   const run = a.size % 4 === 0 ? 4 : a.size % 2 === 0 ? 2 : 1;
   const sums = rows.map(() => k.variable(k.f32(0), "product"));
   const turns = a.size / run;
@@ -203,17 +225,21 @@ function products(tile: Tile, key: Value): Value[] {
     const first = k.mul(k.assume(turn, { min: 0, max: Math.max(0, turns - 1) }), k.i32(run));
     const at = range(run).map((u) => k.add(first, k.i32(u)));
     const keys = at.map((h) => emit.read(a.key, Index.fromCoords(k, a.key.aval.shape, [batch, key, keyHead, h])));
-    rows.forEach(({ query, head }, i) => {
-      const queries = at.map((h) =>
-        emit.read(a.query, Index.fromCoords(k, a.query.aval.shape, [batch, query, head, h])),
-      );
+    const read = ({ query, head }: Row): Value[] =>
+      at.map((h) => emit.read(a.query, Index.fromCoords(k, a.query.aval.shape, [batch, query, head, h])));
+    const held = range(handed ? ceilDivide(rows.length, team.lanes) : 0).map((g) =>
+      read(tile.rowAt(k.add(k.i32(g * team.lanes), team.lane))),
+    );
+    rows.forEach((row, i) => {
+      const own = held[Math.floor(i / team.lanes)];
+      const queries = own ? own.map((q) => k.subgroupBroadcast(q, i % team.lanes)) : read(row);
       k.set(
         sums[i],
         queries.reduce((sum, q, u) => k.fma(q, keys[u], sum), k.get(sums[i])),
       );
     });
   });
-  return sums.map(k.get);
+  return rows.map((row, i) => logitOf(emit, a, sequence, batch, row, key, k.get(sums[i])));
 }
 
 /** Takes keys outside the range into account, all masked: they matter only to rows that see none, which become the mean of the values. */
@@ -233,11 +259,11 @@ export function addMaskedKeys(tile: Tile, running: Running, { low, high }: KeyRa
   const own = range(columns.rows).map((r) => ({ factor: factor(r), weight: weight(r) }));
   const blind = own.map((row) => k.gt(row.weight, k.f32(0))).reduce(k.or);
   k.if(blind, () => {
-    running.totals.forEach((blocks, r) => {
-      for (const v of blocks) k.set(v, k.mul(k.get(v), k.splat(own[r].factor, columns.width)));
-    });
+    scaleTotals(tile, running, (r) => own[r].factor);
     const add = (key: Value): void =>
-      addValues(tile, running, k.assume(key, { min: 0, max: Math.max(0, a.keys - 1) }), (r) => own[r].weight);
+      addValues(tile, running, [
+        { key: k.assume(key, { min: 0, max: Math.max(0, a.keys - 1) }), weight: (r) => own[r].weight },
+      ]);
     k.loop(k.i32(0), low, k.i32(1), add);
     k.loop(high, k.i32(a.keys), k.i32(1), add);
   });

@@ -13,6 +13,7 @@ import {
   isRestricted,
   type KeyRange,
   keyRange,
+  type Row,
   rowAt,
   sequenceOf,
 } from "./attention-shape.ts";
@@ -44,7 +45,7 @@ interface Cut {
 /** Fewer keys than that are not worth a workgroup. */
 const shortestPart = 128;
 /** Vectors that an invocation sums up side by side: more would not stay in registers, and compile slowly. */
-const mostTotals = 16;
+const mostTotals = 32;
 
 function cutFor(a: Attention, { parameters, target }: ScheduleContext): Cut {
   const lanes = parameters.attentionLanes;
@@ -154,7 +155,7 @@ function tileAt(
   const [batch, keyHead] = [k.div(head, k.i32(a.keyHeads)), k.rem(head, k.i32(a.keyHeads))];
   const sequence = sequenceOf(emit, a, batch);
   const first = k.mul(number, k.i32(cut.rows));
-  const index = (i: number): Value => k.min(k.add(first, k.i32(i)), k.i32(a.rows - 1));
+  const row = (i: Value): Row => rowAt(k, a, keyHead, k.min(k.add(first, i), k.i32(a.rows - 1)));
   const tile: Tile = {
     emit,
     a,
@@ -163,9 +164,10 @@ function tileAt(
     sequence,
     batch,
     keyHead,
-    rows: Array.from({ length: rows }, (_, i) => rowAt(k, a, keyHead, index(i))),
+    rows: Array.from({ length: rows }, (_, i) => row(k.i32(i))),
+    rowAt: row,
   };
-  const queryOf = (i: number): Value => rowAt(k, a, keyHead, index(i)).query;
+  const queryOf = (i: number): Value => row(k.i32(i)).query;
   return { tile, seen: keyRange(k, a, sequence, queryOf(0), queryOf(cut.rows - 1)) };
 }
 
