@@ -2,17 +2,21 @@
 import { sizeOf } from "../base/shapes.ts";
 import type { Target } from "../base/target.ts";
 import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import type { Value } from "../kernel/ir.ts";
 import { AccessAnalysis, type ReadSite } from "./access.ts";
 import { type Domain, type Extent, extentOf, makeDomain } from "./domain.ts";
-import { contextOf, Graph, mapLowering, rules } from "./graph.ts";
+import { contextOf, Graph, rules } from "./graph.ts";
 import { dependsOn, equationsOf, type Group, type GroupKind, newGroup } from "./group.ts";
 import { windowCount } from "./memory-view.ts";
+import { inOrder } from "./order-groups.ts";
+import {
+  maxEquations,
+  maxRecomputedLoads,
+  maxRecomputedScalarWork,
+  maxRepeatedWork,
+  wantsInMemory,
+} from "./recompute.ts";
 import { splitWide } from "./split-wide.ts";
-
-/** Loads that recomputing a value may take before it gets a kernel of its own. */
-const maxRecomputedLoads = 12;
-/** Operations on scalars that each reader may repeat: less than a dispatch costs. */
-const maxRecomputedScalarWork = 16;
 
 /** Kinds that find operands in memory, be they recomputed elsewhere. */
 const wantsMemory: ReadonlySet<GroupKind> = new Set(["update", "loop", "branch", "custom"]);
@@ -48,6 +52,8 @@ class Grouping {
   readonly #aliases = new Map<Var, Var>();
   /** Groups that store recomputed values for those who need them in memory. */
   readonly #storing = new Map<Var, Group>();
+  /** Operations an element that a group does for groups that it recomputes. */
+  readonly #recomputedWork = new Map<Group, number>();
   readonly #target: Target;
 
   constructor(jaxpr: Jaxpr, target: Target) {
@@ -88,12 +94,9 @@ class Grouping {
         return;
       case "loop":
       case "branch":
-        for (const a of eqn.inputs) this.#inMemory(a);
-        this.#start(eqn, lowering.kind, makeDomain([], []));
-        return;
       case "custom":
         for (const a of eqn.inputs) this.#inMemory(a);
-        this.#start(eqn, "custom", makeDomain([], []));
+        this.#start(eqn, lowering.kind, makeDomain([], []));
         return;
       case "call":
       case "effect":
@@ -216,6 +219,7 @@ class Grouping {
 
   /** Room for one more equation's bindings; results that only the group reads take none. */
   #fits(group: Group, eqn: JaxprEqn): boolean {
+    if (group.members.length >= maxEquations) return false;
     const reads = new Set(group.reads);
     for (const v of this.#leaves(eqn)) if (this.#owner.get(v) !== group) reads.add(v);
     const inside = (c: JaxprEqn): boolean => c === eqn || this.#owner.get(c.outputs[0]) === group;
@@ -372,7 +376,7 @@ class Grouping {
     this.#mergeReductions();
     this.#recomputeCheapResults();
     this.#recomputeCheapGroups();
-    const groups = this.#ordered();
+    const groups = inOrder(this.#groups, this.#jaxpr, this.#aliases);
     const written = new Set<Var>();
     const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
     for (const a of this.#jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
@@ -387,21 +391,28 @@ class Grouping {
   /** Elementwise groups that cost next to nothing are computed where they are read instead of being stored. */
   #recomputeCheapGroups(): void {
     const outvars = new Set(this.#jaxpr.outvars);
+    const aliased = new Set(this.#aliases.values());
     for (const group of [...this.#groups]) {
       if (group.kind !== "map" || group.reads.size > 3 || group.sources.length > 0) continue;
-      if ([...group.defines].some((v) => outvars.has(v) || this.#aliasOf(v))) continue;
+      if ([...group.defines].some((v) => outvars.has(v) || aliased.has(v))) continue;
       const readers = [...this.#groups].filter((g) => g.needs.has(group));
       const size = Math.max(1, group.domain.rows);
-      if (readers.length === 0 || readers.some((g) => this.#wantsInMemory(g, group, size))) continue;
+      if (readers.length === 0 || readers.some((g) => wantsInMemory(g, group, size, this.#aliases))) continue;
       const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
-      const work = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
-      const readOnce =
+      const own = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
+      const work = own + (this.#recomputedWork.get(group) ?? 0);
+      const places = readers.map((g) => this.#placesRead(g, group));
+      const lone =
         readers.length === 1 &&
         !readsOften.has(readers[0].kind) &&
-        readers[0].domain.rows * readers[0].domain.columns <= size;
-      if (!readOnce && work > (size === 1 ? maxRecomputedScalarWork : 2)) continue;
-      const limit = this.#target.limits.maxStorageBuffersPerShaderStage;
-      if (readers.some((g) => this.#bindings([...g.reads, ...group.reads]) + 4 > limit)) continue;
+        readers[0].domain.rows * readers[0].domain.columns <= size &&
+        work * (places[0] - 1) <= maxRepeatedWork;
+      const most = size === 1 ? maxRecomputedScalarWork : 2;
+      if (!lone && (own > most || work > most + maxRepeatedWork)) continue;
+      if (readers.some((g) => this.#bindings([...g.reads, ...group.reads]) + 3 > this.#bindingLimit)) continue;
+      if (readers.some((g) => equationsOf(g).length + equationsOf(group).length > maxEquations)) continue;
+      for (const [i, g] of readers.entries())
+        this.#recomputedWork.set(g, (this.#recomputedWork.get(g) ?? 0) + work * places[i]);
       this.#dissolve(group, readers);
     }
   }
@@ -463,23 +474,17 @@ class Grouping {
     }
   }
 
-  /**
-   * Loops, branches and users' kernels get their operands in memory. An update may read its operands more than once, so that it recomputes
-   * scalars only, its indices; and it must not read elsewhere in what it writes to.
-   */
-  #wantsInMemory(reader: Group, group: Group, size: number): boolean {
-    if (reader.kind === "loop" || reader.kind === "branch" || reader.kind === "custom") return true;
-    if (reader.kind !== "update") return false;
-    const [{ inputs }] = reader.members;
-    const resolve = (v: Var): Var => this.#aliases.get(v) ?? v;
-    const updated = inputs[0].kind === "var" ? resolve(inputs[0]) : undefined;
-    const touches =
-      updated !== undefined && (group.defines.has(updated) || [...group.reads].some((v) => resolve(v) === updated));
-    return size > 1 || touches;
-  }
-  #aliasOf(v: Var): boolean {
-    for (const target of this.#aliases.values()) if (target === v) return true;
-    return false;
+  /** At how many places of one value a reader needs it to make one of its own elements. */
+  #placesRead(reader: Group, group: Group): number {
+    if (reader.kind !== "map" && reader.kind !== "reduce") return 1;
+    const places = new Map<Var, Set<Value>>();
+    const count = ({ variable, position }: ReadSite): void => {
+      if (this.#owner.get(variable) === group) places.set(variable, (places.get(variable) ?? new Set()).add(position));
+    };
+    for (const eqn of reader.members) this.#sitesOutside(eqn, reader).forEach(count);
+    const { full } = this.#access.symbols(reader.domain);
+    for (const v of reader.sources.length > 0 ? reader.defines : []) this.#access.readsOfAtom(v, full).forEach(count);
+    return Math.max(1, ...[...places.values()].map((positions) => positions.size));
   }
   #dissolve(group: Group, readers: readonly Group[]): void {
     this.#groups.delete(group);
@@ -493,44 +498,4 @@ class Grouping {
       for (const g of group.needs) reader.needs.add(g);
     }
   }
-
-  /** Memory that a group would like to take over. */
-  #overwrites(group: Group): readonly Var[] {
-    const [eqn] = group.members;
-    const { lowering } = eqn ? rules(eqn) : {};
-    const operands =
-      lowering?.kind === "update"
-        ? [0]
-        : lowering?.kind === "custom"
-          ? lowering.plan(contextOf(eqn)).aliases.map((a) => a.operand)
-          : [];
-    return operands.flatMap((i) => {
-      const atom = eqn.inputs[i];
-      return atom.kind === "var" ? [this.#aliases.get(atom) ?? atom] : [];
-    });
-  }
-
-  /** Topological, close to the program's order; an update in place waits for the readers of what it overwrites. */
-  #ordered(): Group[] {
-    const position = new Map(this.#jaxpr.eqns.map((eqn, i) => [eqn, i]));
-    const rank = (g: Group): number => Math.max(...[...g.members, ...g.sources].map((m) => position.get(m) as number));
-    const waiting = [...this.#groups].sort((a, b) => rank(a) - rank(b));
-    for (const g of waiting)
-      for (const overwritten of this.#overwrites(g))
-        for (const reader of waiting)
-          if (reader !== g && reader.reads.has(overwritten) && !dependsOn(reader, g)) g.needs.add(reader);
-    const done = new Set<Group>();
-    const order: Group[] = [];
-    while (waiting.length > 0) {
-      const next = waiting.findIndex((g) => [...g.needs].every((n) => done.has(n) || !this.#groups.has(n)));
-      if (next < 0) throw new Error("jaxscale: internal error: groups depend on each other in a circle");
-      const [group] = waiting.splice(next, 1);
-      done.add(group);
-      order.push(group);
-    }
-    return order;
-  }
 }
-
-/** Whether an equation's lowering is elementwise over its own output. */
-export const isMap = (eqn: JaxprEqn): boolean => mapLowering(eqn) !== undefined;
