@@ -20,7 +20,6 @@ import { splitWide } from "./split-wide.ts";
 
 /** Kinds that find operands in memory, be they recomputed elsewhere. */
 const wantsMemory: ReadonlySet<GroupKind> = new Set(["update", "loop", "branch", "custom"]);
-
 /** Kinds whose kernels can go on with elementwise work on what they make. */
 const takesEpilogues: ReadonlySet<GroupKind> = new Set(["map", "reduce", "contraction", "raggedContraction"]);
 /** Kinds whose kernels read an element more than once. */
@@ -311,8 +310,8 @@ class Grouping {
   #materialize(a: Atom): void {
     const virtual = a.kind === "var" ? this.#graph.virtualProducer(a) : undefined;
     if (!virtual || a.kind === "literal") return;
-    const domain = makeDomain(a.aval.shape, []);
     this.#loads.delete(a);
+    const domain = makeDomain(a.aval.shape, []);
     if (virtual.eqn.outputs.length > 1) {
       this.#owner.set(a, this.#store(a, virtual.eqn, domain));
       this.#graph.stored.add(a);
@@ -433,12 +432,14 @@ class Grouping {
     if (lowering.kind !== "map" || group.members.length === 1) return undefined;
     const { flops, transcendentals } = cost(contextOf(eqn));
     if (transcendentals > 0 || flops > sizeOf(eqn.outputs[0].aval.shape)) return undefined;
-    const isResult = (v: Var): boolean => this.#jaxpr.outvars.includes(v) || this.#aliasOf(v);
+    const aliased = new Set(this.#aliases.values());
+    const isResult = (v: Var): boolean => this.#jaxpr.outvars.includes(v) || aliased.has(v);
     if (eqn.outputs.some((v) => isResult(v) || this.#isReadWithin(v, group))) return undefined;
     const others = [...this.#groups].filter((g) => g !== group);
-    const stored = (v: Var): boolean => isResult(v) || others.some((g) => g.reads.has(v));
     const leaves = [...this.#leaves(eqn)];
-    if (leaves.some((v) => this.#owner.get(v) === group && !stored(v))) return undefined;
+    const lost = (v: Var): boolean =>
+      this.#owner.get(v) === group && !isResult(v) && !others.some((g) => g.reads.has(v));
+    if (leaves.some(lost)) return undefined;
     const readers = others.filter((g) => eqn.outputs.some((v) => g.reads.has(v)));
     const canCompute = (g: Group): boolean =>
       (g.kind === "map" || g.kind === "reduce") &&
