@@ -6,7 +6,7 @@ import type { Value } from "../kernel/ir.ts";
 import { AccessAnalysis, type ReadSite } from "./access.ts";
 import { type Domain, type Extent, extentOf, makeDomain } from "./domain.ts";
 import { contextOf, Graph, rules } from "./graph.ts";
-import { dependsOn, equationsOf, type Group, type GroupKind, newGroup } from "./group.ts";
+import { dependsOn, equationsOf, type Group, type GroupKind, newGroup, wantsMemory } from "./group.ts";
 import { windowCount } from "./memory-view.ts";
 import { inOrder } from "./order-groups.ts";
 import {
@@ -18,8 +18,6 @@ import {
 } from "./recompute.ts";
 import { splitWide } from "./split-wide.ts";
 
-/** Kinds that find operands in memory, be they recomputed elsewhere. */
-const wantsMemory: ReadonlySet<GroupKind> = new Set(["update", "loop", "branch", "custom"]);
 /** Kinds whose kernels can go on with elementwise work on what they make. */
 const takesEpilogues: ReadonlySet<GroupKind> = new Set(["map", "reduce", "contraction", "raggedContraction"]);
 /** Kinds whose kernels read an element more than once. */
