@@ -268,7 +268,6 @@ class Grouping {
   }
 
   // ---- what lies in memory ----------------------------------------------------------
-
   /**
    * Gives a recomputed value memory: an alias if it only relabels, else a kernel that stores it. Others go on recomputing it:
    * who read it before must not come to depend on that kernel, which may run after them.
@@ -287,15 +286,16 @@ class Grouping {
       sizeOf(site.variable.aval.shape) === sizeOf(a.aval.shape);
     if (relabels && site.variable.aval.dtype === a.aval.dtype && a.aval.shape.every((d) => d > 0))
       this.#aliases.set(a, site.variable);
+    else if (this.#graph.consumers(a).length === 0) this.#materialize(a);
     else this.#storing.set(a, this.#store(a, virtual.eqn, domain));
   }
 
   /** A kernel for a result of a recomputed equation. */
   #store(v: Var, eqn: JaxprEqn, domain: Domain): Group {
     const group = newGroup("map", domain);
+    this.#groups.add(group);
     group.sources.push(eqn);
     group.defines.add(v);
-    this.#groups.add(group);
     for (const leaf of this.#leaves(eqn)) {
       group.reads.add(leaf);
       const owner = this.#owner.get(leaf);
@@ -306,10 +306,10 @@ class Grouping {
 
   /** Has all who read a recomputed value from now on load it. */
   #materialize(a: Atom): void {
-    const virtual = a.kind === "var" ? this.#graph.virtualProducer(a) : undefined;
-    if (!virtual || a.kind === "literal") return;
-    this.#loads.delete(a);
+    const virtual = a.kind === "var" && this.#graph.virtualProducer(a);
+    if (!virtual) return;
     const domain = makeDomain(a.aval.shape, []);
+    this.#loads.delete(a);
     if (virtual.eqn.outputs.length > 1) {
       this.#owner.set(a, this.#store(a, virtual.eqn, domain));
       this.#graph.stored.add(a);
