@@ -4,8 +4,9 @@ import { sizeOf } from "../base/shapes.ts";
 import type { Target } from "../base/target.ts";
 import type { ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
-import type { BufferDecl, Value } from "../kernel/ir.ts";
-import { loadElement } from "../kernel/packed.ts";
+import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
+import { elementOfRun, loadElement, runLength, runOf } from "../kernel/packed.ts";
+import { coarse } from "../kernel/simplify.ts";
 
 /** Slots are padded to this, so that a vector of four words may be read and written at the end. */
 export const paddingBytes = 16;
@@ -36,6 +37,8 @@ export class MemoryView {
   readonly #windowWords: number;
   readonly #declare: (window: number) => BufferDecl;
   readonly #windows: (BufferDecl | undefined)[];
+  readonly #access: BufferDecl["access"];
+  readonly #runs = new Map<Value, { readonly words: Value; readonly block: readonly Statement[] }>();
 
   /** @param bind called for each window that the kernel touches, in the order of its buffers */
   constructor(
@@ -44,6 +47,7 @@ export class MemoryView {
     bind: (window: number, windowWords: number) => void,
   ) {
     this.#k = k;
+    this.#access = access;
     this.dtype = aval.dtype;
     this.#words = storageBytes(aval) / 4;
     const count = windowCount(aval, target);
@@ -61,10 +65,24 @@ export class MemoryView {
   element(position: Value): Value {
     const k = this.#k;
     const perWord = elementsPerWord(this.dtype);
-    const [first, last] = this.#reach(position, perWord);
+    const run = this.#windows.length > 1 && this.#access === "read" ? runOf(k, position) : undefined;
+    if (!run) return this.#choose(position, perWord, 1, (buffer, at) => loadElement(k, buffer, this.dtype, at));
+    // Neighbours lie in one window: it is chosen once for all of them.
+    const known = this.#runs.get(run.start);
+    const count = (runLength / perWord) as 1 | 2 | 4;
+    const load = (): Value =>
+      this.#choose(k.div(run.start, k.i32(perWord)), 1, count, (buffer, word) => k.load(buffer, word, count));
+    const words = known && k.isVisible(known.block) ? known.words : load();
+    this.#runs.set(run.start, { words, block: k.block });
+    return elementOfRun(k, this.dtype, words, run.lane);
+  }
+
+  /** What `read` gives of the window that holds a place, of which `run` are used from there on. */
+  #choose(place: Value, perWord: number, run: number, read: (buffer: BufferDecl, at: Value) => Value): Value {
+    const [first, last] = this.#reach(place, perWord);
     const from = (i: number): Value => {
-      const here = (): Value => loadElement(k, this.#window(i), this.dtype, this.#within(position, i, perWord));
-      return i === last ? here() : k.branch(this.#isBefore(position, i + 1, perWord), here, () => from(i + 1));
+      const here = (): Value => read(this.#window(i), this.#within(place, i, perWord, run));
+      return i === last ? here() : this.#k.branch(this.#isBefore(place, i + 1, perWord), here, () => from(i + 1));
     };
     return from(first);
   }
@@ -103,8 +121,15 @@ export class MemoryView {
       Math.min(Math.max(Math.floor(place / (this.#windowWords * perWord)), 0), end);
     return [windowOf(range.min), windowOf(range.max)];
   }
+  /** Whether a place lies before a window; asked of what is the same for whole rows, where that decides. */
   #isBefore(place: Value, window: number, perWord: number): Value {
-    return this.#k.lt(place, this.#k.i32(window * this.#windowWords * perWord));
+    const k = this.#k;
+    const limit = window * this.#windowWords * perWord;
+    for (let span = 2 ** 20; span >= 64; span /= 2) {
+      const rows = limit % span === 0 ? coarse(k, place, span) : undefined;
+      if (rows) return k.lt(rows, k.i32(limit / span));
+    }
+    return k.lt(place, k.i32(limit));
   }
   /** A place's distance from the beginning of the window that holds it. */
   #within(place: Value, window: number, perWord: number, run = 1): Value {

@@ -21,7 +21,24 @@ export function loadElement(k: KernelBuilder, buffer: BufferDecl, dtype: DType, 
   const lane = ((offset % span) + span) % span;
   const start = k.add(base, k.i32(offset - lane));
   const vector = k.load(buffer, k.div(start, k.i32(perWord)), words);
-  const word = k.lane(vector, Math.floor(lane / perWord));
+  return elementOfRun(k, dtype, vector, lane);
+}
+
+/** Elements of a run that many neighbours share: whole words of every dtype. */
+export const runLength = 4;
+
+/** The run of four elements, beginning at a multiple of four, that a position is known to lie in, and its place there. */
+export function runOf(k: KernelBuilder, linear: Value): { readonly start: Value; readonly lane: number } | undefined {
+  const { base, offset } = splitConstant(k, linear);
+  if (divisorOf(base) % runLength !== 0) return undefined;
+  const lane = ((offset % runLength) + runLength) % runLength;
+  return { start: k.add(base, k.i32(offset - lane)), lane };
+}
+
+/** One element of a run's words, as its compute value. */
+export function elementOfRun(k: KernelBuilder, dtype: DType, words: Value, lane: number): Value {
+  const perWord = elementsPerWord(dtype);
+  const word = k.lane(words, Math.floor(lane / perWord));
   return perWord === 1 ? asComputed(k, dtype, word) : decodeLane(k, dtype, k.bitcast("u32", word), lane % perWord);
 }
 

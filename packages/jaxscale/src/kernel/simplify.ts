@@ -215,3 +215,10 @@ export function divisorOf(v: Value): number {
 
 /** How `v` changes when `atom` grows by one, if it is linear in it as far as is known. */
 export const coefficientOf = (v: Value, atom: Value): number => linearForm(v).terms.get(atom) ?? 0;
+
+/** `v / divisor`, where what is left over is proven to lie in `[0, divisor)` term by term; so `v < n · divisor` is `it < n`. */
+export function coarse(k: KernelBuilder, v: Value, divisor: number): Value | undefined {
+  if (!bounded(v)) return undefined;
+  const split = divide(linearForm(v), divisor);
+  return split && split.rest.terms.size > 0 ? build(k, split.quotient) : undefined;
+}
