@@ -19,15 +19,21 @@ export interface Schedule {
   readonly parameters?: Partial<ScheduleParameters>;
   /** As if the device lacked subgroups. */
   readonly withoutSubgroups?: boolean;
+  /** As if the device had these limits. */
+  readonly limits?: Partial<Target["limits"]>;
 }
 
 checks.enabled = true;
 
 const client = getClient();
 
-async function programFor(traced: ClosedJaxpr, { parameters, withoutSubgroups }: Schedule): Promise<Program> {
+async function programFor(traced: ClosedJaxpr, { parameters, withoutSubgroups, limits }: Schedule): Promise<Program> {
   const own = await client.ready();
-  const target: Target = withoutSubgroups ? { ...own, features: { ...own.features, subgroups: false } } : own;
+  const target: Target = {
+    ...own,
+    limits: { ...own.limits, ...limits },
+    features: { ...own.features, subgroups: own.features.subgroups && !withoutSubgroups },
+  };
   return compile(optimize(traced), target, {
     name: "scheduled",
     donated: [],
