@@ -1,6 +1,7 @@
-/** What a family of models says of itself: all that `CausalLM` needs to know of it. */
+/** What a family of models says of itself: all that loading and `CausalLM` need to know of it. */
 import type * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
+import type { Fields } from "./json/fields.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import type { Step } from "./layers/step.ts";
 
@@ -19,6 +20,8 @@ export interface CacheSize {
 }
 
 export interface Architecture<Config> {
+  /** What `config.json` says. @throws CheckpointError naming the key, expected and found */
+  readonly parse: (fields: Fields) => Config;
   readonly rope: (config: Config) => RopeSettings;
   readonly layer: (config: Config, index: number, dtype: jax.DType) => DecoderLayer;
   /** An empty cache for one layer. */

@@ -1,11 +1,11 @@
 /** GLM-4 (`glm`): grouped attention with partial rotary embeddings, gated MLPs. */
 import * as nnx from "@jaxscale/nnx";
-import * as jax from "jaxscale";
-import type { Architecture, CacheSize } from "./architecture.ts";
-import type { GlmConfig } from "./config/glm.ts";
+import type * as jax from "jaxscale";
+import type { Architecture } from "./architecture.ts";
+import { type GlmConfig, parseGlm } from "./config/glm.ts";
 import { FusedGatedMLP } from "./layers/gated-mlp.ts";
 import { GqaAttention } from "./layers/gqa-attention.ts";
-import { KeyValueCache } from "./layers/kv-cache.ts";
+import { emptyKeyValueCache, type KeyValueCache } from "./layers/kv-cache.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import type { Step } from "./layers/step.ts";
@@ -45,16 +45,9 @@ export const glmRope = ({ rope, headDim, rotaryDim }: GlmConfig): RopeSettings =
   pairing: "interleaved",
 });
 
-export const glmCache = (
-  { numKeyValueHeads, headDim }: GlmConfig,
-  { batch, capacity, dtype }: CacheSize,
-): KeyValueCache => {
-  const empty = (): jax.Array => jax.numpy.zeros([batch, capacity, numKeyValueHeads, headDim], { dtype });
-  return new KeyValueCache(empty(), empty());
-};
-
 export const glm: Architecture<GlmConfig> = {
+  parse: (fields) => parseGlm("glm", fields),
   rope: glmRope,
   layer: (config, _index, dtype) => new GlmDecoderLayer(config, dtype),
-  cache: glmCache,
+  cache: emptyKeyValueCache,
 };

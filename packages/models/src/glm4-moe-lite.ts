@@ -2,7 +2,7 @@
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import type { Architecture, CacheSize } from "./architecture.ts";
-import type { Glm4MoeLiteConfig } from "./config/glm4-moe-lite.ts";
+import { type Glm4MoeLiteConfig, parseGlm4MoeLite } from "./config/glm4-moe-lite.ts";
 import { GatedMLP } from "./layers/gated-mlp.ts";
 import { LatentCache } from "./layers/kv-cache.ts";
 import { MultiHeadLatentAttention } from "./layers/mla.ts";
@@ -41,6 +41,7 @@ export class Glm4MoeLiteDecoderLayer extends nnx.Module {
 }
 
 export const glm4MoeLite: Architecture<Glm4MoeLiteConfig> = {
+  parse: parseGlm4MoeLite,
   rope: ({ rope, qkRopeHeadDim, rotaryDim, ropeInterleave }) => ({
     theta: rope.theta,
     headDim: qkRopeHeadDim,

@@ -2,11 +2,11 @@
 import * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
 import type { Architecture } from "./architecture.ts";
-import type { GlmConfig } from "./config/glm.ts";
-import { glmCache, glmRope } from "./glm.ts";
+import { type GlmConfig, parseGlm } from "./config/glm.ts";
+import { glmRope } from "./glm.ts";
 import { FusedGatedMLP } from "./layers/gated-mlp.ts";
 import { GqaAttention } from "./layers/gqa-attention.ts";
-import type { KeyValueCache } from "./layers/kv-cache.ts";
+import { emptyKeyValueCache, type KeyValueCache } from "./layers/kv-cache.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { Step } from "./layers/step.ts";
 
@@ -44,7 +44,8 @@ export class Glm4DecoderLayer extends nnx.Module {
 }
 
 export const glm4: Architecture<GlmConfig> = {
+  parse: (fields) => parseGlm("glm4", fields),
   rope: glmRope,
   layer: (config, _index, dtype) => new Glm4DecoderLayer(config, dtype),
-  cache: glmCache,
+  cache: emptyKeyValueCache,
 };

@@ -1,16 +1,33 @@
-/** `@jaxscale/models`: checkpoints, configs and tokenizers of the GLM family. */
+/** `@jaxscale/models`: models of the GLM family, their checkpoints and tokenizers, and the parts that other models are made of. */
 import { folderFiles, resolveCheckpoint } from "#files";
 
+export type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
+export { registerArchitecture } from "./architectures.ts";
 export { type ModelConfig, modelTypes, parseConfig, readConfig } from "./config/config.ts";
 export { type GenerationConfig, parseGenerationConfig, readGenerationConfig } from "./config/generation.ts";
 export type { GlmConfig } from "./config/glm.ts";
 export type { Glm4MoeLiteConfig } from "./config/glm4-moe-lite.ts";
-export type { RopeConfig } from "./config/rope.ts";
-export type { SharedConfig } from "./config/shared.ts";
+export { parseRope, type RopeConfig, rotaryDim } from "./config/rope.ts";
+export { parseShared, type SharedConfig, type SharedDefaults } from "./config/shared.ts";
 export { blobFiles, blobSource } from "./files/blob-files.ts";
 export type { ByteSource, CheckpointFiles } from "./files/byte-source.ts";
 export { urlFiles } from "./files/url-files.ts";
+export type { GeneratedStep, GenerateOptions, Usage } from "./generate.ts";
 export { type HubId, parseHubId } from "./hub/hub-id.ts";
+export type { Fields } from "./json/fields.ts";
+export { LanguageModel, type LoadModelOptions } from "./language-model.ts";
+export { attend, sowAttention } from "./layers/attend.ts";
+export { FusedGatedMLP, GatedMLP } from "./layers/gated-mlp.ts";
+export { GqaAttention, type GqaSizes } from "./layers/gqa-attention.ts";
+export { emptyKeyValueCache, KeyValueCache, LatentCache, SequenceCache } from "./layers/kv-cache.ts";
+export { Embedding, Linear } from "./layers/linear.ts";
+export { type MlaSizes, MultiHeadLatentAttention } from "./layers/mla.ts";
+export { MixtureOfExperts, type MoeSizes } from "./layers/moe.ts";
+export { RMSNorm } from "./layers/rms-norm.ts";
+export { type RopeSettings, type Rotation, rotate } from "./layers/rope.ts";
+export type { Step } from "./layers/step.ts";
+export { CausalLM, parametersOf, setParameters } from "./model.ts";
+export { observe } from "./observe.ts";
 export { type Checkpoint, type OpenOptions, openCheckpoint } from "./open-checkpoint.ts";
 export { type HostTensor, SafetensorsFile } from "./safetensors/file.ts";
 export type { SafetensorsHeader, TensorEntry } from "./safetensors/header.ts";

@@ -1,26 +1,12 @@
 /** Language models: embedding, decoder layers, a norm, a row of logits for each token. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
-import type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
-import type { ModelConfig } from "./config/config.ts";
-import { glm } from "./glm.ts";
-import { glm4 } from "./glm4.ts";
-import { glm4MoeLite } from "./glm4-moe-lite.ts";
+import type { CacheSize, DecoderLayer } from "./architecture.ts";
+import { architectureOf, type ModelConfig } from "./architectures.ts";
 import { Embedding, Linear, matmulTransposed } from "./layers/linear.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import { type Step, stepAt } from "./layers/step.ts";
-
-type ConfigOf<Type> = Extract<ModelConfig, { readonly modelType: Type }>;
-
-const architectures: { readonly [Type in ModelConfig["modelType"]]: Architecture<ConfigOf<Type>> } = {
-  glm,
-  glm4,
-  glm4_moe_lite: glm4MoeLite,
-};
-
-const architectureOf = (config: ModelConfig): Architecture<ModelConfig> =>
-  architectures[config.modelType] as Architecture<ModelConfig>;
 
 /** Embedding, layers, norm. */
 export class Decoder extends nnx.Module {

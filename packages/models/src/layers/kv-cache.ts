@@ -1,6 +1,7 @@
 /** What decoding keeps of earlier tokens: arrays of a fixed capacity, written in place where they are donated. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
+import type { CacheSize } from "../architecture.ts";
 
 /** Sequences of vectors: `[B, capacity, …item]`. */
 export class SequenceCache extends nnx.Module {
@@ -44,6 +45,15 @@ export class KeyValueCache extends nnx.Module {
     this.keys = new SequenceCache(keys);
     this.values = new SequenceCache(values);
   }
+}
+
+/** Without tokens. */
+export function emptyKeyValueCache(
+  { numKeyValueHeads, headDim }: { readonly numKeyValueHeads: number; readonly headDim: number },
+  { batch, capacity, dtype }: CacheSize,
+): KeyValueCache {
+  const empty = (): jax.Array => jax.numpy.zeros([batch, capacity, numKeyValueHeads, headDim], { dtype });
+  return new KeyValueCache(empty(), empty());
 }
 
 /** The latent that keys and values come from, with the rotated part of all keys behind it: `[B, capacity, kvLoraRank + qkRopeHeadDim]`. */
