@@ -13,27 +13,35 @@ const documents = ["README.md", ...readdirSync(join(root, "docs")).map((f) => `d
 
 interface Snippet {
   readonly code: string;
+  /** What a first line `// name.ts` says; later programs of the document may import it. */
+  readonly name: string;
   /** What it prints, where the document shows it. */
   readonly output: string | undefined;
 }
 
 /** Complete programs: blocks of `ts` that import something, each with the `text` block that follows before the next. */
 function snippets(markdown: string): Snippet[] {
-  const blocks = [...markdown.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language, body]) => ({ language, body }));
+  const blocks = [...markdown.matchAll(/```(\w*)\n([\s\S]*?)```/g)].map(([, language, body]) => ({ language, body }));
   return blocks.flatMap(({ language, body }, i) => {
     if (language !== "ts" || !body.includes("import ")) return [];
     const next = blocks[i + 1];
-    return [{ code: body, output: next?.language === "text" ? next.body : undefined }];
+    const name = /^\/\/ ([\w.-]+\.ts)\n/.exec(body)?.[1] ?? `program-${i}.ts`;
+    return [{ code: body, name, output: next?.language === "text" ? next.body : undefined }];
   });
 }
 
-for (const document of documents)
-  snippets(readFileSync(join(root, document), "utf8")).forEach(({ code, output }, i) => {
+// A test ends by itself, and says so by its exit code.
+const ending = (code: string): string => (code.includes("test.run()") ? code : `${code}\nprocess.exit(0);\n`);
+
+for (const document of documents) {
+  const programs = snippets(readFileSync(join(root, document), "utf8"));
+  programs.forEach(({ code, name, output }, i) => {
     test(`program ${i + 1} of ${document} runs and prints what is shown`, async () => {
       const folder = mkdtempSync(join(root, "test/docs/.run-"));
       try {
-        const file = join(folder, "snippet.ts");
-        writeFileSync(file, `${code}\nprocess.exit(0);\n`);
+        for (const earlier of programs.slice(0, i)) writeFileSync(join(folder, earlier.name), earlier.code);
+        const file = join(folder, name);
+        writeFileSync(file, ending(code));
         const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", file], {
           cwd: root,
           timeout: 120_000,
@@ -44,5 +52,6 @@ for (const document of documents)
       }
     });
   });
+}
 
 test.run();
