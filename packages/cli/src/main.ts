@@ -1,41 +1,31 @@
 #!/usr/bin/env node
 /** The command `jaxscale`. */
-import { doctor } from "./doctor.ts";
+import { Command, CommanderError } from "commander";
+import { addDoctor } from "./commands/doctor.ts";
+import { withUnderscores } from "./flags.ts";
 
-interface Command {
-  readonly summary: string;
-  run(args: readonly string[]): Promise<void>;
-}
+/** Each adds one command. */
+const additions: readonly ((program: Command) => void)[] = [addDoctor];
 
-const commands: Readonly<Record<string, Command>> = {
-  doctor: { summary: "print the adapter, what it offers and how fast it is", run: doctor },
-};
-
-const usage = (): string => {
-  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
-  return `Usage: jaxscale <command> [options]\n\nCommands:\n${list.join("\n")}\n\nOptions:\n  --help     print this`;
-};
-
-async function main(): Promise<number> {
-  const [name, ...args] = process.argv.slice(2);
-  if (name === undefined || name === "--help" || name === "-h") {
-    console.log(usage());
-    return name === undefined ? 2 : 0;
-  }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) {
-    console.error(`jaxscale: a command must be one of ${Object.keys(commands).join(", ")}; got ${name}\n\n${usage()}`);
-    return 2;
-  }
-  await command.run(args);
-  return 0;
-}
+const program = new Command("jaxscale")
+  .description("Models of the GLM family, compiled for WebGPU.")
+  .usage("<command> [options]")
+  .showHelpAfterError("(jaxscale <command> --help says what there is)")
+  .exitOverride();
+for (const add of additions) add(program);
 
 try {
-  process.exitCode = await main();
+  await program.parseAsync(withUnderscores(process.argv.slice(2)), { from: "user" });
 } catch (error) {
+  process.exitCode = reportError(error);
+}
+
+/** @returns the exit code: 2 for a command line that cannot be read, 1 for what fails on the way */
+function reportError(error: unknown): number {
+  // Commander has said already what was wrong with the flags.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   // A message that our errors carry is for the user; a stack is for our own bugs.
   const known = error instanceof Error && error.name.endsWith("Error") && error.name !== "Error";
   console.error(known ? `${error.name}: ${error.message}` : error);
-  process.exitCode = 1;
+  return 1;
 }

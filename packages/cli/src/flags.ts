@@ -1,0 +1,40 @@
+/** Flags that several commands share, and how they may be written. */
+import { InvalidArgumentError } from "commander";
+
+/** `--model-path` as `--model_path`, the spelling in which flags are declared; values and what follows `--` stay as they are. */
+export function withUnderscores(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.map((arg, i) => {
+    if ((end >= 0 && i >= end) || !/^--[a-z]/.test(arg)) return arg;
+    const [name, ...value] = arg.slice(2).split("=");
+    return `--${[name.replaceAll("-", "_"), ...value].join("=")}`;
+  });
+}
+
+/** A whole number of at least `min`. */
+export const integer =
+  (min: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^[+-]?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < min)
+      throw new InvalidArgumentError(`It must be a whole number, at least ${min}.`);
+    return value;
+  };
+
+/** A number between two others, which it may equal unless `above` says otherwise. */
+export const numberIn =
+  ({
+    above,
+    min = -Infinity,
+    max = Infinity,
+  }: {
+    readonly above?: number;
+    readonly min?: number;
+    readonly max?: number;
+  }) =>
+  (text: string): number => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && value >= min && value <= max && (above === undefined || value > above)) return value;
+    const low = above === undefined ? `at least ${min}` : `above ${above}`;
+    throw new InvalidArgumentError(`It must be a number, ${low}${max === Infinity ? "" : ` and at most ${max}`}.`);
+  };
