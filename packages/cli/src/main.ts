@@ -2,10 +2,11 @@
 /** The command `jaxscale`. */
 import { Command, CommanderError } from "commander";
 import { addDoctor } from "./commands/doctor.ts";
+import { addGenerate } from "./commands/generate.ts";
 import { withUnderscores } from "./flags.ts";
 
 /** Each adds one command. */
-const additions: readonly ((program: Command) => void)[] = [addDoctor];
+const additions: readonly ((program: Command) => void)[] = [addDoctor, addGenerate];
 
 const program = new Command("jaxscale")
   .description("Models of the GLM family, compiled for WebGPU.")

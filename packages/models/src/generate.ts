@@ -4,7 +4,8 @@ import type { GenerationConfig } from "./config/generation.ts";
 import type { Choice, Executables } from "./executables.ts";
 import type { CausalLM } from "./model.ts";
 import { needsSeen, type Sampling } from "./sampling.ts";
-import { capacityFor, chunkWidths, Session } from "./session.ts";
+import { capacityFor, roomFor, Session } from "./session.ts";
+import { Meter, type Usage } from "./usage.ts";
 
 /** What is not given comes from the checkpoint's `generation_config.json`, then from the defaults of transformers. */
 export interface GenerateOptions extends Partial<Sampling> {
@@ -19,21 +20,15 @@ export interface GenerateOptions extends Partial<Sampling> {
   readonly stepsAhead?: number;
 }
 
+export type FinishReason = "stop" | "length";
+
 export interface GeneratedStep {
   /** One a row; rows that have ended give padding. */
   readonly tokens: readonly number[];
   /** Whether each row still goes on, this token not counting as its end. */
   readonly active: readonly boolean[];
-}
-
-export interface Usage {
-  readonly promptTokens: number;
-  readonly newTokens: number;
-  readonly timeToFirstTokenMs: number;
-  readonly decodeMs: number;
-  readonly prefillTokensPerSecond: number;
-  /** Of all rows together, the first token not counted. */
-  readonly decodeTokensPerSecond: number;
+  /** Rows that this token ends, and why: it is an end-of-text token, or there are as many as were wanted. */
+  readonly finished: readonly (FinishReason | undefined)[];
 }
 
 /** What generation needs of a model. */
@@ -54,41 +49,64 @@ export async function* generate(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): AsyncGenerator<GeneratedStep, Usage, undefined> {
-  const { signal, seed = 0, stepsAhead = 3 } = options;
-  signal?.throwIfAborted();
+  options.signal?.throwIfAborted();
   const choice = choiceOf(generation, options);
   const longest = longestOf(prompts, model);
   const maxNewTokens = newTokensOf(generation, options, longest);
   requireRoom(longest + maxNewTokens, model);
-  const padded = chunkWidths(longest).reduce((sum, width) => sum + width, 0);
   const session = new Session(model, executables, {
     batch: prompts.length,
-    capacity: capacityFor(Math.max(padded, longest + maxNewTokens)),
+    capacity: capacityFor(roomFor({ start: 0, added: longest, maxNewTokens })),
     tracksSeen: needsSeen(choice),
   });
-  const meter = new Meter(prompts);
+  const meter = new Meter(prompts.reduce((sum, prompt) => sum + prompt.length, 0));
+  try {
+    yield* steps(session, prompts, { ...options, choice, maxNewTokens, meter });
+    return meter.usage();
+  } finally {
+    session.dispose();
+  }
+}
+
+export interface StepsOptions extends Pick<GenerateOptions, "seed" | "signal" | "stepsAhead"> {
+  readonly choice: Choice;
+  readonly maxNewTokens: number;
+  readonly meter: Meter;
+}
+
+/**
+ * Takes rows into a session that has room for them, and continues them; no step is under way when it ends.
+ * @throws RangeError without room; the signal's reason
+ */
+export async function* steps(
+  session: Session,
+  rows: readonly (readonly number[])[],
+  { choice, maxNewTokens, meter, signal, seed = 0, stepsAhead = 3 }: StepsOptions,
+): AsyncGenerator<GeneratedStep, void, undefined> {
   const ahead: Promise<Tokens>[] = [];
   try {
-    const active = new Array<boolean>(prompts.length).fill(true);
+    const active = new Array<boolean>(rows.length).fill(true);
     let started = 0;
     for (let step = 0; step < maxNewTokens && active.some((x) => x); step++) {
       while (started < maxNewTokens && started <= step + stepsAhead) {
-        ahead.push(read(started === 0 ? session.prefill(prompts, choice, seed) : session.decode(choice)));
+        ahead.push(read(started === 0 ? session.prefill(rows, choice, seed) : session.decode(choice)));
         started++;
       }
       const tokens = await (ahead.shift() as Promise<Tokens>);
       signal?.throwIfAborted();
       meter.count(active);
-      yield { tokens, active: [...active] };
-      tokens.forEach((token, row) => {
-        if (choice.eosTokenIds.includes(token)) active[row] = false;
+      const isLast = step + 1 === maxNewTokens;
+      const finished = tokens.map((token, row): FinishReason | undefined =>
+        !active[row] ? undefined : choice.eosTokenIds.includes(token) ? "stop" : isLast ? "length" : undefined,
+      );
+      yield { tokens, active: [...active], finished };
+      finished.forEach((reason, row) => {
+        if (reason !== undefined) active[row] = false;
       });
     }
-    return meter.usage();
   } finally {
     // Steps under way still use the caches.
     await Promise.allSettled(ahead);
-    session.dispose();
   }
 }
 
@@ -150,39 +168,4 @@ function requireRoom(tokens: number, { config }: CausalLM): void {
     `prompt and new tokens must fit the model's ${config.maxPositionEmbeddings} positions`,
     tokens,
   );
-}
-
-/** Counts tokens and time. */
-class Meter {
-  readonly #promptTokens: number;
-  readonly #startedAt = performance.now();
-  #firstAt = 0;
-  #lastAt = 0;
-  #newTokens = 0;
-  #decoded = 0;
-
-  constructor(prompts: readonly (readonly number[])[]) {
-    this.#promptTokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
-  }
-
-  count(active: readonly boolean[]): void {
-    const rows = active.filter((x) => x).length;
-    this.#lastAt = performance.now();
-    if (this.#newTokens === 0) this.#firstAt = this.#lastAt;
-    else this.#decoded += rows;
-    this.#newTokens += rows;
-  }
-
-  usage(): Usage {
-    const timeToFirstTokenMs = this.#firstAt - this.#startedAt;
-    const decodeMs = this.#lastAt - this.#firstAt;
-    return {
-      promptTokens: this.#promptTokens,
-      newTokens: this.#newTokens,
-      timeToFirstTokenMs,
-      decodeMs,
-      prefillTokensPerSecond: (1000 * this.#promptTokens) / timeToFirstTokenMs,
-      decodeTokensPerSecond: decodeMs > 0 ? (1000 * this.#decoded) / decodeMs : 0,
-    };
-  }
 }

@@ -3,6 +3,7 @@ import { folderFiles, resolveCheckpoint } from "#files";
 
 export type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
 export { registerArchitecture } from "./architectures.ts";
+export { Chat, type ChatSettings, type Turn } from "./chat.ts";
 export { type ModelConfig, modelTypes, parseConfig, readConfig } from "./config/config.ts";
 export { type GenerationConfig, parseGenerationConfig, readGenerationConfig } from "./config/generation.ts";
 export type { GlmConfig } from "./config/glm.ts";
@@ -12,7 +13,8 @@ export { parseShared, type SharedConfig, type SharedDefaults } from "./config/sh
 export { blobFiles, blobSource } from "./files/blob-files.ts";
 export type { ByteSource, CheckpointFiles } from "./files/byte-source.ts";
 export { urlFiles } from "./files/url-files.ts";
-export type { GeneratedStep, GenerateOptions, Usage } from "./generate.ts";
+export type { FinishReason, GeneratedStep, GenerateOptions } from "./generate.ts";
+export { encodePrompt, type GeneratedText, type GenerateTextOptions, type Prompt } from "./generate-text.ts";
 export { type HubId, parseHubId } from "./hub/hub-id.ts";
 export type { Fields } from "./json/fields.ts";
 export { LanguageModel, type LoadModelOptions } from "./language-model.ts";
@@ -36,6 +38,7 @@ export { type ChatMessage, type ChatOptions, ChatTemplate } from "./tokenizer/ch
 export { readTokenizer } from "./tokenizer/read-tokenizer.ts";
 export type { TextStream } from "./tokenizer/text-stream.ts";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer/tokenizer.ts";
+export type { Usage } from "./usage.ts";
 export { ignoredKeys } from "./weights/ignored-keys.ts";
 export { type LoadOptions, loadParameters } from "./weights/load.ts";
 export {

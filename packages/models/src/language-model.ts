@@ -1,12 +1,17 @@
 /** A checkpoint on the device, ready to generate. */
 import type * as jax from "jaxscale";
+import { CheckpointError } from "jaxscale";
+import { Chat, type ChatSettings } from "./chat.ts";
 import type { ModelConfig } from "./config/config.ts";
 import type { GenerationConfig } from "./config/generation.ts";
 import { Executables } from "./executables.ts";
 import type { CheckpointFiles } from "./files/byte-source.ts";
-import { type GeneratedStep, type GenerateOptions, generate, type Usage } from "./generate.ts";
+import { type GeneratedStep, type GenerateOptions, generate } from "./generate.ts";
+import { type GeneratedText, type GenerateTextOptions, generateText, type Prompt } from "./generate-text.ts";
 import { CausalLM, parametersOf, setParameters } from "./model.ts";
 import { openCheckpoint } from "./open-checkpoint.ts";
+import type { Tokenizer } from "./tokenizer/tokenizer.ts";
+import type { Usage } from "./usage.ts";
 import type { LoadOptions } from "./weights/load.ts";
 
 export interface LoadModelOptions extends LoadOptions {
@@ -19,8 +24,12 @@ export class LanguageModel {
   readonly generation: GenerationConfig;
   readonly executables: Executables;
 
-  /** @param model with its parameters' values */
-  constructor(model: CausalLM, generation: GenerationConfig) {
+  readonly #readTokenizer: () => Promise<Tokenizer>;
+  #tokenizer: Promise<Tokenizer> | undefined;
+
+  /** @param model with its parameters' values @param readTokenizer for text; without it there are only tokens */
+  constructor(model: CausalLM, generation: GenerationConfig, readTokenizer: () => Promise<Tokenizer> = noTokenizer) {
+    this.#readTokenizer = readTokenizer;
     this.model = model;
     this.generation = generation;
     this.executables = new Executables(model);
@@ -34,17 +43,23 @@ export class LanguageModel {
     from: string | CheckpointFiles,
     { dtype, ...options }: LoadModelOptions = {},
   ): Promise<LanguageModel> {
-    const { config, generation, load } = await openCheckpoint(from, options);
+    const { config, generation, load, tokenizer } = await openCheckpoint(from, options);
     const model = new CausalLM(config, dtype ?? config.dtype ?? "float32");
     setParameters(model, await load(parametersOf(model), options));
-    return new LanguageModel(model, generation);
+    return new LanguageModel(model, generation, tokenizer);
   }
 
   get config(): ModelConfig {
     return this.model.config;
   }
 
-  /** See `generate`. */
+  /** The checkpoint's tokenizer, read when it is first asked for. @throws CheckpointError if it has none, or a bad one */
+  tokenizer(): Promise<Tokenizer> {
+    this.#tokenizer ??= this.#readTokenizer();
+    return this.#tokenizer;
+  }
+
+  /** Tokens for tokens. See `generate`. */
   generate(
     prompts: readonly (readonly number[])[],
     options?: GenerateOptions,
@@ -52,8 +67,25 @@ export class LanguageModel {
     return generate(this, prompts, options);
   }
 
+  /** Text for texts or conversations. See `generateText`. */
+  async *generateText(
+    prompts: readonly Prompt[],
+    options?: GenerateTextOptions,
+  ): AsyncGenerator<GeneratedText, Usage, undefined> {
+    return yield* generateText(this, await this.tokenizer(), prompts, options);
+  }
+
+  /** A conversation that keeps its caches between turns. @throws CheckpointError without a tokenizer; RangeError for impossible settings */
+  async chat(settings?: ChatSettings): Promise<Chat> {
+    return new Chat(this, await this.tokenizer(), settings);
+  }
+
   /** Gives the weights' memory back. */
   dispose(): void {
     for (const weight of this.executables.weights) weight.dispose();
   }
+}
+
+function noTokenizer(): Promise<Tokenizer> {
+  return Promise.reject(new CheckpointError("tokenizer: the model must come from a checkpoint with one; got none"));
 }

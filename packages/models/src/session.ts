@@ -19,18 +19,32 @@ export function chunkWidths(count: number): number[] {
 export const capacityFor = (tokens: number): number =>
   tokens > 1024 ? Math.ceil(tokens / 1024) * 1024 : 2 ** Math.ceil(Math.log2(Math.max(tokens, 64)));
 
+/** Tokens a row that a session must hold: chunks are padded to their widths, and new tokens follow the real ones. */
+export function roomFor({
+  start,
+  added,
+  maxNewTokens,
+}: {
+  readonly start: number;
+  readonly added: number;
+  readonly maxNewTokens: number;
+}): number {
+  const padded = chunkWidths(added).reduce((sum, width) => sum + width, 0);
+  return start + Math.max(padded, added + maxNewTokens);
+}
+
 const int32 = (values: number | readonly number[] | readonly (readonly number[])[]): jax.Array =>
   jax.numpy.array(values as number[], { dtype: "int32" });
 
 /** Rows that grow together. Make one, `prefill`, then `decode` as often as there is room; `dispose` gives its memory back. */
 export class Session {
   readonly batch: number;
-  readonly capacity: number;
   readonly #executables: Executables;
   readonly #model: CausalLM;
   #memory: Memory;
   #progress: Progress | undefined;
   #keyData: jax.Array | undefined;
+  #capacity: number;
   /** Tokens of each row, and those that steps under way will add. */
   #lengths: number[];
 
@@ -46,12 +60,17 @@ export class Session {
     this.#model = model;
     this.#executables = executables;
     this.batch = batch;
-    this.capacity = capacity;
+    this.#capacity = capacity;
     this.#lengths = new Array<number>(batch).fill(0);
     this.#memory = {
       caches: jax.tree.leaves<jax.Array>(makeCaches(model.config, { batch, capacity, dtype: model.dtype })),
       seen: tracksSeen ? jax.numpy.zeros([batch, model.config.vocabSize], { dtype: "bool" }) : null,
     };
+  }
+
+  /** Tokens a row that it has room for. */
+  get capacity(): number {
+    return this.#capacity;
   }
 
   get lengths(): readonly number[] {
@@ -130,10 +149,43 @@ export class Session {
     return progress.token;
   }
 
-  /** Forgets what lies behind so many tokens, in a session of one row. */
-  rewind(length: number): void {
-    this.#lengths = [Math.min(length, this.#lengths[0])];
+  /**
+   * Forgets what lies behind a prefix of its tokens, in a session of one row; `prefill` goes on from there.
+   * @param kept the prefix: token ids that are in the caches
+   */
+  rewind(kept: readonly number[]): void {
+    if (this.batch !== 1 || kept.length > this.#lengths[0])
+      throw new RangeError(
+        `rewind: there must be one row with the ${kept.length} tokens to keep; got ${this.batch} with ${this.#lengths.join(", ")}`,
+      );
+    this.#lengths = [kept.length];
     this.#progress = undefined;
+    const { seen } = this.#memory;
+    if (!seen) return;
+    const occurs = new Array<boolean>(this.#model.config.vocabSize).fill(false);
+    for (const id of kept) occurs[id] = true;
+    seen.dispose();
+    this.#memory = { ...this.#memory, seen: jax.numpy.array([occurs], { dtype: "bool" }) };
+  }
+
+  /** Makes room for more tokens a row; what the caches hold stays. Programs for the new size compile at their first use. */
+  grow(capacity: number): void {
+    if (capacity <= this.#capacity) return;
+    const { batch } = this;
+    const larger = jax.tree.leaves<jax.Array>(
+      makeCaches(this.#model.config, { batch, capacity, dtype: this.#model.dtype }),
+    );
+    const caches = this.#memory.caches.map((cache, i) => {
+      const grown = jax.lax.dynamicUpdateSlice(
+        larger[i],
+        cache,
+        cache.shape.map(() => 0),
+      );
+      for (const array of [cache, larger[i]]) array.dispose();
+      return grown;
+    });
+    this.#memory = { ...this.#memory, caches };
+    this.#capacity = capacity;
   }
 
   dispose(): void {

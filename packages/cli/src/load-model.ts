@@ -1,0 +1,48 @@
+/** A model on its way to the device, with a bar on standard error. */
+import { formatBytes, formatProgress, LanguageModel, type OnProgress, type Progress } from "@jaxscale/models";
+import type { ModelFlags } from "./model-flags.ts";
+
+const betweenDrawsMs = 100;
+
+/** @throws CheckpointError, DeviceError; the signal's reason */
+export async function loadModel(
+  { model_path, dtype }: ModelFlags,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<LanguageModel> {
+  const bar = new ProgressBar();
+  try {
+    return await LanguageModel.load(model_path, { dtype, signal, onProgress: bar.show });
+  } finally {
+    bar.end();
+  }
+}
+
+/** Drawn over itself on a terminal; elsewhere one line when all is there. */
+export class ProgressBar {
+  #drawnAt = 0;
+  #last: Progress | undefined;
+
+  readonly show: OnProgress = (progress) => {
+    // A download comes before the load; each has a bar of its own.
+    if (this.#last !== undefined && progress.totalBytes !== this.#last.totalBytes) this.end();
+    this.#last = progress;
+    const now = performance.now();
+    if (!process.stderr.isTTY || now - this.#drawnAt < betweenDrawsMs) return;
+    this.#drawnAt = now;
+    process.stderr.write(`\r${formatProgress(progress, (process.stderr.columns ?? 80) - 1)}`);
+  };
+
+  end(): void {
+    const progress = this.#last;
+    this.#last = undefined;
+    if (progress === undefined) return;
+    if (process.stderr.isTTY)
+      process.stderr.write(`\r${formatProgress(progress, (process.stderr.columns ?? 80) - 1)}\n`);
+    else {
+      const { doneBytes, totalBytes, elapsedMs, bytesPerSecond } = progress;
+      console.error(
+        `loaded ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)} in ${(elapsedMs / 1000).toFixed(2)} s, ${formatBytes(bytesPerSecond)}/s`,
+      );
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/** Conversations: the caches stay between turns, and only what is new is taken in. */
+import { choiceOf, type GenerateOptions, type Generating, steps } from "./generate.ts";
+import { needsSeen } from "./sampling.ts";
+import { capacityFor, roomFor, Session } from "./session.ts";
+import type { ChatMessage, ChatOptions } from "./tokenizer/chat-template.ts";
+import type { Tokenizer } from "./tokenizer/tokenizer.ts";
+import { Meter, type Usage } from "./usage.ts";
+
+export interface ChatSettings extends Omit<GenerateOptions, "signal">, Pick<ChatOptions, "enableThinking" | "tools"> {
+  /** What the conversation begins with. */
+  readonly system?: string;
+  /** Room of the caches at first, in tokens; they grow. */
+  readonly capacity?: number;
+}
+
+/** Its `promptTokens` are those that were not in the caches. */
+export interface Turn extends Usage {
+  /** Why the answer ended: `context` where the model's positions were used up before `maxNewTokens`. */
+  readonly finished: "stop" | "length" | "context" | "aborted";
+  /** Of this turn's prompt, tokens that were in the caches already. */
+  readonly cachedTokens: number;
+  /** All of the conversation, this answer included. */
+  readonly contextTokens: number;
+  /** Tokens that the caches have room for. */
+  readonly capacity: number;
+}
+
+const defaultMaxNewTokens = 512;
+const defaultCapacity = 1024;
+
+export class Chat {
+  readonly #generating: Generating;
+  readonly #tokenizer: Tokenizer;
+  readonly #settings: ChatSettings;
+  #messages: ChatMessage[];
+  #session: Session | undefined;
+  /** Tokens that are known to be in the caches, from their beginning. */
+  #cached: readonly number[] = [];
+
+  /** @throws RangeError for impossible settings */
+  constructor(generating: Generating, tokenizer: Tokenizer, settings: ChatSettings = {}) {
+    choiceOf(generating.generation, settings);
+    this.#generating = generating;
+    this.#tokenizer = tokenizer;
+    this.#settings = settings;
+    this.#messages = beginning(settings);
+  }
+
+  get messages(): readonly ChatMessage[] {
+    return this.#messages;
+  }
+
+  /** Most tokens that a conversation may have. */
+  get contextSize(): number {
+    return this.#generating.model.config.maxPositionEmbeddings;
+  }
+
+  /**
+   * The answer to a message, in pieces; it is part of the conversation even if the signal cuts it short, which ends it without an
+   * error. What fails leaves the conversation as it was.
+   * @throws RangeError if the conversation and the message leave no room for an answer
+   */
+  async *send(
+    content: string,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<string, Turn, undefined> {
+    const asked = [...this.#messages, { role: "user", content }];
+    const text = this.#tokenizer.renderChat(asked, this.#settings);
+    const ids = this.#tokenizer.encode(text);
+    const room = this.contextSize - ids.length;
+    if (room <= 0)
+      throw new RangeError(
+        `chat: the conversation must fit the model's ${this.contextSize} positions with room for an answer; got ${ids.length} tokens with this message; reset begins anew`,
+      );
+    const wanted = this.#settings.maxNewTokens ?? defaultMaxNewTokens;
+    const maxNewTokens = Math.min(wanted, room);
+    // The last token gives the first logits, so it is always taken in.
+    const start = Math.min(commonPrefix(ids, this.#cached), ids.length - 1);
+    const choice = choiceOf(this.#generating.generation, this.#settings);
+    const session = this.#sessionFor(roomFor({ start, added: ids.length - start, maxNewTokens }), needsSeen(choice));
+    session.rewind(ids.slice(0, start));
+    this.#cached = ids.slice(0, start);
+    const meter = new Meter(ids.length - start);
+    const stream = this.#tokenizer.stream({ skipSpecialTokens: true });
+    const tokens: number[] = [];
+    let answer = "";
+    let finished: Turn["finished"] = "aborted";
+    try {
+      for await (const step of steps(session, [ids.slice(start)], {
+        ...this.#settings,
+        // Each turn draws other numbers.
+        seed: (this.#settings.seed ?? 0) + this.#messages.length,
+        choice,
+        maxNewTokens,
+        meter,
+        signal,
+      })) {
+        const [token] = step.tokens;
+        const [reason] = step.finished;
+        tokens.push(token);
+        if (reason !== undefined) finished = reason === "length" && maxNewTokens < wanted ? "context" : reason;
+        const piece = stream.push(token) + (reason === undefined ? "" : stream.end());
+        answer += piece;
+        if (piece !== "") yield piece;
+      }
+    } catch (error) {
+      if (!signal?.aborted) {
+        // Nobody knows what the caches hold.
+        this.#forget();
+        throw error;
+      }
+    }
+    this.#cached = [...ids, ...tokens].slice(0, session.lengths[0]);
+    this.#messages = [...asked, assistantMessage(answer, text)];
+    return {
+      ...meter.usage(),
+      finished,
+      cachedTokens: start,
+      contextTokens: ids.length + tokens.length,
+      capacity: session.capacity,
+    };
+  }
+
+  /** Begins anew, with the system message if there is one; the caches stay for what comes. */
+  reset(): void {
+    this.#messages = beginning(this.#settings);
+  }
+
+  /** Gives the caches' memory back. */
+  dispose(): void {
+    this.#forget();
+  }
+
+  #sessionFor(tokens: number, tracksSeen: boolean): Session {
+    const { model, executables } = this.#generating;
+    const { capacity = Math.min(defaultCapacity, this.contextSize) } = this.#settings;
+    const wanted = capacityFor(Math.max(tokens, capacity));
+    if (this.#session === undefined)
+      this.#session = new Session(model, executables, { batch: 1, capacity: wanted, tracksSeen });
+    // Twice as much, so that a long conversation grows seldom.
+    else if (tokens > this.#session.capacity)
+      this.#session.grow(capacityFor(Math.max(tokens, 2 * this.#session.capacity)));
+    return this.#session;
+  }
+
+  #forget(): void {
+    this.#session?.dispose();
+    this.#session = undefined;
+    this.#cached = [];
+  }
+}
+
+const beginning = ({ system }: ChatSettings): ChatMessage[] =>
+  system === undefined ? [] : [{ role: "system", content: system }];
+
+function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  let i = 0;
+  while (i < a.length && i < b.length && a[i] === b[i]) i++;
+  return i;
+}
+
+const opensThinking = "<think>";
+const closesThinking = "</think>";
+
+/** Templates repeat answers without the thoughts before them, and want the two apart. */
+function assistantMessage(answer: string, prompt: string): ChatMessage {
+  const end = answer.lastIndexOf(closesThinking);
+  const thinks = end >= 0 || prompt.trimEnd().endsWith(opensThinking);
+  if (!thinks) return { role: "assistant", content: answer };
+  const thoughts = end < 0 ? answer : answer.slice(0, end);
+  return {
+    role: "assistant",
+    content: end < 0 ? "" : answer.slice(end + closesThinking.length).trimStart(),
+    reasoning_content: thoughts.replace(opensThinking, "").trim(),
+  };
+}
