@@ -1,0 +1,96 @@
+/** `jaxscale compare`: a checkpoint against what a reference computed from it. */
+import { basename, dirname } from "node:path";
+import {
+  type CaseComparison,
+  type Comparison,
+  compareWithGolden,
+  folderFiles,
+  GoldenFile,
+  LanguageModel,
+  readTextFile,
+  SafetensorsFile,
+  type TensorComparison,
+} from "@jaxscale/models";
+import { type Command, Option } from "commander";
+import { CheckpointError } from "jaxscale";
+import { formatTable, scientific } from "../table.ts";
+
+interface CompareOptions {
+  readonly model_path: string;
+  readonly golden: string;
+  readonly dtype: "float32" | "bfloat16";
+  readonly json?: boolean;
+}
+
+export function addCompare(program: Command): void {
+  program
+    .command("compare")
+    .description("run a checkpoint on golden inputs, and show where it leaves the golden tensors")
+    .requiredOption("--model_path <folder or hub id>", "the checkpoint")
+    .requiredOption(
+      "--golden <file>",
+      "safetensors with {case}.{f32|bf16}.{tensor}; a .json of the same name beside it is read too",
+    )
+    .addOption(new Option("--dtype <dtype>", "to compute in").choices(["float32", "bfloat16"]).default("float32"))
+    .option("--json", "print JSON")
+    .addHelpText("after", "\nThe exit code is 1 if a tensor is over tolerance, or a float32 token differs.")
+    .action(run);
+}
+
+async function run(options: CompareOptions): Promise<void> {
+  const golden = await openGolden(options.golden);
+  const model = await LanguageModel.load(options.model_path, { dtype: options.dtype });
+  const comparison = await compareWithGolden(model.model, golden);
+  model.dispose();
+  console.log(options.json ? JSON.stringify({ ...options, ...comparison }, null, 1) : report(comparison, options));
+  if (!comparison.passed) process.exitCode = 1;
+}
+
+async function openGolden(path: string): Promise<GoldenFile> {
+  const files = folderFiles(dirname(path));
+  const source = await files.open(basename(path));
+  if (source === undefined) throw new CheckpointError(`${path}: must be a file of golden tensors; got no such file`);
+  const file = `${basename(path).replace(/\.safetensors$/, "")}.json`;
+  const text = await readTextFile(files, file);
+  return new GoldenFile(await SafetensorsFile.open(source), text === undefined ? undefined : { text, file });
+}
+
+function report({ cases, firstDivergence, passed }: Comparison, { dtype }: CompareOptions): string {
+  const lines = cases.flatMap((one) => [`${one.name} in ${dtype}`, tableOf(one), summaryOf(one), ""]);
+  const where = firstDivergence && placeOf(firstDivergence.tensor);
+  const verdict = firstDivergence
+    ? `first divergence: ${where}, case ${firstDivergence.case}`
+    : passed
+      ? "all tensors within tolerance"
+      : "all tensors within tolerance, and tokens differ";
+  return [...lines, verdict].join("\n");
+}
+
+const placeOf = (tensor: string): string => {
+  const layer = /^layers\.(\d+)\./.exec(tensor)?.[1];
+  return layer === undefined ? tensor : `layer ${layer}, tensor ${tensor}`;
+};
+
+const tableOf = ({ tensors }: CaseComparison): string =>
+  formatTable(
+    ["tensor", "max abs", "÷ largest", "rms rel", "allowed max", "allowed rms", ""],
+    tensors.map((tensor) => [
+      tensor.name,
+      scientific(tensor.maxAbs),
+      scientific(tensor.maxAbs / tensor.largest),
+      scientific(tensor.rmsRelative),
+      scientific(tensor.allowed?.maxAbs),
+      scientific(tensor.allowed?.rmsRelative),
+      verdictOf(tensor),
+    ]),
+  );
+
+function verdictOf({ passed, problem, allowed }: TensorComparison): string {
+  if (problem !== undefined) return problem;
+  return passed ? (allowed ? "ok" : "not judged") : "OVER";
+}
+
+function summaryOf({ agreement: { agreeing, total }, tokens, otherExperts }: CaseComparison): string {
+  const left = otherExperts > 0 ? `; ${otherExperts} of ${tokens} tokens left out: near ties chose other experts` : "";
+  return `${agreeing} of ${total} tokens agree${left}`;
+}

@@ -1,0 +1,110 @@
+/** What the reference generated, token by token through the caches. */
+import type * as jax from "jaxscale";
+import { errorsBetween, type Places } from "./compare-errors.ts";
+import { bfloat16, exact, judged, type Running, type TensorComparison } from "./compare-tensor.ts";
+import { ForcedDecoding, padded } from "./forced-decoding.ts";
+
+/** How often the likeliest token is the reference's. */
+export interface Agreement {
+  readonly agreeing: number;
+  readonly total: number;
+}
+
+const name = "decode_logits";
+
+/**
+ * Each step takes in the token that the reference chose in float32. In bfloat16 logits of a mixture of experts are shown and not
+ * judged: a choice that flips changes all of them.
+ */
+export async function compareDecoding(
+  running: Running,
+): Promise<{ readonly tensor?: TensorComparison; readonly agreement?: Agreement }> {
+  const { model, golden, one } = running;
+  const expected = one.tensors.includes(name) ? await golden.read(one, name) : undefined;
+  const chosen = one.greedy ?? (expected && stepsAsRows(expected.values, expected.shape));
+  if (
+    !chosen ||
+    chosen.length !== one.batch ||
+    chosen.some((row) => row.length !== chosen[0].length || row.length === 0)
+  )
+    return {};
+  const logits = await forcedLogits(running, chosen);
+  const { vocabSize } = model.config;
+  const steps = chosen[0].length;
+  let agreeing = 0;
+  for (let step = 0; step < steps; step++)
+    chosen.forEach((row, b) => {
+      if (argmax(logits, (step * one.batch + b) * vocabSize, vocabSize) === row[step]) agreeing++;
+    });
+  const agreement = { agreeing, total: steps * one.batch };
+  if (!expected || expected.values.length !== logits.length) return { agreement };
+  const rows = Array.from({ length: steps }, () => chosen.map((_, b) => b));
+  const errors = errorsBetween(
+    expected.values,
+    { values: logits, atColumns: true },
+    { shape: expected.shape, alongKeys: false },
+    { columns: rows, counts: () => true },
+  );
+  const mixes = one.tensors.some((tensor) => tensor.endsWith("expert_ids"));
+  const allowed = model.dtype === "float32" ? exact(errors) : bfloat16(mixes ? undefined : one.recorded[name]);
+  return { tensor: judged(name, errors, allowed), agreement };
+}
+
+/** `[steps, B, V]`: before each chosen token, the logits that it was chosen by. */
+async function forcedLogits(
+  { model, one, ids }: Running,
+  chosen: readonly (readonly number[])[],
+): Promise<Float32Array> {
+  const steps = chosen[0].length;
+  const { vocabSize } = model.config;
+  const logits = new Float32Array(steps * one.batch * vocabSize);
+  const sequence = new ForcedDecoding(model).begin(one.batch, one.width + steps);
+  const keep = async (step: number, values: jax.Array, placeOf: (row: number) => number): Promise<void> => {
+    const data = (await values.data()) as Float32Array;
+    const width = values.shape[1];
+    ids.forEach((_, b) => {
+      const from = (b * width + placeOf(b)) * vocabSize;
+      logits.set(data.subarray(from, from + vocabSize), (step * one.batch + b) * vocabSize);
+    });
+    values.dispose();
+  };
+  await keep(0, sequence.take(padded(ids, one.width)), (b) => ids[b].length - 1);
+  for (let step = 1; step < steps; step++) {
+    const next = chosen.map((row) => [row[step - 1]]);
+    const start = ids.map((row) => row.length + step - 1);
+    await keep(step, sequence.take(next, start), () => 0);
+  }
+  sequence.dispose();
+  return logits;
+}
+
+/** Of the logits of a prompt, for a reference that generated nothing. */
+export async function agreementOf({ golden, one, columns, values }: Running, { counts }: Places): Promise<Agreement> {
+  let [agreeing, total] = [0, 0];
+  if (!one.tensors.includes("logits") || !values.logits) return { agreeing, total };
+  const expected = await golden.read(one, "logits");
+  const actual = await values.logits.data();
+  const [, width, size] = expected.shape;
+  columns.forEach((row, b) => {
+    row.forEach((column, index) => {
+      if (!counts(b, index)) return;
+      total++;
+      const wanted = argmax(expected.values, (b * width + column) * size, size);
+      if (argmax(actual, (b * width + index) * size, size) === wanted) agreeing++;
+    });
+  });
+  return { agreeing, total };
+}
+
+/** The likeliest tokens, `[B][steps]`. */
+function stepsAsRows(values: ArrayLike<number>, [steps, batch, size]: readonly number[]): number[][] {
+  return Array.from({ length: batch }, (_, b) =>
+    Array.from({ length: steps }, (_, step) => argmax(values, (step * batch + b) * size, size)),
+  );
+}
+
+function argmax(values: ArrayLike<number>, from: number, size: number): number {
+  let best = 0;
+  for (let i = 1; i < size; i++) if (values[from + i] > values[from + best]) best = i;
+  return best;
+}

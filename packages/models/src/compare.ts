@@ -1,0 +1,101 @@
+/** A model held against what a reference computed from the same checkpoint, tensor by tensor. */
+import * as jax from "jaxscale";
+import { type Agreement, agreementOf, compareDecoding } from "./compare-decoding.ts";
+import type { Places } from "./compare-errors.ts";
+import type { GoldenFile } from "./compare-golden.ts";
+import { readInputs } from "./compare-inputs.ts";
+import { findFlips } from "./compare-routing.ts";
+import { compareTensor, type Running, type TensorComparison } from "./compare-tensor.ts";
+import { padded } from "./forced-decoding.ts";
+import type { CausalLM } from "./model.ts";
+import { observe } from "./observe.ts";
+
+export interface CaseComparison {
+  readonly name: string;
+  readonly tensors: readonly TensorComparison[];
+  readonly tokens: number;
+  /** Tokens for which bfloat16 chose other experts than float32, as near ties do: they are left out. */
+  readonly otherExperts: number;
+  /** The likeliest token against the reference's, teacher-forced where the reference generated. */
+  readonly agreement: Agreement;
+  readonly passed: boolean;
+}
+
+export interface Comparison {
+  readonly cases: readonly CaseComparison[];
+  /** The first tensor over tolerance in the order of computation: `layers.2.attn`. */
+  readonly firstDivergence: { readonly case: string; readonly tensor: string } | undefined;
+  readonly passed: boolean;
+}
+
+/**
+ * Runs the model on the golden inputs. Padding of the reference, before or behind the tokens, is taken away, so that rows begin
+ * at place 0. What is allowed: in float32 2e-5 · max(1, largest magnitude), and the same experts and tokens; in bfloat16, against
+ * the same float32 tensors, 3 × the largest and 2 × the root mean square error of the reference's own bfloat16 run.
+ * @param model in float32 or bfloat16
+ * @throws CheckpointError if the file does not say what the inputs were
+ */
+export async function compareWithGolden(model: CausalLM, golden: GoldenFile): Promise<Comparison> {
+  const run = jax.jit((m: CausalLM, ids: jax.Array) => observe(m, ids), { name: "observe" });
+  const cases: CaseComparison[] = [];
+  for (const one of golden.cases) {
+    const { ids, columns } = await readInputs(model, golden, one);
+    const values = run(model, jax.numpy.array(padded(ids, one.width), { dtype: "int32" }));
+    cases.push(await compareCase({ model, golden, one, ids, columns, values }));
+    for (const value of Object.values(values)) value.dispose();
+  }
+  return { cases, firstDivergence: firstOver(cases), passed: cases.every(({ passed }) => passed) };
+}
+
+async function compareCase(running: Running): Promise<CaseComparison> {
+  const { model, one, columns } = running;
+  const flips = model.dtype === "float32" ? undefined : await findFlips(running);
+  const steady: Places = { columns, counts: (row, index) => !flips?.leftOut(row, index) };
+  const tensors: TensorComparison[] = [];
+  // The gap says how clear a choice was; no model makes it.
+  const names = one.tensors.filter((name) => !/(^|\.)(routing_gap|decode_logits)$/.test(name));
+  for (const name of [...names].sort((a, b) => orderOf(a) - orderOf(b))) {
+    const places = name.endsWith("expert_ids") && flips ? { columns, counts: flips.clearIn(name) } : steady;
+    tensors.push(await compareTensor(running, name, places));
+  }
+  const decoded = await compareDecoding(running);
+  if (decoded.tensor) tensors.push(decoded.tensor);
+  const agreement = decoded.agreement ?? (await agreementOf(running, steady));
+  const tokens = columns.reduce((sum, row) => sum + row.length, 0);
+  const agrees = model.dtype !== "float32" || agreement.agreeing === agreement.total;
+  return {
+    name: one.name,
+    tensors,
+    tokens,
+    otherExperts: flips?.count ?? 0,
+    agreement,
+    passed: agrees && tensors.every(({ passed }) => passed),
+  };
+}
+
+// Within a layer, as it computes them.
+const order = ["query", "key", "value", "cache_latent", "cache_k_rope", "probs", "attn", "router_logits"].concat([
+  "expert_ids",
+  "expert_weights",
+  "routed",
+  "mlp",
+  "out",
+]);
+
+/** Names that are not known stand behind those that are. */
+function orderOf(name: string): number {
+  const [, layer, part] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (layer === undefined) return name === "embed" ? -1 : name === "norm" ? 1e9 : 1e9 + 1;
+  const place = order.indexOf(part);
+  return Number(layer) * (order.length + 1) + (place < 0 ? order.length : place);
+}
+
+function firstOver(cases: readonly CaseComparison[]): Comparison["firstDivergence"] {
+  const over = cases.flatMap(({ name, tensors }) =>
+    tensors.filter(({ passed }) => !passed).map((tensor) => ({ case: name, tensor: tensor.name })),
+  );
+  return over.reduce<Comparison["firstDivergence"]>(
+    (first, one) => (first && orderOf(first.tensor) <= orderOf(one.tensor) ? first : one),
+    undefined,
+  );
+}
