@@ -17,6 +17,12 @@ const program = new Command("jaxscale")
   .exitOverride();
 for (const add of additions) add(program);
 
+// Whoever reads along may have enough, as head has.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync(withUnderscores(process.argv.slice(2)), { from: "user" });
 } catch (error) {
