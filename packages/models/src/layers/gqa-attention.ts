@@ -48,6 +48,12 @@ export class GqaAttention extends nnx.Module {
     return this.o_proj.call(attended.reshape(...x.shape.slice(0, 2), -1));
   }
 
+  /** Operations of one query with one key, in all heads: q · k, and p v. */
+  flopsPerPair(): number {
+    const [, width] = this.o_proj.weight.shape;
+    return 4 * width;
+  }
+
   /** `[B,T,heads·D]` → `[B,T,heads,D]` */
   private heads(x: jax.Array): jax.Array {
     return x.reshape(...x.shape.slice(0, 2), -1, this.headDim);

@@ -93,6 +93,13 @@ export class MultiHeadLatentAttention extends nnx.Module {
     return jax.numpy.einsum("btnc,nvc->btnv", splitLast(summed, kvLoraRank)[0], valuePart);
   }
 
+  /** Operations of one query with one key, in all heads: of the expanded form in a first step, else of the absorbed one. */
+  flopsPerPair(isFirst: boolean): number {
+    const { numAttentionHeads, qkNopeHeadDim, qkRopeHeadDim, kvLoraRank, vHeadDim } = this.sizes;
+    const [key, value] = isFirst ? [qkNopeHeadDim, vHeadDim] : [kvLoraRank, kvLoraRank];
+    return 2 * numAttentionHeads * (key + qkRopeHeadDim + value);
+  }
+
   /** Per head the dimensions without position first, then the rotated ones: `[B,T,N,P+R]`. */
   private queryOf(x: jax.Array, step: Step): jax.Array {
     const { numAttentionHeads, qkNopeHeadDim } = this.sizes;

@@ -1,0 +1,127 @@
+/** What a model has to read and to compute for its tokens: what speeds are held against. */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+import { MixtureOfExperts } from "./layers/moe.ts";
+import { type CausalLM, makeCaches } from "./model.ts";
+import { itemSizeBytes } from "./safetensors/dtypes.ts";
+
+/** Attention that says what it costs; without it, it counts for nothing. */
+export interface CountedAttention {
+  /** Operations of one query with one key, in all heads: 2 for each multiply-add. @param isFirst whether the caches were empty */
+  flopsPerPair(isFirst: boolean): number;
+}
+
+export interface Work {
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** Needs the config and the shapes of the parameters only. */
+export class StepCost {
+  /** All there are. */
+  readonly parameters: number;
+  /** Those that a token is multiplied with: of experts the chosen ones, of an embedding that is no head none. */
+  readonly activeParameters: number;
+  /** Of these, in the head: only tokens that are followed by a chosen one need it. */
+  readonly headParameters: number;
+  readonly weightBytes: number;
+  readonly cacheBytesPerToken: number;
+  readonly #attention: readonly CountedAttention[];
+  readonly #weights: readonly Weight[];
+
+  constructor(model: CausalLM) {
+    this.#weights = weightsOf(model);
+    this.#attention = [...nnx.iterModules(model)].map(([, module]) => module as unknown).filter(isCounted);
+    const sum = (of: (weight: Weight) => number): number =>
+      this.#weights.reduce((total, weight) => total + of(weight), 0);
+    this.parameters = sum(({ size }) => size);
+    this.activeParameters = sum(({ size, use, share }) => (use === "rows" ? 0 : size * share));
+    this.headParameters = sum(({ size, use }) => (use === "head" ? size : 0));
+    this.weightBytes = sum(({ size, itemBytes }) => size * itemBytes);
+    this.cacheBytesPerToken = cacheBytes(model, { batch: 1, capacity: 1 });
+  }
+
+  /**
+   * One token for each row.
+   * @param present tokens of each row in the caches, this one included
+   * @returns the weights used (of experts as many as can be chosen), and the caches' tokens
+   */
+  decode(present: readonly number[]): Work {
+    const batch = present.length;
+    const tokens = present.reduce((sum, count) => sum + count, 0);
+    return {
+      flops: 2 * this.activeParameters * batch + tokens * this.#flopsPerPair(false),
+      bytes: this.weightBytesRead(batch) + tokens * this.cacheBytesPerToken,
+    };
+  }
+
+  /** Tokens of one row taken in together, the last of them giving logits. @param start tokens in the caches before them */
+  prefill(tokens: number, start = 0): Work {
+    const pairs = tokens * start + (tokens * (tokens + 1)) / 2;
+    return {
+      flops:
+        2 * (this.activeParameters - this.headParameters) * tokens +
+        2 * this.headParameters +
+        pairs * this.#flopsPerPair(start === 0),
+      bytes: this.weightBytesRead(tokens) + (start + tokens) * this.cacheBytesPerToken,
+    };
+  }
+
+  /** Bytes of weights that so many tokens together need at most. */
+  weightBytesRead(tokens: number): number {
+    return this.#weights.reduce((sum, { size, itemBytes, rows, use, share }) => {
+      if (use === "rows") return sum + (Math.min(tokens, rows) / rows) * size * itemBytes;
+      return sum + Math.min(1, tokens * share) * size * itemBytes;
+    }, 0);
+  }
+
+  #flopsPerPair(isFirst: boolean): number {
+    return this.#attention.reduce((sum, attention) => sum + attention.flopsPerPair(isFirst), 0);
+  }
+}
+
+interface Weight {
+  readonly size: number;
+  readonly itemBytes: number;
+  readonly rows: number;
+  /** Whether all of it is multiplied with, or rows are looked up in it. */
+  readonly use: "product" | "head" | "rows";
+  /** Part that one token uses. */
+  readonly share: number;
+}
+
+function weightsOf(model: CausalLM): readonly Weight[] {
+  const shares = new Map<nnx.Param, number>();
+  for (const [, module] of nnx.iterModules(model)) {
+    if (!(module instanceof MixtureOfExperts)) continue;
+    const { numExpertsPerTok, nRoutedExperts } = module.gate.sizes;
+    for (const [, expert] of nnx.state(module.experts, nnx.Param))
+      shares.set(expert as nnx.Param, numExpertsPerTok / nRoutedExperts);
+  }
+  const embedding = model.model.embed_tokens.weight;
+  return [...nnx.state(model, nnx.Param)].map(([, leaf]) => {
+    const parameter = leaf as nnx.Param;
+    const use =
+      parameter === embedding
+        ? model.lm_head
+          ? "rows"
+          : "head"
+        : parameter === model.lm_head?.weight
+          ? "head"
+          : "product";
+    const { size, dtype, shape } = parameter;
+    return { size, itemBytes: itemSizeBytes(dtype), rows: shape[0], use, share: shares.get(parameter) ?? 1 };
+  });
+}
+
+/** Bytes of all layers' caches of a size. */
+export function cacheBytes(model: CausalLM, size: { readonly batch: number; readonly capacity: number }): number {
+  const shapes = jax.evalShape(() => jax.tree.leaves(makeCaches(model.config, { ...size, dtype: model.dtype })));
+  return (shapes as readonly jax.ShapeDtypeStruct[]).reduce(
+    (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, itemSizeBytes(dtype)),
+    0,
+  );
+}
+
+const isCounted = (module: unknown): module is CountedAttention =>
+  typeof module === "object" && module !== null && "flopsPerPair" in module;

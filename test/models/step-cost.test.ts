@@ -1,0 +1,88 @@
+/** What a token costs, against figures that were worked out by hand from the sizes of the published models. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { parseConfig } from "../../packages/models/src/config/config.ts";
+import { CausalLM } from "../../packages/models/src/model.ts";
+import { StepCost } from "../../packages/models/src/step-cost.ts";
+
+/** Sizes that a file does not give are those of the published models. */
+const costOf = (config: Readonly<Record<string, unknown>>): StepCost =>
+  new StepCost(new CausalLM(parseConfig(JSON.stringify(config)), "bfloat16"));
+
+const vocabulary = 151552 * 4096;
+// q, k, v with biases; o; gate and up; down; two norms.
+const glmLayer = (4096 + 2 * 256) * 4097 + 4096 * 4096 + 3 * 4096 * 13696 + 2 * 4096;
+
+test("GLM-4-9B has 9.40 G parameters, and multiplies a token with all but the embedding", () => {
+  const cost = costOf({ model_type: "glm" });
+  const all = 2 * vocabulary + 40 * glmLayer + 4096;
+  assert.is(cost.parameters, all);
+  assert.is((all / 1e9).toFixed(2), "9.40");
+  assert.is(cost.activeParameters, all - vocabulary);
+  assert.is(cost.headParameters, vocabulary);
+  assert.is(cost.weightBytes, 2 * all);
+});
+
+test("a cached token of GLM-4-9B takes 40,960 bytes, one of Flash 54,144", () => {
+  assert.is(costOf({ model_type: "glm" }).cacheBytesPerToken, 40960);
+  assert.is(costOf({ model_type: "glm4_moe_lite" }).cacheBytesPerToken, 54144);
+});
+
+test("a step of GLM-4-9B reads its weights but for the embedding's other rows, and the tokens that are present", () => {
+  const { bytes, flops } = costOf({ model_type: "glm" }).decode([1000]);
+  assert.is(bytes, 2 * (vocabulary + 40 * glmLayer + 4096 + 4096) + 1000 * 40960);
+  assert.is(flops, 2 * (vocabulary + 40 * glmLayer + 4096) + 1000 * 40 * 4 * 32 * 128);
+});
+
+test("rows of a batch share the weights and not the caches", () => {
+  const cost = costOf({ model_type: "glm" });
+  assert.is(cost.decode([10, 20]).bytes - cost.decode([10]).bytes, 2 * 4096 + 20 * 40960);
+  assert.is(cost.decode([10, 20]).flops, cost.decode([10]).flops + cost.decode([20]).flops);
+});
+
+test("a tied embedding is read as the head", () => {
+  const cost = costOf({ model_type: "glm", tie_word_embeddings: true });
+  assert.is(cost.parameters, vocabulary + 40 * glmLayer + 4096);
+  assert.is(cost.activeParameters, cost.parameters);
+  assert.is(cost.weightBytesRead(1), cost.weightBytes);
+});
+
+test("prompt tokens need the head once; each attends to those before it and itself", () => {
+  const { flops } = costOf({ model_type: "glm" }).prefill(512);
+  const pairs = (512 * 513) / 2;
+  assert.is(flops, 2 * 512 * (40 * glmLayer + 4096) + 2 * vocabulary + pairs * 40 * 4 * 32 * 128);
+});
+
+const expert = 3 * 2048 * 1536;
+const flashAttention = 2048 * 768 + 768 + 768 * 20 * 256 + 2048 * 576 + 512 + 512 * 20 * 448 + 20 * 256 * 2048;
+const flashDense = flashAttention + 3 * 2048 * 10240 + 2 * 2048;
+// Router with its bias, the shared expert; the routed ones apart.
+const flashSparse = flashAttention + 64 * 2048 + 64 + expert + 2 * 2048;
+
+test("Flash has 29.9 G parameters, of which 3.6 G take part in a token", () => {
+  const cost = costOf({ model_type: "glm4_moe_lite" });
+  const without = 154880 * 2048 + flashDense + 46 * flashSparse + 2048;
+  assert.is(cost.parameters, 154880 * 2048 + without + 46 * 64 * expert);
+  assert.is((cost.parameters / 1e9).toFixed(1), "29.9");
+  assert.is(cost.activeParameters, without + 46 * 4 * expert);
+  assert.is((cost.activeParameters / 1e9).toFixed(1), "3.6");
+});
+
+test("a step of Flash reads 4 experts a layer for a token, and never more than there are", () => {
+  const cost = costOf({ model_type: "glm4_moe_lite" });
+  const experts = (count: number): number => 46 * count * expert * 2;
+  assert.is(cost.weightBytesRead(2) - cost.weightBytesRead(1), experts(4) + 2 * 2048);
+  assert.is(cost.weightBytesRead(17) - cost.weightBytesRead(16), 2 * 2048);
+  // The bias of the router is float32.
+  assert.is(cost.weightBytesRead(1), 2 * (cost.activeParameters + 2048) + 2 * 46 * 64);
+});
+
+test("latent attention costs 2 · (576 + 512) a head and cached token when absorbed, 2 · (256 + 256) when expanded", () => {
+  const cost = costOf({ model_type: "glm4_moe_lite" });
+  assert.is(cost.decode([101]).flops - cost.decode([100]).flops, 47 * 20 * 2 * (576 + 512));
+  const linear = 2 * (cost.activeParameters - cost.headParameters);
+  assert.is(cost.prefill(2).flops - cost.prefill(1).flops, linear + 2 * 47 * 20 * 2 * (256 + 256));
+  assert.is(cost.prefill(2, 10).flops - cost.prefill(1, 10).flops, linear + 12 * 47 * 20 * 2 * (576 + 512));
+});
+
+test.run();
