@@ -35,8 +35,8 @@ export class Executables {
   readonly #model: ReturnType<typeof jax.tree.structure>;
   readonly #caches: ReturnType<typeof jax.tree.structure>;
   readonly #choosers = new Map<string, Chooser>();
-  readonly prefillFirst: (weights: Weights, memory: Memory, chunk: Chunk) => Filled;
-  readonly prefillNext: (weights: Weights, memory: Memory, chunk: Chunk) => Filled;
+  readonly prefillFirst: jax.Jitted<(weights: Weights, memory: Memory, chunk: Chunk) => Filled>;
+  readonly prefillNext: jax.Jitted<(weights: Weights, memory: Memory, chunk: Chunk) => Filled>;
 
   constructor(model: CausalLM) {
     const [weights, structure] = jax.tree.flatten<jax.Array>(model);
@@ -160,6 +160,6 @@ interface Advanced {
   readonly progress: Progress;
 }
 export interface Chooser {
-  readonly first: (weights: Weights, seen: jax.Array | null, input: FirstInput) => First;
-  readonly next: (weights: Weights, memory: Memory, progress: Progress, keyData: jax.Array) => Advanced;
+  readonly first: jax.Jitted<(weights: Weights, seen: jax.Array | null, input: FirstInput) => First>;
+  readonly next: jax.Jitted<(weights: Weights, memory: Memory, progress: Progress, keyData: jax.Array) => Advanced>;
 }

@@ -14,6 +14,8 @@ export interface Device {
   readonly kind: Target["kind"];
   readonly name: string;
   readonly target: Target;
+  /** Bytes that arrays and temporaries may take together. */
+  readonly memoryBudgetBytes: number;
 }
 
 /** Opens the device; needed only before `asText("kernels" | "wgsl")`. @throws DeviceError if there is none */
@@ -23,8 +25,8 @@ export async function ready(): Promise<Target> {
 
 /** Devices that programs run on. */
 export async function devices(): Promise<readonly Device[]> {
-  const target = await ready();
-  return [{ id: 0, kind: target.kind, name: target.name, target }];
+  const { target, pool } = await getClient().device();
+  return [{ id: 0, kind: target.kind, name: target.name, target, memoryBudgetBytes: pool.budgetBytes }];
 }
 
 /** A tree of numbers, typed arrays or arrays as arrays on the device. */

@@ -1,0 +1,89 @@
+/** What a generation would take of the device's memory, from a config alone. */
+import * as jax from "jaxscale";
+import type { ModelConfig } from "./config/config.ts";
+import type { GenerationConfig } from "./config/generation.ts";
+import { Executables } from "./executables.ts";
+import { choiceOf, type GenerateOptions } from "./generate.ts";
+import { CausalLM, makeCaches } from "./model.ts";
+import { needsSeen } from "./sampling.ts";
+import { capacityFor, chunkWidths, roomFor } from "./session.ts";
+import { cacheBytes, StepCost } from "./step-cost.ts";
+
+export interface PlannedGeneration {
+  readonly config: ModelConfig;
+  readonly generation: GenerationConfig;
+  readonly dtype: jax.DType;
+  readonly options: GenerateOptions;
+  /** Rows, 1 if absent. */
+  readonly batch?: number;
+  /** Of the longest row. */
+  readonly promptTokens: number;
+  readonly maxNewTokens: number;
+}
+
+/** In bytes, but for the first two. */
+export interface MemoryPlan {
+  readonly parameters: number;
+  /** Tokens a row that the caches have room for. */
+  readonly capacity: number;
+  readonly weightBytes: number;
+  readonly cacheBytes: number;
+  /** Of all programs together: each keeps its own between calls. */
+  readonly temporaryBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Traces and compiles the programs as far as the host can; nothing is loaded, and nothing runs. @throws RangeError for impossible settings */
+export function planMemory(planned: PlannedGeneration, target: jax.Target): MemoryPlan {
+  const { config, dtype, batch = 1, promptTokens, maxNewTokens } = planned;
+  const model = new CausalLM(config, dtype);
+  const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
+  const cost = new StepCost(model);
+  const caches = cacheBytes(model, { batch, capacity });
+  const programs = programsOf(model, planned, capacity);
+  const temporaryBytes = programs.reduce((sum, program) => sum + ownBytes(program.program(target)), 0);
+  return {
+    parameters: cost.parameters,
+    capacity,
+    weightBytes: cost.weightBytes,
+    cacheBytes: caches,
+    temporaryBytes,
+    totalBytes: cost.weightBytes + caches + temporaryBytes,
+  };
+}
+
+/** Temporaries and constants. */
+const ownBytes = ({ arenas, slots }: ReturnType<jax.Lowered["program"]>): number =>
+  arenas.reduce((sum, sizeBytes) => sum + sizeBytes, 0) +
+  slots.reduce((sum, slot) => sum + (slot.kind === "constant" ? slot.sizeBytes : 0), 0);
+
+/** A chunk of each width that the prompt needs, the first token, and a step. */
+function programsOf(model: CausalLM, planned: PlannedGeneration, capacity: number): readonly jax.Lowered[] {
+  const { generation, options, batch = 1, promptTokens } = planned;
+  const choice = choiceOf(generation, options);
+  const executables = new Executables(model);
+  const { hiddenSize, vocabSize } = model.config;
+  const chooser = executables.chooser(choice);
+  const { weights } = executables;
+  const seen = needsSeen(choice) ? of("bool", batch, vocabSize) : null;
+  const caches = jax.evalShape(() =>
+    jax.tree.leaves(makeCaches(model.config, { batch, capacity, dtype: model.dtype })),
+  ) as readonly jax.Array[];
+  const memory = { caches, seen };
+  const last = of(model.dtype, batch, hiddenSize);
+  const perRow = of("int32", batch);
+  const chunk = (width: number) => ({ ids: of("int32", batch, width), start: perRow, counts: perRow, last });
+  const [firstWidth, ...nextWidths] = chunkWidths(promptTokens);
+  const keyData = of("uint32", 2);
+  const progress = { token: perRow, lengths: perRow, done: of("bool", batch), count: of("uint32") };
+  return [
+    executables.prefillFirst.lower(weights, memory, chunk(firstWidth)),
+    ...[...new Set(nextWidths)].map((width) => executables.prefillNext.lower(weights, memory, chunk(width))),
+    chooser.first.lower(weights, seen, { last, lengths: perRow, keyData }),
+    chooser.next.lower(weights, memory, progress, keyData),
+  ];
+}
+
+/** Stands for an array, as `lower` allows. */
+const of = (dtype: jax.DType, ...shape: readonly number[]): jax.Array =>
+  new jax.ShapeDtypeStruct(shape, dtype) as unknown as jax.Array;
