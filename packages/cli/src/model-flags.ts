@@ -60,7 +60,7 @@ export function addSamplingFlags(command: Command, { maxNewTokens }: { readonly 
 }
 
 /** Nothing is left to `generation_config.json`, and greedy answers know no penalty. */
-export function samplingOf(flags: SamplingFlags): GenerateOptions {
+export function samplingOf(flags: SamplingFlags): GenerateOptions & { readonly maxNewTokens: number } {
   const common = { maxNewTokens: flags.max_new_tokens, seed: flags.seed };
   if (!flags.sample) {
     const given = (Object.keys(sampled) as SamplingFlag[]).filter((name) => flags[name] !== undefined);

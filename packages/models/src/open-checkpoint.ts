@@ -31,6 +31,8 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
   /** Of a download. */
   readonly onProgress?: OnProgress;
+  /** Downloads no weights: for a look at the configs. */
+  readonly withoutWeights?: boolean;
 }
 
 /**

@@ -1,13 +1,17 @@
 /** `jaxscale generate`: an answer to one prompt, as it comes. */
 import type { GenerateTextOptions, LanguageModel, Prompt, Usage } from "@jaxscale/models";
 import type { Command } from "commander";
+import { benchmarkText } from "../benchmark.ts";
 import { interruptedCode, interruptible } from "../interrupt.ts";
 import { loadModel } from "../load-model.ts";
 import { addModelFlags, addSamplingFlags, type ModelFlags, type SamplingFlags, samplingOf } from "../model-flags.ts";
+import { printPlan } from "../plan.ts";
 
 interface GenerateFlags extends ModelFlags, SamplingFlags {
-  readonly prompt: string;
+  readonly prompt?: string;
   readonly raw?: boolean;
+  readonly benchmark?: boolean;
+  readonly plan?: boolean;
   readonly enable_thinking?: boolean;
 }
 
@@ -15,25 +19,48 @@ export function addGenerate(program: Command): void {
   const command = program.command("generate").description("answer a prompt with a model");
   addModelFlags(command);
   addSamplingFlags(command, { maxNewTokens: 128 })
-    .requiredOption("--prompt <text>", "what to answer, in the checkpoint's chat format if it has one")
+    .option("--prompt <text>", "what to answer, in the checkpoint's chat format if it has one")
     .option("--raw", "continue the prompt as it is, without the chat format")
     .option("--enable_thinking", "let a model think first, where its chat format knows of it")
+    .option("--benchmark", "print times, tokens/s, MFU and MBU after the answer; programs are compiled before it")
+    .option("--plan", "print the memory that this would take and whether it fits, and load nothing")
     .action(run);
 }
 
-async function run(flags: GenerateFlags): Promise<void> {
+async function run(flags: GenerateFlags, command: Command): Promise<void> {
+  const options = { ...samplingOf(flags), enableThinking: flags.enable_thinking };
+  const { prompt } = flags;
+  if (flags.plan) {
+    const promptOf = prompt === undefined ? undefined : (of: Templated) => formatted(prompt, of, flags);
+    if (!(await printPlan({ flags, options, promptOf }))) process.exitCode = 1;
+    return;
+  }
+  if (prompt === undefined) return command.error("error: required option '--prompt <text>' not specified");
   const outcome = await interruptible(async (signal) => {
-    const options = { ...samplingOf(flags), enableThinking: flags.enable_thinking, signal };
     const model = await loadModel(flags, { signal });
-    const prompt = await promptOf(model, flags);
-    await write(model, prompt, options);
+    const question = formatted(prompt, await model.tokenizer(), flags);
+    const compileMs = flags.benchmark ? await warmUp(model, question, { ...options, signal }) : 0;
+    const usage = await write(model, question, { ...options, signal });
+    if (flags.benchmark) console.log(`\n${await benchmarkText(model, usage, compileMs)}`);
   });
   if (outcome === "interrupted") process.exitCode = interruptedCode;
 }
 
-async function promptOf(model: LanguageModel, { prompt, raw }: GenerateFlags): Promise<Prompt> {
-  const { hasChatTemplate } = await model.tokenizer();
-  return raw || !hasChatTemplate ? prompt : [{ role: "user", content: prompt }];
+interface Templated {
+  readonly hasChatTemplate: boolean;
+}
+
+/** In the checkpoint's chat format, if it has one. */
+const formatted = (prompt: string, { hasChatTemplate }: Templated, { raw }: GenerateFlags): Prompt =>
+  raw || !hasChatTemplate ? prompt : [{ role: "user", content: prompt }];
+
+/** Compiles every program by running it. @returns the time of that */
+async function warmUp(model: LanguageModel, prompt: Prompt, options: GenerateTextOptions): Promise<number> {
+  const startedAt = performance.now();
+  let steps = 0;
+  // The first token, and a step behind it.
+  for await (const _ of model.generateText([prompt], options)) if (++steps === 2) break;
+  return performance.now() - startedAt;
 }
 
 /** To standard output; a line feed ends it, however it ends. */

@@ -16,6 +16,9 @@ export function wantedFiles(names: ReadonlySet<string>): readonly string[] {
   return [...small, weights].filter((name) => names.has(name));
 }
 
+/** Whether a wanted file is there for the weights alone. */
+export const isWeights = (name: string): boolean => name === singleName || name === indexName;
+
 /** What the index asks for. @throws CheckpointError if it is bad */
 export const wantedShards = (index: string): readonly string[] =>
   [...new Set(parseIndex(index, indexName).values())].sort();

@@ -56,11 +56,11 @@ export class HubCache {
   }
 
   /** Whether all that a checkpoint needs is there. */
-  async isComplete(commit: string): Promise<boolean> {
+  async isComplete(commit: string, { withoutWeights }: { readonly withoutWeights: boolean }): Promise<boolean> {
     const folder = this.snapshot(commit);
     const has = async (name: string): Promise<boolean> => (await sizeOf(join(folder, name))) !== undefined;
     if (!(await has("config.json"))) return false;
-    if (await has("model.safetensors")) return true;
+    if (withoutWeights || (await has("model.safetensors"))) return true;
     const index = await readText(join(folder, indexName));
     if (index === undefined) return false;
     for (const shard of wantedShards(index)) if (!(await has(shard))) return false;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CheckpointError } from "jaxscale";
 import { quoted, refused } from "../checkpoint-error.ts";
 import { type HubId, isCommit } from "../hub/hub-id.ts";
-import { wantedFiles, wantedShards } from "../hub/wanted-files.ts";
+import { isWeights, wantedFiles, wantedShards } from "../hub/wanted-files.ts";
 import { type OnProgress, ProgressMeter } from "../weights/progress.ts";
 import { indexName } from "../weights/weights.ts";
 import { HubCache, sizeOf } from "./hub-cache.ts";
@@ -13,6 +13,8 @@ import { downloadBlob, type HubFile, partialBytes } from "./hub-file.ts";
 export interface HubOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+  /** Leaves the weights on the hub: configs and tokenizer alone are wanted. */
+  readonly withoutWeights?: boolean;
 }
 
 type Hub = typeof import("@huggingface/hub");
@@ -27,7 +29,8 @@ export async function downloadFromHub(id: HubId, options: HubOptions = {}): Prom
   const hub = await import("@huggingface/hub");
   const cache = new HubCache(hub.getHFHubCachePath(), id);
   const known = await cache.commitOf(id.revision);
-  const usable = known !== undefined && (await cache.isComplete(known));
+  const { withoutWeights = false } = options;
+  const usable = known !== undefined && (await cache.isComplete(known, { withoutWeights }));
   if (usable && isCommit(id.revision)) return cache.snapshot(known);
   if (isOffline()) {
     if (usable) return cache.snapshot(known);
@@ -54,7 +57,11 @@ export async function downloadFromHub(id: HubId, options: HubOptions = {}): Prom
 
 const isOffline = (): boolean => /^(1|true|yes|on)$/i.test(process.env.HF_HUB_OFFLINE ?? "");
 
-async function fill(repository: Repository, cache: HubCache, { signal, onProgress }: HubOptions): Promise<void> {
+async function fill(
+  repository: Repository,
+  cache: HubCache,
+  { signal, onProgress, withoutWeights }: HubOptions,
+): Promise<void> {
   const listed = await repository.files();
   const get = (names: readonly string[]): Promise<void> => {
     const files = names.map((name) => {
@@ -71,6 +78,7 @@ async function fill(repository: Repository, cache: HubCache, { signal, onProgres
     throw new CheckpointError(
       `${repository.id.name}: must hold config.json, and model.safetensors or ${indexName}; got ${[...listed.keys()].slice(0, 20).map(quoted).join(", ") || "no files"}`,
     );
+  if (withoutWeights) return get(wanted.filter((name) => !isWeights(name)));
   await get(wanted);
   if (sharded) await get(wantedShards(await readFile(join(cache.snapshot(repository.commit), indexName), "utf8")));
 }

@@ -1,0 +1,2 @@
+/** What other programs may use of the command. */
+export { Conversation } from "./conversation.ts";
