@@ -21,8 +21,9 @@ const timing = (kernel: string, scope: string, elapsedMs: number, flops: number,
 const roofs = {
   readGigabytesPerSecond: 10,
   copyGigabytesPerSecond: 5,
+  bfloat16GigabytesPerSecond: 8,
   gigaflopsPerSecond: 100,
-  variants: { read: "", copy: "", flops: "" },
+  variants: { read: "", copy: "", bfloat16: "", flops: "" },
 };
 
 test("dispatches of one kernel add up, and those of another scope stay apart", () => {

@@ -10,6 +10,7 @@ test("roofs are finite, plausible, and measured once", async () => {
   const roofs = await measureRoofs(client);
   assert.ok(roofs.readGigabytesPerSecond > 0.1 && roofs.readGigabytesPerSecond < 1e5);
   assert.ok(roofs.copyGigabytesPerSecond > 0.05 && roofs.copyGigabytesPerSecond < 1e5);
+  assert.ok(roofs.bfloat16GigabytesPerSecond > 0.1 && roofs.bfloat16GigabytesPerSecond < 1e5);
   assert.ok(roofs.gigaflopsPerSecond > 0.5 && roofs.gigaflopsPerSecond < 1e6);
   assert.is(await measureRoofs(client), roofs);
 });
@@ -20,6 +21,7 @@ test("the report names adapter, limits and roofs, and on a software driver what 
   assert.match(text, /^adapter +\S/);
   assert.match(text, /maxStorageBufferBindingSize +[\d,]+/);
   assert.match(text, /streaming read +[\d.]+ GB\/s/);
+  assert.match(text, /bfloat16 weights +[\d.]+ GB\/s, read, unpacked, multiplied/);
   assert.match(text, /f32 multiply-add +[\d.]+ GFLOP\/s/);
   if (report.kind === "swiftshader") assert.match(text, /lavapipe 25 or newer/);
 });

@@ -3,6 +3,15 @@ import { DeviceError } from "../base/errors.ts";
 import type { Client } from "./client.ts";
 import type { Device } from "./device.ts";
 import { keepAlive } from "./keep-alive.ts";
+import {
+  bfloat16Variants,
+  copyVariants,
+  flopVariants,
+  readVariants,
+  streamBytes,
+  type Variant,
+  workgroupSizes,
+} from "./roof-kernels.ts";
 
 /** The roofs of a roofline: the best that any variant reached. */
 export interface Roofs {
@@ -10,22 +19,19 @@ export interface Roofs {
   readonly readGigabytesPerSecond: number;
   /** Reading and writing in equal parts; both count. */
   readonly copyGigabytesPerSecond: number;
+  /** Reading packed bfloat16 front to back, unpacking it and multiplying each element once: what products with a vector can reach. */
+  readonly bfloat16GigabytesPerSecond: number;
   /** f32 multiply-adds, two operations each. */
   readonly gigaflopsPerSecond: number;
   /** Variants that were fastest. */
-  readonly variants: { readonly read: string; readonly copy: string; readonly flops: string };
+  readonly variants: {
+    readonly read: string;
+    readonly copy: string;
+    readonly bfloat16: string;
+    readonly flops: string;
+  };
 }
 
-interface Variant {
-  readonly name: string;
-  readonly code: string;
-  readonly workgroups: number;
-  /** Bytes or operations of one dispatch. */
-  readonly work: number;
-}
-
-// Larger than the caches of the machines at hand, smaller than any binding limit.
-const streamBytes = 2 ** 26;
 const repetitions = 6;
 
 const measured = new WeakMap<Device, Promise<Roofs>>();
@@ -58,14 +64,17 @@ async function measure(device: Device): Promise<Roofs> {
       }
       return winner;
     };
-    const read = await best(readVariants(device));
-    const copy = await best(copyVariants(device));
-    const flops = await best(flopVariants(device));
+    const sizes = workgroupSizes(device.target);
+    const read = await best(readVariants(sizes));
+    const copy = await best(copyVariants(sizes));
+    const bfloat16 = await best(bfloat16Variants(sizes));
+    const flops = await best(flopVariants(sizes, device.target.kind));
     return {
       readGigabytesPerSecond: read.rate,
       copyGigabytesPerSecond: copy.rate,
+      bfloat16GigabytesPerSecond: bfloat16.rate,
       gigaflopsPerSecond: flops.rate,
-      variants: { read: read.name, copy: copy.name, flops: flops.name },
+      variants: { read: read.name, copy: copy.name, bfloat16: bfloat16.name, flops: flops.name },
     };
   } catch (error) {
     throw device.lost ?? new DeviceError(`measure: kernels must run on ${device.found.name}; got ${String(error)}`);
@@ -103,94 +112,4 @@ async function timeVariant(device: Device, variant: Variant, source: GPUBuffer, 
     if (i >= 2) best = Math.min(best, (performance.now() - started) / 1e3);
   }
   return best;
-}
-
-const workgroupSizes = ({ target }: Device): readonly number[] =>
-  target.kind === "hardware" ? [64, 256] : [target.subgroupSize.max, 64];
-
-const header = (type: string, size: number): string => `
-@group(0) @binding(0) var<storage, read> source: array<${type}>;
-@group(0) @binding(1) var<storage, read_write> target_: array<${type}>;
-@compute @workgroup_size(${size})
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let stride = groups.x * ${size}u;`;
-
-const streamGroups = (size: number): number => Math.ceil(8192 / size);
-
-/** Every item reads a strided or a contiguous part and writes one sum. */
-function readVariants(device: Device): Variant[] {
-  return workgroupSizes(device).flatMap((size) =>
-    ["f32", "vec4<f32>"].flatMap((type) => {
-      const count = streamBytes / (type === "f32" ? 4 : 16);
-      const groups = streamGroups(size);
-      const loops = {
-        strided: `for (var i = id.x; i < ${count}u; i += 4u * stride) {
-    sum += (source[i] + source[i + stride]) + (source[i + 2u * stride] + source[i + 3u * stride]);
-  }`,
-        contiguous: `let part = ${count}u / stride;
-  for (var i = id.x * part; i < (id.x + 1u) * part; i += 4u) {
-    sum += (source[i] + source[i + 1u]) + (source[i + 2u] + source[i + 3u]);
-  }`,
-      };
-      return Object.entries(loops).map(([order, loop]) => ({
-        name: `read_${order}_${type === "f32" ? "f32" : "vec4"}_${size}`,
-        code: `${header(type, size)}
-  var sum = source[id.x];
-  ${loop}
-  target_[id.x] = sum;
-}`,
-        workgroups: groups,
-        work: streamBytes,
-      }));
-    }),
-  );
-}
-
-function copyVariants(device: Device): Variant[] {
-  return workgroupSizes(device).flatMap((size) =>
-    ["f32", "vec4<f32>"].map((type) => ({
-      name: `copy_${type === "f32" ? "f32" : "vec4"}_${size}`,
-      code: `${header(type, size)}
-  for (var i = id.x; i < ${streamBytes / (type === "f32" ? 4 : 16)}u; i += stride) {
-    target_[i] = source[i];
-  }
-}`,
-      workgroups: streamGroups(size),
-      work: 2 * streamBytes,
-    })),
-  );
-}
-
-/** Independent chains of multiply-adds, enough to hide the latency of one. */
-function flopVariants(device: Device): Variant[] {
-  const steps = 32;
-  // About 0.1 s on a slow adapter, and enough items for a fast one.
-  const rounds = device.target.kind === "hardware" ? 128 : 32;
-  const items = device.target.kind === "hardware" ? 2 ** 18 : 2 ** 13;
-  return workgroupSizes(device).flatMap((size) =>
-    ["f32", "vec4<f32>"].flatMap((type) =>
-      (type === "f32" ? [8, 16] : [2, 4]).map((chains) => {
-        const lanes = type === "f32" ? 1 : 4;
-        const names = Array.from({ length: chains }, (_, i) => `c${i}`);
-        const start = names.map((name, i) => `var ${name} = source[id.x] + ${type}(${i}.0);`).join("\n  ");
-        const body = Array.from({ length: steps }, () => names.map((n) => `${n} = fma(${n}, a, b);`).join(" ")).join(
-          "\n    ",
-        );
-        return {
-          name: `fma_${lanes === 1 ? "f32" : "vec4"}_${chains}chains_${size}`,
-          code: `${header(type, size)}
-  let a = source[id.x + stride];
-  let b = source[id.x + 2u * stride];
-  ${start}
-  for (var i = 0u; i < ${rounds}u; i++) {
-    ${body}
-  }
-  target_[id.x] = ${names.join(" + ")};
-}`,
-          workgroups: items / size,
-          work: 2 * lanes * chains * steps * rounds * items,
-        };
-      }),
-    ),
-  );
 }

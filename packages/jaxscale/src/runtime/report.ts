@@ -55,6 +55,10 @@ export function formatReport(report: DoctorReport): string {
     ["memory budget", `${(report.memoryBudgetBytes / 2 ** 30).toFixed(1)} GiB`],
     ["streaming read", `${roofs.readGigabytesPerSecond.toFixed(1)} GB/s (${roofs.variants.read})`],
     ["streaming copy", `${roofs.copyGigabytesPerSecond.toFixed(1)} GB/s, read and write (${roofs.variants.copy})`],
+    [
+      "bfloat16 weights",
+      `${roofs.bfloat16GigabytesPerSecond.toFixed(1)} GB/s, read, unpacked, multiplied (${roofs.variants.bfloat16})`,
+    ],
     ["f32 multiply-add", `${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s (${roofs.variants.flops})`],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
