@@ -87,10 +87,21 @@ export async function* steps(
   try {
     const active = new Array<boolean>(rows.length).fill(true);
     let started = 0;
+    let unread: jax.Array | undefined;
     for (let step = 0; step < maxNewTokens && active.some((x) => x); step++) {
       while (started < maxNewTokens && started <= step + stepsAhead) {
-        ahead.push(read(started === 0 ? session.prefill(rows, choice, seed) : session.decode(choice)));
-        started++;
+        // Right before the next step, so that the copy is submitted with it.
+        if (unread) ahead.push(read(unread));
+        unread = started === 0 ? session.prefill(rows, choice, seed) : session.decode(choice);
+        // Nobody wants to wait for the first token longer than for the prompt.
+        if (started++ === 0) {
+          ahead.push(read(unread));
+          unread = undefined;
+        }
+      }
+      if (unread && (ahead.length === 0 || started === maxNewTokens)) {
+        ahead.push(read(unread));
+        unread = undefined;
       }
       const tokens = await (ahead.shift() as Promise<Tokens>);
       signal?.throwIfAborted();

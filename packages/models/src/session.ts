@@ -143,6 +143,8 @@ export class Session {
     const { memory, progress } = this.#executables
       .chooser(choice)
       .next(this.#executables.weights, this.#memory, this.#progress, this.#keyData);
+    // The token may still be read.
+    for (const spent of [this.#progress.lengths, this.#progress.done, this.#progress.count]) spent.dispose();
     this.#memory = memory;
     this.#progress = progress;
     this.#lengths = this.#lengths.map((length) => length + 1);

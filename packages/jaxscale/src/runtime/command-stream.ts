@@ -85,6 +85,16 @@ export class CommandStream {
     } else if (this.waitingDispatches >= batchedDispatches) this.flush();
   }
 
+  /** Settles when what is encoded now is submitted: with the next call if that follows in the same turn, else behind the turn. */
+  submitted(): Promise<void> {
+    return new Promise((resolve) =>
+      queueMicrotask(() => {
+        this.flush();
+        resolve();
+      }),
+    );
+  }
+
   /** Submits what is encoded. Needed before a queue's own writes, and before a buffer is destroyed. */
   flush(): void {
     const encoder = this.#encoder;

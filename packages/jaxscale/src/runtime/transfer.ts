@@ -58,7 +58,7 @@ export async function readWords(home: Home, block: Block, sizeBytes: number): Pr
       staged.push({ staging: stage(home, buffer.gpu, 4 * (at - chunk * chunkWords), into.byteLength), into });
     }
   });
-  home.commands.flush();
+  await home.commands.submitted();
   await answered(
     home,
     staged.map(({ staging, into }) => takeStaged(home, staging, into)),
