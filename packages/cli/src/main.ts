@@ -6,10 +6,18 @@ import { addCompare } from "./commands/compare.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEval } from "./commands/eval.ts";
 import { addGenerate } from "./commands/generate.ts";
+import { addVerifyKvcache } from "./commands/verify-kvcache.ts";
 import { withUnderscores } from "./flags.ts";
 
 /** Each adds one command. */
-const additions: readonly ((program: Command) => void)[] = [addDoctor, addCompare, addEval, addGenerate, addChat];
+const additions: readonly ((program: Command) => void)[] = [
+  addDoctor,
+  addCompare,
+  addEval,
+  addVerifyKvcache,
+  addGenerate,
+  addChat,
+];
 
 const program = new Command("jaxscale")
   .description("Models of the GLM family, compiled for WebGPU.")

@@ -1,8 +1,7 @@
 /** What the reference generated, token by token through the caches. */
-import type * as jax from "jaxscale";
 import { errorsBetween, type Places } from "./compare-errors.ts";
 import { bfloat16, exact, judged, type Running, type TensorComparison } from "./compare-tensor.ts";
-import { ForcedDecoding, padded } from "./forced-decoding.ts";
+import { type Forced, ForcedDecoding, padded } from "./forced-decoding.ts";
 
 /** How often the likeliest token is the reference's. */
 export interface Agreement {
@@ -59,7 +58,11 @@ async function forcedLogits(
   const { vocabSize } = model.config;
   const logits = new Float32Array(steps * one.batch * vocabSize);
   const sequence = new ForcedDecoding(model).begin(one.batch, one.width + steps);
-  const keep = async (step: number, values: jax.Array, placeOf: (row: number) => number): Promise<void> => {
+  const keep = async (
+    step: number,
+    { logits: values, experts }: Forced,
+    placeOf: (row: number) => number,
+  ): Promise<void> => {
     const data = (await values.data()) as Float32Array;
     const width = values.shape[1];
     ids.forEach((_, b) => {
@@ -67,6 +70,7 @@ async function forcedLogits(
       logits.set(data.subarray(from, from + vocabSize), (step * one.batch + b) * vocabSize);
     });
     values.dispose();
+    experts?.dispose();
   };
   await keep(0, sequence.take(padded(ids, one.width)), (b) => ids[b].length - 1);
   for (let step = 1; step < steps; step++) {

@@ -1,4 +1,5 @@
 /** Logits of given tokens by way of the caches, as generation fills and reads them; nothing is chosen. */
+import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { type Caches, type CausalLM, makeCaches } from "./model.ts";
 
@@ -9,21 +10,49 @@ const int32 = (values: readonly number[] | readonly (readonly number[])[]): jax.
 export const padded = (rows: readonly (readonly number[])[], width: number): number[][] =>
   rows.map((row) => [...row, ...new Array<number>(width - row.length).fill(0)]);
 
+/** What a run leaves; give the arrays back with `dispose`. */
+export interface Forced {
+  /** float32 `[B,T,V]` */
+  readonly logits: jax.Array;
+  /** Experts of every token in every layer that has some, sorted, int32 `[layers,B,T,k]`; null in a model without. */
+  readonly experts: jax.Array | null;
+}
+
+function forced(model: CausalLM, run: (model: CausalLM) => jax.Array): Forced {
+  const [hidden, captured] = nnx.capture(run)(model);
+  const experts = [...captured].flatMap(([path, leaf]) =>
+    path[path.length - 1] === "expert_ids" ? [(leaf as nnx.Intermediate<readonly jax.Array[]>).get()[0]] : [],
+  );
+  return { logits: model.logits(hidden), experts: experts.length > 0 ? jax.numpy.stack(experts) : null };
+}
+
 /** The programs of one model; sequences are begun with `begin`. */
 export class ForcedDecoding {
   readonly #model: CausalLM;
-  readonly #whole = jax.jit((model: CausalLM, ids: jax.Array) => model.logits(model.call(ids)), { name: "recompute" });
+  readonly #whole = jax.jit((model: CausalLM, ids: jax.Array) => forced(model, (m) => m.call(ids)), {
+    name: "recompute",
+  });
+  readonly #last = jax.jit(
+    (model: CausalLM, ids: jax.Array, places: jax.Array) =>
+      model.logits(
+        model
+          .call(ids)
+          .at(jax.numpy.arange(ids.shape[0], { dtype: "int32" }), places)
+          .get(),
+      ),
+    { name: "recompute_last" },
+  );
   readonly #first = jax.jit(
     (caches: Caches, model: CausalLM, ids: jax.Array) => ({
+      ...forced(model, (m) => m.call(ids, { caches })),
       caches,
-      logits: model.logits(model.call(ids, { caches })),
     }),
     { donateArgnums: 0, name: "begin" },
   );
   readonly #next = jax.jit(
     (caches: Caches, model: CausalLM, ids: jax.Array, start: jax.Array) => ({
+      ...forced(model, (m) => m.call(ids, { start, caches })),
       caches,
-      logits: model.logits(model.call(ids, { start, caches })),
     }),
     { donateArgnums: 0, name: "continue" },
   );
@@ -32,9 +61,14 @@ export class ForcedDecoding {
     this.#model = model;
   }
 
-  /** Without caches. @param rows padded behind @returns float32 `[B,T,V]` */
-  recompute(rows: readonly (readonly number[])[]): jax.Array {
+  /** All tokens without caches. @param rows padded behind to equal lengths */
+  recompute(rows: readonly (readonly number[])[]): Forced {
     return this.#whole(this.#model, int32(rows));
+  }
+
+  /** The same for one place a row. @returns float32 `[B,V]` */
+  recomputeAt(rows: readonly (readonly number[])[], places: readonly number[]): jax.Array {
+    return this.#last(this.#model, int32(rows), int32(places));
   }
 
   /** @param capacity tokens a row, those of padding too */
@@ -52,7 +86,7 @@ type Run = (
   caches: Caches,
   rows: readonly (readonly number[])[],
   start: readonly number[] | undefined,
-) => { readonly caches: Caches; readonly logits: jax.Array };
+) => Forced & { readonly caches: Caches };
 
 /** Rows that grow together. */
 export class ForcedSequence {
@@ -66,13 +100,13 @@ export class ForcedSequence {
 
   /**
    * Takes in tokens.
-   * @param rows padded behind to equal lengths @param start place of each row's first; absent: the caches are empty and not read
-   * @returns float32 `[B,T,V]`
+   * @param rows padded behind to equal lengths
+   * @param start place of each row's first; absent: this is a first step, which does not read the caches
    */
-  take(rows: readonly (readonly number[])[], start?: readonly number[]): jax.Array {
-    const { caches, logits } = this.#run(this.#caches, rows, start);
+  take(rows: readonly (readonly number[])[], start?: readonly number[]): Forced {
+    const { caches, ...forced } = this.#run(this.#caches, rows, start);
     this.#caches = caches;
-    return logits;
+    return forced;
   }
 
   dispose(): void {

@@ -46,6 +46,13 @@ export { readTokenizer } from "./tokenizer/read-tokenizer.ts";
 export type { TextStream } from "./tokenizer/text-stream.ts";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer/tokenizer.ts";
 export type { Usage } from "./usage.ts";
+export {
+  type CacheVerification,
+  type VerifiedStep,
+  type VerifiedWay,
+  type VerifyCacheOptions,
+  verifyCaches,
+} from "./verify-cache.ts";
 export { ignoredKeys } from "./weights/ignored-keys.ts";
 export { type LoadOptions, loadParameters } from "./weights/load.ts";
 export {

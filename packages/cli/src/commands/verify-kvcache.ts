@@ -1,0 +1,84 @@
+/** `jaxscale verify-kvcache`: decoding through the caches against computing everything anew. */
+import {
+  type CacheVerification,
+  LanguageModel,
+  openCheckpoint,
+  type VerifiedWay,
+  verifyCaches,
+} from "@jaxscale/models";
+import { type Command, Option } from "commander";
+import { integer } from "../flags.ts";
+import { formatTable, scientific } from "../table.ts";
+
+interface VerifyFlags {
+  readonly model_path: string;
+  readonly dtype: "float32" | "bfloat16";
+  readonly prompt?: string;
+  readonly max_new_tokens: number;
+  readonly json?: boolean;
+}
+
+export function addVerifyKvcache(program: Command): void {
+  program
+    .command("verify-kvcache")
+    .description("hold cached decoding against full recomputation, token by token, in chunks and all at once")
+    .requiredOption("--model_path <path>", "folder of a checkpoint, or hub id: org/name or org/name@revision")
+    .option("--prompt <text>", "to begin with; 24 tokens from all over the vocabulary if absent")
+    .addOption(new Option("--dtype <dtype>", "to compute in").choices(["float32", "bfloat16"]).default("float32"))
+    .option("--max_new_tokens <n>", "steps of decoding", integer(1), 16)
+    .option("--json", "print JSON")
+    .addHelpText("after", "\nIn bfloat16 the model is loaded in float32 before. The exit code is 1 over tolerance.")
+    .action(run);
+}
+
+async function run({ model_path, dtype, prompt, max_new_tokens, json }: VerifyFlags): Promise<void> {
+  const { config, tokenizer } = await openCheckpoint(model_path);
+  const ids = prompt === undefined ? spread(config.vocabSize) : (await tokenizer()).encodePrompt(prompt);
+  const verification = await verifyCaches((dtype) => LanguageModel.load(model_path, { dtype }), {
+    prompt: ids,
+    newTokens: max_new_tokens,
+    dtype,
+  });
+  console.log(json ? JSON.stringify({ model_path, dtype, ...verification }, null, 1) : report(verification));
+  if (!verification.passed) process.exitCode = 1;
+}
+
+/** Ids that are far from each other. */
+const spread = (vocabSize: number): number[] =>
+  Array.from({ length: 24 }, (_, i) => Math.floor(((i * 0.618034) % 1) * vocabSize));
+
+function report({ tokens, ways, passed }: CacheVerification): string {
+  const [decoded] = ways;
+  return [
+    formatTable(
+      ["place", "token", "max abs", "next token", ""],
+      decoded.steps.map(({ place, maxAbs, agrees, judged }) => [
+        `${place}`,
+        `${tokens[place]}`,
+        scientific(maxAbs),
+        agrees ? "same" : "other",
+        judged ? "" : "not judged: other experts",
+      ]),
+    ),
+    "",
+    formatTable(
+      ["logits through the caches", "tokens", "max abs", "rms rel", "allowed max", "allowed rms", ""],
+      ways.map(rowOf),
+    ),
+    "",
+    passed ? "caches agree with recomputation" : "caches differ from recomputation",
+  ].join("\n");
+}
+
+function rowOf({ name, steps, maxAbs, rmsRelative, allowed, passed }: VerifiedWay): string[] {
+  const judged = steps.filter((step) => step.judged).length;
+  return [
+    name,
+    judged === steps.length ? `${judged}` : `${judged} of ${steps.length}`,
+    scientific(maxAbs),
+    scientific(rmsRelative),
+    scientific(allowed.maxAbs),
+    scientific(allowed.rmsRelative),
+    passed ? "ok" : 2 * judged < steps.length ? "UNDECIDED: most tokens chose other experts" : "OVER",
+  ];
+}
