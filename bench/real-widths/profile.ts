@@ -1,9 +1,7 @@
 /**
- * Where the time of a model goes, kernel by kernel: `npx tsx bench/real-widths/profile.ts FOLDER [--prompt_tokens=64] [--steps=4]
- * [--wgsl=FOLDER]`. A decode step and a prefill; with `--wgsl` the code of the three slowest kernels of each is written there.
+ * Where the time of a model goes, kernel by kernel, in a prefill and in decode steps:
+ * `npx tsx bench/real-widths/profile.ts FOLDER [--prompt_tokens=64] [--steps=4]`.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { LanguageModel } from "@jaxscale/models";
 import { profiler } from "jaxscale";

@@ -34,7 +34,7 @@ export { RMSNorm } from "./layers/rms-norm.ts";
 export { type RopeSettings, type Rotation, rotate } from "./layers/rope.ts";
 export type { Step } from "./layers/step.ts";
 export { type MemoryPlan, type PlannedGeneration, planMemory } from "./memory-plan.ts";
-export { CausalLM, parametersOf, setParameters } from "./model.ts";
+export { CausalLM, makeCaches, parametersOf, setParameters } from "./model.ts";
 export { observe } from "./observe.ts";
 export { type Checkpoint, type OpenOptions, openCheckpoint } from "./open-checkpoint.ts";
 export { type HostTensor, SafetensorsFile } from "./safetensors/file.ts";
