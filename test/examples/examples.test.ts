@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { goldenTranscript, readTranscript } from "./transcript.ts";
 
 const root = join(import.meta.dirname, "../..");
 const expected: Record<string, readonly RegExp[]> = {
@@ -22,6 +23,15 @@ const expected: Record<string, readonly RegExp[]> = {
     /step 60: loss 0\.00/,
     /6 biases, 8 other/,
     /blocks\.1\.out/,
+  ],
+  "06-glm.ts": [
+    /glm: 5 layers in bfloat16\n/,
+    /> And of Italy\?\nThe capital of Italy is Rome\.\n {2}7 tokens in beside 23 in the cache, 9 out, ended by stop\n/,
+  ],
+  "demo.ts": [
+    /^JaxScale on /,
+    /glm-4-tiny \(glm, 1\.51 M parameters, bfloat16\)/,
+    /glm-4\.7-flash-tiny \(glm4_moe_lite, /,
   ],
 };
 
@@ -41,6 +51,9 @@ const checks: Record<string, (stdout: string) => void> = {
       assert.ok(Math.abs(lines[i][1] / 100 - accuracy) < 0.005, `accuracy ${lines[i][1]} %, ${accuracy} in JAX`);
       if (i > 0) assert.ok(lines[i][0] < lines[i - 1][0], "the loss falls");
     });
+  },
+  "demo.ts": (stdout) => {
+    assert.equal(readTranscript(stdout), goldenTranscript(), "as transformers answers");
   },
 };
 
