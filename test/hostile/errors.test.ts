@@ -11,7 +11,11 @@ const mask = jnp.ones([4, 8], { dtype: "bool" });
 const half = jnp.ones([4, 8], { dtype: "bfloat16" });
 const untyped = (value: unknown): never => value as never;
 
-type Wrong = readonly [call: () => unknown, type: typeof jax.ShapeError | typeof jax.DTypeError, message: RegExp];
+type Wrong = readonly [
+  call: () => unknown,
+  type: typeof jax.ShapeError | typeof jax.DTypeError | typeof TypeError,
+  message: RegExp,
+];
 const { ShapeError, DTypeError } = jax;
 
 /** Each says `op: rule; got …` with the shapes and dtypes that do not fit. */
@@ -135,6 +139,62 @@ const wrongs: Readonly<Record<string, Wrong>> = {
     DTypeError,
     /\[0, 255\] for uint8; got 300/,
   ],
+  "a number for options": [
+    () => x.sum(untyped(1)),
+    TypeError,
+    /^sum: options must be an object such as \{ axis: 1 \}; got 1$/,
+  ],
+  "a list for options": [() => jnp.mean(x, untyped([1])), TypeError, /^mean: options .*; got \[1\]$/],
+  "a dtype for options": [
+    () => jnp.zeros([2], untyped("int32")),
+    TypeError,
+    /^zeros: options must be an object such as \{ dtype: "float32" \}; got "int32"$/,
+  ],
+  "an option of another name": [
+    () => x.max(untyped({ axes: 1 })),
+    TypeError,
+    /^max: options must be among axis, keepdims, where, initial; got axes$/,
+  ],
+  "an option of JAX's spelling": [
+    () => jit((a: jax.Array) => a, untyped({ static_argnums: 0 })),
+    TypeError,
+    /^jit: options must be among staticArgnums, .*; got static_argnums$/,
+  ],
+  "an option that must be there": [
+    () => lax.argmax(x, untyped({})),
+    TypeError,
+    /^argmax: the option axis must be given; got \{\}$/,
+  ],
+  "an array for an axis": [() => x.sum({ axis: untyped(i) }), ShapeError, /^sum: axis must be .*; got int32\[4\]$/],
+  "an array for repetitions": [() => jnp.tile(x, untyped(i)), ShapeError, /^tile: .*; got int32\[4\]$/],
+  "an array for a shape": [() => jnp.reshape(x, untyped(i)), ShapeError, /^reshape: .*; got int32\[4\]$/],
+  "an array for a bound": [() => jnp.arange(untyped(i)), DTypeError, /^arange: .*must be numbers; got int32\[4\]$/],
+  "an array for a list of arrays": [
+    () => jnp.concatenate(untyped(x)),
+    TypeError,
+    /^concatenate: arrays must be a list; got float32\[4,8\]$/,
+  ],
+  "an object for dimension numbers": [
+    () => lax.dotGeneral(x, x, untyped({ contracting: [1] })),
+    TypeError,
+    /^dot_general: dimension numbers must be \[\[lhs contracting, rhs contracting\], .*; got \{ contracting \}$/,
+  ],
+  "options where an axis stands by itself": [
+    () => jnp.split(x, 2, untyped({ axis: 1 })),
+    ShapeError,
+    /^split: axis must be in \[-2, 2\); got \{ axis \}$/,
+  ],
+  "an axis to map over that is none": [
+    () => jax.vmap((a: jax.Array) => a, { inAxes: untyped("rows") })(x),
+    ShapeError,
+    /^vmap: an axis must be a whole number; got "rows"$/,
+  ],
+  "axes to map over for other arguments": [
+    () => jax.vmap((a: jax.Array) => a, { inAxes: [0, 0] })(x),
+    TypeError,
+    /^vmap: inAxes .*must be an array of length 2; got an array of length 1$/,
+  ],
+  "no function": [() => jit(untyped(x)), TypeError, /^jit: the first argument must be a function; got float32\[4,8\]$/],
   "text as an operand": [() => x.add(untyped("1")), DTypeError, /^add: operands must be arrays.*; got string$/],
   "null as an operand": [() => jnp.add(x, untyped(null)), DTypeError, /; got null$/],
   "a list as an operand": [

@@ -12,6 +12,7 @@ import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
 import { hasTangent } from "../transforms/differentiate.ts";
 import { ops } from "../transforms/jaxpr-transforms.ts";
+import { functionOf, optionsOf } from "./arguments.ts";
 import { type AnyFunction, flattenArrays, leafArray, Once } from "./flat-function.ts";
 import { hoistConstants } from "./inner-jit.ts";
 
@@ -107,7 +108,9 @@ export type CustomJvp<F extends AnyFunction> = F & {
  * @example const log1pexp = customJvp((x) => jnp.log(jnp.exp(x).add(1))).defJvps((dx, _, x) => dx.mul(nn.sigmoid(x)));
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.custom_jvp.html
  */
-export function customJvp<F extends AnyFunction>(f: F, options: CustomDerivativeOptions = {}): CustomJvp<F> {
+export function customJvp<F extends AnyFunction>(f: F, given?: CustomDerivativeOptions): CustomJvp<F> {
+  functionOf("customJvp", "the first argument", f);
+  const options = optionsOf("customJvp", given, { name: undefined, nondiffArgnums: undefined });
   let rule: JvpRule | undefined;
   const rules = new RuleCache<ReturnType<typeof flatJvp>>();
   const called = (...args: unknown[]): unknown => {
@@ -182,7 +185,9 @@ export type CustomVjp<F extends AnyFunction> = F & {
  * `f` with a reverse-mode derivative of its own; it has no forward mode then.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.custom_vjp.html
  */
-export function customVjp<F extends AnyFunction>(f: F, options: CustomDerivativeOptions = {}): CustomVjp<F> {
+export function customVjp<F extends AnyFunction>(f: F, given?: CustomDerivativeOptions): CustomVjp<F> {
+  functionOf("customVjp", "the first argument", f);
+  const options = optionsOf("customVjp", given, { name: undefined, nondiffArgnums: undefined });
   let rules: { readonly forward: ForwardRule; readonly backward: BackwardRule } | undefined;
   const cache = new RuleCache<ReturnType<typeof flatVjp>>();
   const called = (...args: unknown[]): unknown => {

@@ -8,6 +8,7 @@ import type { Array } from "../trace/array.ts";
 import { scalarOf } from "../trace/operand.ts";
 import { linearizeOf } from "../transforms/differentiate.ts";
 import { instantiate } from "../transforms/jaxpr-transforms.ts";
+import { functionOf, optionsOf, wholesOf } from "./arguments.ts";
 import { type AnyFunction, type Aux, flatFunction, type Traced } from "./flat-function.ts";
 
 export type Argnums = number | readonly number[];
@@ -50,9 +51,9 @@ export function checkInputs(op: string, leaves: readonly Array[]): void {
  */
 export function valueAndGrad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
   f: F,
-  options: GradOptions<N, HasAux> = {},
+  options?: GradOptions<N, HasAux>,
 ): (...args: Parameters<F>) => [HasAux extends true ? [Array, Aux<F>] : Array, Gradient<F, N>] {
-  return differentiated("valueAndGrad", f, options) as never;
+  return differentiated("valueAndGrad", f, gradOptions("valueAndGrad", f, options)) as never;
 }
 
 /**
@@ -63,19 +64,28 @@ export function valueAndGrad<F extends AnyFunction, const N extends Argnums = 0,
  */
 export function grad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
   f: F,
-  options: GradOptions<N, HasAux> = {},
+  options?: GradOptions<N, HasAux>,
 ): (...args: Parameters<F>) => HasAux extends true ? [Gradient<F, N>, Aux<F>] : Gradient<F, N> {
-  const both = differentiated("grad", f, options);
+  const given = gradOptions("grad", f, options);
+  const both = differentiated("grad", f, given);
   const gradient = (...args: unknown[]) => {
     const [value, found] = both(...args);
-    return options.hasAux ? [found, (value as readonly unknown[])[1]] : found;
+    return given.hasAux ? [found, (value as readonly unknown[])[1]] : found;
   };
   return named(gradient, f) as never;
 }
 
+/** The options of a derivative of `f`, checked. */
+export function gradOptions(op: string, f: AnyFunction, options: GradOptions<Argnums, boolean> | undefined) {
+  functionOf(op, "the first argument", f);
+  const { argnums, hasAux } = optionsOf(op, options, { argnums: 0, hasAux: false });
+  wholesOf(op, "argnums", argnums);
+  return { argnums, hasAux };
+}
+
 const named = <G extends AnyFunction>(g: G, f: AnyFunction): G => Object.defineProperty(g, "name", { value: f.name });
 
-function differentiated(op: string, f: AnyFunction, { argnums = 0, hasAux = false }: GradOptions<Argnums, boolean>) {
+function differentiated(op: string, f: AnyFunction, { argnums, hasAux }: ReturnType<typeof gradOptions>) {
   return named((...args: unknown[]): [unknown, unknown] => {
     const part = flatFunction(op, f, args, argumentPositions(op, argnums, args.length), hasAux);
     checkInputs(op, part.leaves);

@@ -9,7 +9,7 @@ import { jvpOf, linearizeOf } from "../transforms/differentiate.ts";
 import { instantiate, mapOver, ops } from "../transforms/jaxpr-transforms.ts";
 import { placeAxis } from "../transforms/place-axis.ts";
 import { type AnyFunction, type FlatPart, flatFunction } from "./flat-function.ts";
-import { type Argnums, argumentPositions, checkInputs, type GradOptions } from "./grad.ts";
+import { type Argnums, argumentPositions, checkInputs, type GradOptions, gradOptions } from "./grad.ts";
 import { eye } from "./numpy/diagonals.ts";
 
 type Options = GradOptions<Argnums, boolean>;
@@ -22,7 +22,7 @@ type Jacobian = any;
  * @throws DTypeError for integer arguments
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.jacfwd.html
  */
-export function jacfwd<F extends AnyFunction>(f: F, options: Options = {}): (...args: Parameters<F>) => Jacobian {
+export function jacfwd<F extends AnyFunction>(f: F, options?: Options): (...args: Parameters<F>) => Jacobian {
   return jacobian("jacfwd", f, options, (part) => {
     const basis = standardBasis(part.leaves);
     const axis = { name: undefined, size: basis[0].shape[0] };
@@ -51,7 +51,7 @@ export function jacfwd<F extends AnyFunction>(f: F, options: Options = {}): (...
  * @throws DTypeError for integer arguments or results
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.jacrev.html
  */
-export function jacrev<F extends AnyFunction>(f: F, options: Options = {}): (...args: Parameters<F>) => Jacobian {
+export function jacrev<F extends AnyFunction>(f: F, options?: Options): (...args: Parameters<F>) => Jacobian {
   return jacobian("jacrev", f, options, (part) => {
     const { results, aux, pullBack } = linearizeOf(part.apply, part.leaves);
     const integer = results.find((x) => !isFloat(x.dtype));
@@ -77,7 +77,7 @@ export function jacrev<F extends AnyFunction>(f: F, options: Options = {}): (...
  * Second derivatives: `jacfwd` of `jacrev`. Leaves have the shape of the value's followed by that of an argument's, twice.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.hessian.html
  */
-export function hessian<F extends AnyFunction>(f: F, options: Options = {}): (...args: Parameters<F>) => Jacobian {
+export function hessian<F extends AnyFunction>(f: F, options?: Options): (...args: Parameters<F>) => Jacobian {
   const gradient = jacrev(f, options);
   const second = jacfwd(gradient as AnyFunction, options);
   return (...args) => second(...args);
@@ -87,12 +87,13 @@ export function hessian<F extends AnyFunction>(f: F, options: Options = {}): (..
 function jacobian(
   op: string,
   f: AnyFunction,
-  { argnums = 0, hasAux = false }: Options,
+  options: Options | undefined,
   derive: (part: FlatPart) => {
     readonly entries: readonly (readonly Array[])[];
     readonly aux: readonly Array[];
   },
 ): (...args: unknown[]) => Jacobian {
+  const { argnums, hasAux } = gradOptions(op, f, options);
   return (...args) => {
     const part = flatFunction(op, f, args, argumentPositions(op, argnums, args.length), hasAux);
     checkInputs(op, part.leaves);

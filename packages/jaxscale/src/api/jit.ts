@@ -8,6 +8,7 @@ import { boundAxes } from "../trace/axis-names.ts";
 import { asArray } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
+import { functionOf, optionsOf, wholesOf } from "./arguments.ts";
 import { launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
@@ -72,7 +73,7 @@ const asList = <T>(x: T | readonly T[] | undefined): readonly T[] =>
  * @throws TracerError where `f` needs a traced array's value
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.jit.html
  */
-export function jit<F extends AnyFunction>(f: F, options: JitOptions = {}): Jitted<F> {
+export function jit<F extends AnyFunction>(f: F, options?: JitOptions): Jitted<F> {
   const jitted = new JittedFunction(f, options);
   const call = (...args: unknown[]): unknown => jitted.call(args);
   Object.defineProperty(call, "name", { value: jitted.name });
@@ -91,13 +92,20 @@ class JittedFunction {
   readonly #donateArgnums: readonly number[];
   #entries: Entry[] = [];
 
-  constructor(f: AnyFunction, options: JitOptions) {
-    this.#f = f;
-    this.name = options.name ?? (f.name || "<lambda>");
-    this.#inline = options.inline ?? false;
-    this.#staticArgnums = asList(options.staticArgnums);
+  constructor(f: AnyFunction, given: JitOptions | undefined) {
+    this.#f = functionOf("jit", "the first argument", f);
+    const options = optionsOf("jit", given, {
+      staticArgnums: undefined,
+      staticArgnames: undefined,
+      donateArgnums: undefined,
+      inline: false,
+      name: f.name || "<lambda>",
+    });
+    this.name = options.name;
+    this.#inline = options.inline;
+    this.#staticArgnums = wholesOf("jit", "staticArgnums", options.staticArgnums ?? []);
     this.#staticArgnames = asList(options.staticArgnames);
-    this.#donateArgnums = asList(options.donateArgnums);
+    this.#donateArgnums = wholesOf("jit", "donateArgnums", options.donateArgnums ?? []);
     const both = this.#donateArgnums.filter((i) => this.#staticArgnums.includes(i));
     if (both.length > 0)
       throw new TypeError(`jit: an argument cannot be both static and donated; got argument ${both[0]}`);

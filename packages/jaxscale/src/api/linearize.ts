@@ -6,6 +6,7 @@ import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import type { Array } from "../trace/array.ts";
 import { hasTangent, jvpOf, type LinearFunction, linearizeOf } from "../transforms/differentiate.ts";
 import { instantiate, zerosLike } from "../transforms/jaxpr-transforms.ts";
+import { functionOf, listOf, optionsOf } from "./arguments.ts";
 import { type AnyFunction, type Aux, type FlatPart, flatFunction, leafArray, type Traced } from "./flat-function.ts";
 
 /** Last argument of a call whose function returns `[value, aux]`. */
@@ -21,9 +22,13 @@ export function jvp<F extends AnyFunction, HasAux extends boolean = false>(
   f: F,
   primals: readonly [...Parameters<F>],
   tangents: readonly unknown[],
-  { hasAux }: { readonly hasAux?: HasAux } = {},
+  options?: { readonly hasAux?: HasAux },
 ): HasAux extends true ? [ReturnType<F>, ReturnType<F>, Aux<F>] : [Traced<ReturnType<F>>, Traced<ReturnType<F>>] {
-  const part = allArguments("jvp", f, primals, hasAux ?? false);
+  functionOf("jvp", "the first argument", f);
+  const { hasAux } = optionsOf<{ readonly hasAux?: boolean }, { readonly hasAux: false }>("jvp", options, {
+    hasAux: false,
+  });
+  const part = allArguments("jvp", f, listOf("jvp", "primals", primals), hasAux);
   const given = flattenUpTo(part.argTree, tangents, "jvp: tangents");
   const out = jvpOf(
     part.apply,

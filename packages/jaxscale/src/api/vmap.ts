@@ -6,6 +6,7 @@ import { formatAval } from "../jaxpr/ir.ts";
 import type { Array } from "../trace/array.ts";
 import { mapOver } from "../transforms/jaxpr-transforms.ts";
 import { placeAxis } from "../transforms/place-axis.ts";
+import { functionOf, optionsOf, wholeOf } from "./arguments.ts";
 import { type AnyFunction, flattenArrays, leafArray, Once } from "./flat-function.ts";
 
 /** An axis, null for none, or a tree of them that is a prefix of the tree that it is for. */
@@ -31,10 +32,14 @@ const prefixOf = (axes: AxisTree, tree: unknown, who: string): readonly (number 
  * @throws ShapeError if sizes along the mapped axes differ, or an argument lacks the axis; TypeError unless axes are prefixes of trees
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.vmap.html
  */
-export function vmap<F extends AnyFunction>(
-  f: F,
-  { inAxes = 0, outAxes = 0, axisName, axisSize }: VmapOptions = {},
-): (...args: Parameters<F>) => ReturnType<F> {
+export function vmap<F extends AnyFunction>(f: F, options?: VmapOptions): (...args: Parameters<F>) => ReturnType<F> {
+  functionOf("vmap", "the first argument", f);
+  const { inAxes, outAxes, axisName, axisSize } = optionsOf("vmap", options, {
+    inAxes: 0,
+    outAxes: 0,
+    axisName: undefined,
+    axisSize: undefined,
+  });
   const mapped = (...args: unknown[]): unknown => {
     const { leaves, treedef } = flatten(args);
     const axes = prefixOf(inAxes, args, "vmap: inAxes");
@@ -63,6 +68,7 @@ export function vmap<F extends AnyFunction>(
 }
 
 function axisOf(x: Array, axis: number): number {
+  wholeOf("vmap", "an axis", axis);
   const at = axis < 0 ? axis + x.ndim : axis;
   if (!Number.isInteger(axis) || at < 0 || at >= x.ndim)
     throw new ShapeError(

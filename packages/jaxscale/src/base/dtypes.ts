@@ -1,5 +1,6 @@
 /** Element types, how they are stored, and how they promote (JAX's lattice). */
 
+import { describe } from "./describe.ts";
 import { DTypeError } from "./errors.ts";
 
 export const dtypeNames = [
@@ -63,7 +64,7 @@ export const isDType = (name: unknown): name is DType => typeof name === "string
 export function knownDType(op: string, name: unknown): DType {
   if (isDType(name)) return name;
   throw new DTypeError(
-    `${op}: dtype must be one that this library has, such as "float32"; got ${String(name)}. It has ${dtypeNames.join(", ")}`,
+    `${op}: dtype must be one that this library has, such as "float32"; got ${typeof name === "string" ? name : describe(name)}. It has ${dtypeNames.join(", ")}`,
   );
 }
 

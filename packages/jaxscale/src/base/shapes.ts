@@ -1,4 +1,5 @@
 /** Arithmetic on shapes: sizes, strides, broadcasting, axes. */
+import { describe } from "./describe.ts";
 import { ShapeError } from "./errors.ts";
 
 export type Shape = readonly number[];
@@ -35,22 +36,29 @@ export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {
 }
 
 /** `[2,3]` */
-export const formatShape = (shape: Shape): string => `[${shape.join(",")}]`;
+export const formatShape = (shape: Shape): string => `[${shape.map(describe).join(",")}]`;
 
 /** Axis in `[0, rank)` from one that may be negative. @throws ShapeError if out of range */
 export function canonicalAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
-    throw new ShapeError(`${op}: axis must be in [${-rank}, ${rank}); got ${axis}`);
+    throw new ShapeError(`${op}: axis must be in [${-rank}, ${rank}); got ${describe(axis)}`);
   return axis < 0 ? axis + rank : axis;
 }
 
 /** Several axes made canonical, sorted, distinct; undefined or null means all. */
 export function canonicalAxes(op: string, axes: number | readonly number[] | null | undefined, rank: number): number[] {
   if (axes === null || axes === undefined) return Array.from({ length: rank }, (_, i) => i);
+  return axesOf(op, axes, rank).sort((a, b) => a - b);
+}
+
+/** One axis or several made canonical, distinct, in the order given. */
+export function axesOf(op: string, axes: number | readonly number[], rank: number): number[] {
+  if (typeof axes !== "number" && !Array.isArray(axes))
+    throw new ShapeError(`${op}: axis must be a whole number or a list of them; got ${describe(axes)}`);
   const list = (typeof axes === "number" ? [axes] : axes).map((a) => canonicalAxis(op, a, rank));
   if (new Set(list).size !== list.length)
     throw new ShapeError(`${op}: axes must be distinct; got (${list.join(", ")})`);
-  return list.sort((a, b) => a - b);
+  return list;
 }
 
 /** Calls `visit` with every index of `shape` in row-major order. The array passed is reused. */

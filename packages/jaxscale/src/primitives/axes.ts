@@ -1,4 +1,6 @@
 /** Checks of axis parameters, which primitives get in canonical form. */
+
+import { describe } from "../base/describe.ts";
 import { ShapeError } from "../base/errors.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import { tuple } from "./python-text.ts";
@@ -16,5 +18,7 @@ export function checkAxes(op: string, what: string, axes: readonly number[], x: 
 /** @throws ShapeError unless the axis is in `[0, rank)` */
 export function checkAxis(op: string, what: string, axis: number, x: ShapedArray): void {
   if (!isAxis(axis, x))
-    throw new ShapeError(`${op}: ${what} must be in [0, ${x.shape.length}); got ${axis} for ${formatAval(x)}`);
+    throw new ShapeError(
+      `${op}: ${what} must be in [0, ${x.shape.length}); got ${describe(axis)} for ${formatAval(x)}`,
+    );
 }

@@ -1,4 +1,6 @@
 /** Arrays out of nothing: iota. */
+
+import { describe } from "../base/describe.ts";
 import { computeType, type DType, isBool } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, formatShape, type Shape } from "../base/shapes.ts";
@@ -26,7 +28,7 @@ export const iota = definePrimitive<IotaParams>("iota", {
       throw new ShapeError(`iota: sizes must be integers of at least 0; got ${formatShape(shape)}`);
     if (!Number.isInteger(dimension) || dimension < 0 || dimension >= shape.length)
       throw new ShapeError(
-        `iota: dimension must be in [0, ${shape.length}); got ${dimension} for ${formatShape(shape)}`,
+        `iota: dimension must be in [0, ${shape.length}); got ${describe(dimension)} for ${formatShape(shape)}`,
       );
     return [shapedArray(shape, dtype)];
   },

@@ -1,4 +1,6 @@
 /** top_k: the largest elements along an axis, and where they are. */
+
+import { describe } from "../base/describe.ts";
 import { ShapeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
 import { hostTensor } from "../base/tensor-data.ts";
@@ -21,7 +23,7 @@ export const topK = definePrimitive<TopKParams>("top_k", {
     checkAxis("top_k", "axis", axis, x);
     if (!Number.isInteger(k) || k < 0 || k > x.shape[axis])
       throw new ShapeError(
-        `top_k: k must be in [0, ${x.shape[axis]}], the size of the axis; got ${k} for ${formatAval(x)} axis ${axis}`,
+        `top_k: k must be in [0, ${x.shape[axis]}], the size of the axis; got ${describe(k)} for ${formatAval(x)} axis ${axis}`,
       );
     return [shapedArray(partOf(x, params), x.dtype, x.weakType), shapedArray(partOf(x, params), "int32")];
   },

@@ -1,4 +1,6 @@
 /** The mapped axes that collectives may name, innermost last. */
+
+import { describe } from "../base/describe.ts";
 import { ShardingError } from "../base/errors.ts";
 
 interface NamedAxis {
@@ -25,7 +27,7 @@ export function sizeOfAxis(op: string, name: string): number {
   if (found) return found.size;
   const known = axes.flatMap((axis) => axis.name ?? []);
   throw new ShardingError(
-    `${op}: unbound axis name; got "${name}", bound are ${known.length > 0 ? known.join(", ") : "none"}. Name it by vmap's axisName`,
+    `${op}: unbound axis name; got ${describe(name)}, bound are ${known.length > 0 ? known.join(", ") : "none"}. Name it by vmap's axisName`,
   );
 }
 

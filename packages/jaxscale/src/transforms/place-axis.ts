@@ -1,4 +1,6 @@
 /** Where results of a mapped function have the mapped axis. */
+
+import { describe } from "../base/describe.ts";
 import { ShapeError } from "../base/errors.ts";
 import { formatAval } from "../jaxpr/ir.ts";
 import type { BatchAxis } from "../primitives/primitive.ts";
@@ -14,8 +16,10 @@ export function placeAxis(value: Array, dim: number | null, wanted: number | nul
     );
   }
   const rank = value.ndim + (dim === null ? 1 : 0);
-  const at = wanted < 0 ? wanted + rank : wanted;
+  const at = Number.isInteger(wanted) && wanted < 0 ? wanted + rank : wanted;
   if (!Number.isInteger(at) || at < 0 || at >= rank)
-    throw new ShapeError(`vmap: outAxes must be in [${-rank}, ${rank}); got ${wanted} for ${formatAval(value.aval)}`);
+    throw new ShapeError(
+      `vmap: outAxes must be in [${-rank}, ${rank}); got ${describe(wanted)} for ${formatAval(value.aval)}`,
+    );
   return (dim === null ? ops.broadcastAt(value, at, axis.size) : ops.moveAxis(value, dim, at)) as Array;
 }

@@ -5,6 +5,7 @@ import { canonicalAxis } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array } from "../../trace/array.ts";
 import { scalarOf } from "../../trace/operand.ts";
+import { functionOf, optionsOf } from "../arguments.ts";
 import { add, bitwiseOr } from "./elementwise.ts";
 import { concatenate, pad, rev, sliceInDim } from "./shape.ts";
 import { type Flat, flattenArrays, isSameType } from "./trace-body.ts";
@@ -24,8 +25,10 @@ export interface AssociativeScanOptions {
 export function associativeScan<Tree>(
   combine: (left: Tree, right: Tree) => Tree,
   elems: Tree,
-  { reverse = false, axis = 0 }: AssociativeScanOptions = {},
+  options?: AssociativeScanOptions,
 ): Tree {
+  const { reverse, axis } = optionsOf("associative_scan", options, { reverse: false, axis: 0 });
+  functionOf("associative_scan", "combine", combine);
   const { leaves, treedef } = flattenArrays("associative_scan", elems);
   const at = leaves.length === 0 ? 0 : canonicalAxis("associative_scan", axis, leaves[0].ndim);
   const sizes = new Set(leaves.map((x) => x.shape[at]));

@@ -9,6 +9,7 @@ import type { Array, ArrayLike } from "../../trace/array.ts";
 import { sizeOfAxis } from "../../trace/axis-names.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { listOf } from "../arguments.ts";
 import { convertElementType } from "./convert.ts";
 import { add, div, mul } from "./elementwise.ts";
 
@@ -16,17 +17,14 @@ import { add, div, mul } from "./elementwise.ts";
 export type AxisNames = string | readonly string[];
 
 const namesOf = (op: string, axisName: AxisNames): readonly string[] => {
-  const names = typeof axisName === "string" ? [axisName] : axisName;
+  const names = typeof axisName === "string" ? [axisName] : listOf(op, "the axis", axisName);
   for (const name of names) sizeOfAxis(op, name);
   return names;
 };
 
 /** Number of elements along the axis, known while tracing. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.axis_size.html */
 export const axisSize = (axisName: AxisNames): number =>
-  (typeof axisName === "string" ? [axisName] : axisName).reduce(
-    (size, name) => size * sizeOfAxis("axis_size", name),
-    1,
-  );
+  namesOf("axis_size", axisName).reduce((size, name) => size * sizeOfAxis("axis_size", name), 1);
 
 type Tree<T> = T extends number | boolean ? Array : T;
 

@@ -1,4 +1,6 @@
 /** Loops and branches on the device: a body compiles once, whatever the number of turns. */
+
+import { describe } from "../../base/describe.ts";
 import { isInteger } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { formatTreedef, sameTreedef, unflatten } from "../../base/pytree.ts";
@@ -9,6 +11,7 @@ import { whileLoop as whilePrimitive } from "../../primitives/while.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind } from "../../trace/trace.ts";
+import { functionOf, listOf, optionsOf } from "../arguments.ts";
 import { clamp, convertElementType } from "./convert.ts";
 import { add, lt, ne } from "./elementwise.ts";
 import {
@@ -43,8 +46,10 @@ export function scan<Carry, X, Y>(
   f: (carry: Carry, x: X) => readonly [Carry, Y],
   init: First<Carry>,
   xs: X,
-  { length, reverse = false, unroll = 1 }: ScanOptions = {},
+  options?: ScanOptions,
 ): [Carry, Y] {
+  const { length, reverse, unroll } = optionsOf("scan", options, { length: undefined, reverse: false, unroll: 1 });
+  functionOf("scan", "the body", f);
   let carry = flattenArrays("scan", init);
   const inputs = flattenArrays("scan", xs);
   const turns = lengthOf(inputs, length);
@@ -85,7 +90,7 @@ export function scan<Carry, X, Y>(
 
 function checkTurns(what: string, turns: number): void {
   if (!Number.isInteger(turns) || turns < 0)
-    throw new ShapeError(`${what} must be a whole number, 0 or more; got ${turns}`);
+    throw new ShapeError(`${what} must be a whole number, 0 or more; got ${describe(turns)}`);
 }
 
 function lengthOf(inputs: Flat, length: number | undefined): number {
@@ -119,9 +124,12 @@ export function whileLoop<Carry>(
   condition: (carry: Carry) => ArrayLike,
   body: (carry: Carry) => Carry,
   init: First<Carry>,
-  { maxTrips }: WhileOptions = {},
+  options?: WhileOptions,
 ): Carry {
+  const { maxTrips } = optionsOf("while_loop", options, { maxTrips: undefined });
   if (maxTrips !== undefined) checkTurns("while_loop: maxTrips", maxTrips);
+  functionOf("while_loop", "the condition", condition);
+  functionOf("while_loop", "the body", body);
   let carry = flattenArrays("while_loop", init);
   let traced = traceBody("body_fun", body, [carry.treedef], [avalsOf(carry)]);
   const promoted = promoteWeak(
@@ -164,6 +172,7 @@ export function foriLoop<Carry>(
   body: (i: Array, carry: Carry) => Carry,
   init: First<Carry>,
 ): Carry {
+  functionOf("fori_loop", "the body", body);
   const [low, high] = [asArray("fori_loop", lower), asArray("fori_loop", upper)];
   if (low.dtype !== high.dtype || low.dtype === "bool" || low.ndim > 0 || high.ndim > 0)
     throw new TypeError(
@@ -195,6 +204,8 @@ export function cond<Args extends unknown[], R>(
   onFalse: (...args: Args) => R,
   ...operands: Args
 ): R {
+  functionOf("cond", "onTrue", onTrue);
+  functionOf("cond", "onFalse", onFalse);
   const p = asArray("cond", predicate);
   if (p.ndim > 0) throw new TypeError(`cond: the predicate must be a scalar; got ${formatAval(p.aval)}`);
   const holds = p.dtype === "bool" ? p : ne(p, convertElementType(asArray("cond", 0), p.dtype));
@@ -210,6 +221,7 @@ export function switchBranch<Args extends unknown[], R>(
   branches: readonly ((...args: Args) => R)[],
   ...operands: Args
 ): R {
+  for (const f of listOf("switch", "branches", branches)) functionOf("switch", "a branch", f);
   if (branches.length === 0) throw new TypeError("switch: needs at least one branch; got none");
   const i = asArray("switch", index);
   if (i.ndim > 0 || !isInteger(i.dtype))
@@ -273,6 +285,7 @@ function checkBranch(
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.map.html
  */
 export function map<X, Y>(f: (x: X) => Y, xs: X): Y {
+  functionOf("map", "the first argument", f);
   const [, ys] = scan((carry: null, x: X): readonly [null, Y] => [carry, f(x)], null, xs);
   return ys;
 }

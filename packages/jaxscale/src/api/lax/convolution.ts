@@ -7,6 +7,7 @@ import { type ConvDimensionNumbers, dilated } from "../../primitives/convolution
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { listOf, optionsOf, wholesOf } from "../arguments.ts";
 
 /** `["NHWC", "HWIO", "NHWC"]`, or the axes themselves. Absent: batch, feature, space; output feature, input feature, space. */
 export type ConvDimensions = readonly [string, string, string] | ConvDimensionNumbers;
@@ -28,8 +29,8 @@ const range = (n: number): number[] => globalThis.Array.from({ length: n }, (_, 
 /** Axes by role out of letters: those of space in the order in which rhs has them. */
 function convDimensions(given: ConvDimensions | null | undefined, rank: number): ConvDimensionNumbers {
   if (!given) return { lhsSpec: range(rank), rhsSpec: range(rank), outSpec: range(rank) };
-  if ("lhsSpec" in given) return given;
-  const [lhs, rhs, out] = given;
+  if (typeof given === "object" && "lhsSpec" in given) return given;
+  const [lhs, rhs, out] = listOf<string>(op, "dimensionNumbers", given);
   const axes = (spec: string, first: string, second: string): number[] => {
     const space = [...rhs].filter((c) => c !== "O" && c !== "I").map((c) => spec.indexOf(c));
     const found = [spec.indexOf(first), spec.indexOf(second), ...space];
@@ -46,7 +47,10 @@ function convDimensions(given: ConvDimensions | null | undefined, rank: number):
 export type Padding = "SAME" | "SAME_LOWER" | "VALID" | readonly (readonly [number, number])[];
 
 function paddingOf(padding: Padding, space: readonly number[], window: readonly number[], strides: readonly number[]) {
-  if (typeof padding !== "string") return padding;
+  if (typeof padding !== "string")
+    return listOf(op, "padding", padding).map((pair) => listOf(op, "the padding of an axis", pair) as [number, number]);
+  if (!["SAME", "SAME_LOWER", "VALID"].includes(padding))
+    throw new ShapeError(`${op}: padding must be SAME, SAME_LOWER, VALID or pairs; got ${padding}`);
   return space.map((size, i): [number, number] => {
     if (padding === "VALID") return [0, 0];
     const total = Math.max((Math.ceil(size / strides[i]) - 1) * strides[i] + window[i] - size, 0);
@@ -65,28 +69,38 @@ export function convGeneralDilated(
   rhs: ArrayLike,
   windowStrides: readonly number[],
   padding: Padding,
-  options: ConvOptions = {},
+  given?: ConvOptions,
 ): Array {
+  const options = optionsOf(op, given, {
+    lhsDilation: undefined,
+    rhsDilation: undefined,
+    dimensionNumbers: undefined,
+    featureGroupCount: 1,
+    batchGroupCount: 1,
+    preferredElementType: null,
+  });
   const [x, w] = [asArray(op, lhs), asArray(op, rhs)];
   if (x.ndim !== w.ndim || x.ndim < 2)
     throw new ShapeError(
       `${op}: lhs and rhs must have one rank of at least 2; got ${formatAval(x.aval)} and ${formatAval(w.aval)}`,
     );
+  const strides = wholesOf(op, "windowStrides", windowStrides);
   const dimensionNumbers = convDimensions(options.dimensionNumbers, x.ndim);
   const ones = range(x.ndim - 2).map(() => 1);
-  const { lhsDilation = ones, rhsDilation = ones } = options;
+  const lhsDilation = listOf(op, "lhsDilation", options.lhsDilation ?? ones);
+  const rhsDilation = listOf(op, "rhsDilation", options.rhsDilation ?? ones);
   const { lhsSpec, rhsSpec } = dimensionNumbers;
   const window = rhsSpec.slice(2).map((axis, i) => dilated(w.shape[axis], rhsDilation[i] ?? 1));
   const space = lhsSpec.slice(2).map((axis) => x.shape[axis]);
   return bind1(convPrimitive, [x, w], {
-    windowStrides: [...windowStrides],
-    padding: paddingOf(padding, space, window, windowStrides),
+    windowStrides: [...strides],
+    padding: paddingOf(padding, space, window, strides),
     lhsDilation,
     rhsDilation,
     dimensionNumbers,
-    featureGroupCount: options.featureGroupCount ?? 1,
-    batchGroupCount: options.batchGroupCount ?? 1,
-    preferredElementType: options.preferredElementType ?? null,
+    featureGroupCount: options.featureGroupCount,
+    batchGroupCount: options.batchGroupCount,
+    preferredElementType: options.preferredElementType,
   });
 }
 

@@ -1,4 +1,5 @@
 /** Contractions. */
+
 import type { DType } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
@@ -6,6 +7,8 @@ import { type DotDimensionNumbers, dotGeneral as dotPrimitive } from "../../prim
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
+import { dotNumbers } from "./dot-numbers.ts";
 
 export interface DotOptions {
   /** Type of the result; that of the operands if absent. Floats accumulate in float32 whatever it is. */
@@ -22,15 +25,18 @@ export const dotGeneral = (
   lhs: ArrayLike,
   rhs: ArrayLike,
   dimensionNumbers: DotDimensionNumbers,
-  { preferredElementType = null }: DotOptions = {},
-): Array =>
-  bind1(dotPrimitive, [asArray("dot_general", lhs), asArray("dot_general", rhs)], {
-    dimensionNumbers,
+  options?: DotOptions,
+): Array => {
+  const { preferredElementType } = optionsOf("dot_general", options, { preferredElementType: null });
+  return bind1(dotPrimitive, [asArray("dot_general", lhs), asArray("dot_general", rhs)], {
+    dimensionNumbers: dotNumbers("dot_general", dimensionNumbers),
     preferredElementType,
   });
+};
 
 /** Vector or matrix times vector or matrix. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dot.html */
-export function dot(lhs: ArrayLike, rhs: ArrayLike, options: DotOptions = {}): Array {
+export function dot(lhs: ArrayLike, rhs: ArrayLike, options?: DotOptions): Array {
+  const preferred = optionsOf("dot", options, { preferredElementType: null });
   const [x, y] = [asArray("dot", lhs), asArray("dot", rhs)];
   if ([x, y].some(({ ndim }) => ndim < 1 || ndim > 2))
     throw new ShapeError(`dot: operands must be vectors or matrices; got ${formatAval(x.aval)}, ${formatAval(y.aval)}`);
@@ -38,11 +44,12 @@ export function dot(lhs: ArrayLike, rhs: ArrayLike, options: DotOptions = {}): A
     [[x.ndim - 1], [0]],
     [[], []],
   ];
-  return dotGeneral(x, y, numbers, options);
+  return dotGeneral(x, y, numbers, preferred);
 }
 
 /** Matrix products over equal leading axes. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.batch_matmul.html */
-export function batchMatmul(lhs: ArrayLike, rhs: ArrayLike, options: DotOptions = {}): Array {
+export function batchMatmul(lhs: ArrayLike, rhs: ArrayLike, options?: DotOptions): Array {
+  const preferred = optionsOf("batch_matmul", options, { preferredElementType: null });
   const [x, y] = [asArray("batch_matmul", lhs), asArray("batch_matmul", rhs)];
   if (x.ndim < 2 || x.ndim !== y.ndim)
     throw new ShapeError(
@@ -53,5 +60,5 @@ export function batchMatmul(lhs: ArrayLike, rhs: ArrayLike, options: DotOptions 
     [[x.ndim - 1], [x.ndim - 2]],
     [batch, batch],
   ];
-  return dotGeneral(x, y, numbers, options);
+  return dotGeneral(x, y, numbers, preferred);
 }

@@ -8,6 +8,7 @@ import { dynamicUpdateSlice as updatePrimitive } from "../../primitives/dynamic-
 import { Array, type ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { listOf, optionsOf } from "../arguments.ts";
 import { staticJit } from "../numpy/static-jit.ts";
 import { convertTo, selectN } from "./convert.ts";
 import { add, lt } from "./elementwise.ts";
@@ -17,7 +18,7 @@ import { expandDims, indexInDim, squeeze } from "./shape.ts";
 export type Starts = readonly ArrayLike[] | Array;
 
 function startsOf(op: string, operand: Array, starts: Starts): Array[] {
-  const list = starts instanceof Array ? unpacked(op, starts) : starts.map((s) => asArray(op, s));
+  const list = starts instanceof Array ? unpacked(op, starts) : listOf(op, "starts", starts).map((s) => asArray(op, s));
   if (list.length !== operand.ndim)
     throw new ShapeError(`${op}: starts must be one for each axis; got ${list.length} for ${formatAval(operand.aval)}`);
   return list.map((start, axis) => wrapped(op, start, operand.shape[axis]));
@@ -41,7 +42,7 @@ function wrapped(op: string, start: Array, size: number): Array {
 /** A box of static size. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_slice.html */
 export function dynamicSlice(x: ArrayLike, starts: Starts, sliceSizes: Shape): Array {
   const operand = asArray("dynamic_slice", x);
-  const params = { sliceSizes: [...sliceSizes] };
+  const params = { sliceSizes: [...listOf("dynamic_slice", "sizes", sliceSizes)] };
   return bind1(slicePrimitive, [operand, ...startsOf("dynamic_slice", operand, starts)], params);
 }
 
@@ -63,8 +64,9 @@ export function dynamicSliceInDim(
   x: ArrayLike,
   start: ArrayLike,
   sliceSize: number,
-  { axis = 0 }: { readonly axis?: number } = {},
+  options?: { readonly axis?: number },
 ): Array {
+  const { axis } = optionsOf("dynamic_slice", options, { axis: 0 });
   const operand = asArray("dynamic_slice", x);
   const along = canonicalAxis("dynamic_slice_in_dim", axis, operand.ndim);
   return dynamicSlice(
@@ -79,8 +81,9 @@ export function dynamicUpdateSliceInDim(
   x: ArrayLike,
   update: ArrayLike,
   start: ArrayLike,
-  { axis = 0 }: { readonly axis?: number } = {},
+  options?: { readonly axis?: number },
 ): Array {
+  const { axis } = optionsOf("dynamic_update_slice", options, { axis: 0 });
   const operand = asArray("dynamic_update_slice", x);
   const along = canonicalAxis("dynamic_update_slice_in_dim", axis, operand.ndim);
   return dynamicUpdateSlice(operand, update, startsAlong(operand, along, start));
@@ -97,8 +100,9 @@ const indexInDimension = staticJit(
 export function dynamicIndexInDim(
   x: ArrayLike,
   index: ArrayLike,
-  { axis = 0, keepdims = true }: { readonly axis?: number; readonly keepdims?: boolean } = {},
+  options?: { readonly axis?: number; readonly keepdims?: boolean },
 ): Array {
+  const { axis, keepdims } = optionsOf("dynamic_index_in_dim", options, { axis: 0, keepdims: true });
   const operand = asArray("dynamic_index_in_dim", x);
   const along = canonicalAxis("dynamic_index_in_dim", axis, operand.ndim);
   return indexInDimension(along, keepdims)(operand, asArray("dynamic_index_in_dim", index));
@@ -116,8 +120,9 @@ export function dynamicUpdateIndexInDim(
   x: ArrayLike,
   update: ArrayLike,
   index: ArrayLike,
-  { axis = 0 }: { readonly axis?: number } = {},
+  options?: { readonly axis?: number },
 ): Array {
+  const { axis } = optionsOf("dynamic_update_index_in_dim", options, { axis: 0 });
   const operand = asArray("dynamic_update_index_in_dim", x);
   const along = canonicalAxis("dynamic_update_index_in_dim", axis, operand.ndim);
   return updateInDimension(along)(

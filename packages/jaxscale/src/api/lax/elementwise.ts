@@ -15,6 +15,7 @@ import * as transcendental from "../../primitives/transcendental.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf, required, wholeOf } from "../arguments.ts";
 
 /** @throws DTypeError for a dtype that the operation does not take */
 type Unary = (x: ArrayLike) => Array;
@@ -57,7 +58,8 @@ export const sign = unary(arithmetic.sign);
 /** x² of numbers. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.square.html */
 export const square = unary(arithmetic.square);
 /** xʸ for a static integer y, by repeated multiplication. @throws DTypeError for a negative power of integers @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.integer_pow.html */
-export const integerPow = (x: ArrayLike, y: number): Array => unaryWith(arithmetic.integerPow, x, { y });
+export const integerPow = (x: ArrayLike, y: number): Array =>
+  unaryWith(arithmetic.integerPow, x, { y: wholeOf("integer_pow", "y", y) });
 /** 1 / x of floats. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.reciprocal.html */
 export const reciprocal = (x: ArrayLike): Array => integerPow(x, -1);
 /** xʸ of floats x; y of x's dtype or an integer. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pow.html */
@@ -130,8 +132,8 @@ export const ceil = unary(rounding.ceil);
 /** How `lax.round` treats halves. */
 export const RoundingMethod = { awayFromZero: 0, toNearestEven: 1 } as const;
 /** To the nearest whole number; halves away from zero unless `roundingMethod` is 1 (to even). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.round.html */
-export const round = (x: ArrayLike, options: { readonly roundingMethod?: 0 | 1 } = {}): Array =>
-  unaryWith(rounding.round, x, { roundingMethod: options.roundingMethod ?? RoundingMethod.awayFromZero });
+export const round = (x: ArrayLike, options?: { readonly roundingMethod?: 0 | 1 }): Array =>
+  unaryWith(rounding.round, x, optionsOf("round", options, { roundingMethod: RoundingMethod.awayFromZero }));
 /** False for NaN and infinities. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.is_finite.html */
 export const isFinite = unary(format.finite);
 /** The dtype's next value after x toward y. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.nextafter.html */
@@ -139,8 +141,17 @@ export const nextafter = binary(format.nextafter);
 /** x rounded to a float format of so many bits. @throws ShapeError for impossible counts @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.reduce_precision.html */
 export const reducePrecision = (
   x: ArrayLike,
-  { exponentBits, mantissaBits }: { readonly exponentBits: number; readonly mantissaBits: number },
-): Array => unaryWith(format.reducePrecision, x, { exponentBits, mantissaBits });
+  options: { readonly exponentBits: number; readonly mantissaBits: number },
+): Array =>
+  unaryWith(
+    format.reducePrecision,
+    x,
+    bitCounts(optionsOf("reduce_precision", options, { exponentBits: required, mantissaBits: required })),
+  );
+const bitCounts = (counts: { readonly exponentBits: number; readonly mantissaBits: number }): typeof counts => ({
+  exponentBits: wholeOf("reduce_precision", "exponentBits", counts.exponentBits),
+  mantissaBits: wholeOf("reduce_precision", "mantissaBits", counts.mantissaBits),
+});
 
 // ---- comparisons, to bool -----------------------------------------------------------
 

@@ -1,4 +1,5 @@
 /** Gathers and scatters by arrays of index vectors, with dimension numbers. */
+
 import { type DType, isBool, isFloat, kindOf, rangeOf } from "../../base/dtypes.ts";
 import { gather as gatherPrimitive } from "../../primitives/gather.ts";
 import type { PrimitiveRules } from "../../primitives/primitive.ts";
@@ -8,6 +9,7 @@ import type { GatherScatterMode } from "../../primitives/window-map.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { type Defaults, listOf, oneOf, optionsOf, type Resolved, required } from "../arguments.ts";
 
 /** What becomes of indices out of bounds: a gather fills and a scatter drops; they are moved inside; or the caller promises that there are none. */
 export type IndexMode = "fill" | "drop" | "clip" | "promise_in_bounds";
@@ -19,9 +21,24 @@ const modes: Record<IndexMode, GatherScatterMode> = {
   promise_in_bounds: "PROMISE_IN_BOUNDS",
 };
 
+const modeOf = (op: string, mode: IndexMode): GatherScatterMode =>
+  modes[oneOf(op, "mode", mode, Object.keys(modes) as (keyof typeof modes)[])];
+
 interface IndexPromises {
   readonly indicesAreSorted?: boolean;
   readonly uniqueIndices?: boolean;
+}
+const promises = { indicesAreSorted: false, uniqueIndices: false } as const;
+
+/** Dimension numbers by their defaults, each checked to be a list. */
+function dimensionsOf<T extends { readonly [K in keyof T]?: readonly number[] }, const D extends Defaults<T>>(
+  op: string,
+  numbers: T,
+  defaults: D,
+): Resolved<T, D> {
+  const resolved = optionsOf(op, numbers, defaults);
+  for (const [name, axes] of Object.entries(resolved)) listOf(op, name, axes as readonly number[]);
+  return resolved;
 }
 
 export interface GatherOptions extends IndexPromises {
@@ -44,17 +61,30 @@ export interface GatherOptions extends IndexPromises {
  * @throws ShapeError, DTypeError unless the dimension numbers fit
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.gather.html
  */
-export function gather(x: ArrayLike, indices: ArrayLike, options: GatherOptions): Array {
+export function gather(x: ArrayLike, indices: ArrayLike, given: GatherOptions): Array {
   const operand = asArray("gather", x);
-  const mode = modes[options.mode ?? "promise_in_bounds"];
+  const options = optionsOf("gather", given, {
+    dimensionNumbers: required,
+    sliceSizes: required,
+    ...promises,
+    mode: "promise_in_bounds",
+    fillValue: undefined,
+  });
+  const mode = modeOf("gather", options.mode);
   const fills = mode === "FILL_OR_DROP";
   return bind1(gatherPrimitive, [operand, asArray("gather", indices)], {
-    dimensionNumbers: { operandBatchingDims: [], startIndicesBatchingDims: [], ...options.dimensionNumbers },
-    sliceSizes: [...options.sliceSizes],
+    dimensionNumbers: dimensionsOf("gather", options.dimensionNumbers, {
+      offsetDims: required,
+      collapsedSliceDims: required,
+      startIndexMap: required,
+      operandBatchingDims: [],
+      startIndicesBatchingDims: [],
+    }),
+    sliceSizes: [...listOf("gather", "sliceSizes", options.sliceSizes)],
     mode,
     fillValue: fills ? (options.fillValue ?? defaultFill(operand.dtype)) : null,
-    indicesAreSorted: options.indicesAreSorted ?? false,
-    uniqueIndices: options.uniqueIndices ?? false,
+    indicesAreSorted: options.indicesAreSorted,
+    uniqueIndices: options.uniqueIndices,
   });
 }
 
@@ -79,17 +109,23 @@ export interface ScatterOptions extends IndexPromises {
 
 const scattering =
   (primitive: PrimitiveRules<ScatterParams>) =>
-  (x: ArrayLike, indices: ArrayLike, updates: ArrayLike, options: ScatterOptions): Array =>
-    bind1(
-      primitive,
-      [x, indices, updates].map((operand) => asArray(primitive.name, operand)),
-      {
-        dimensionNumbers: { operandBatchingDims: [], scatterIndicesBatchingDims: [], ...options.dimensionNumbers },
-        mode: modes[options.mode ?? "drop"],
-        indicesAreSorted: options.indicesAreSorted ?? false,
-        uniqueIndices: options.uniqueIndices ?? false,
-      },
-    );
+  (x: ArrayLike, indices: ArrayLike, updates: ArrayLike, options: ScatterOptions): Array => {
+    const op = primitive.name;
+    const operands = [x, indices, updates].map((operand) => asArray(op, operand));
+    const given = optionsOf(op, options, { dimensionNumbers: required, ...promises, mode: "drop" });
+    return bind1(primitive, operands, {
+      dimensionNumbers: dimensionsOf(op, given.dimensionNumbers, {
+        updateWindowDims: required,
+        insertedWindowDims: required,
+        scatterDimsToOperandDims: required,
+        operandBatchingDims: [],
+        scatterIndicesBatchingDims: [],
+      }),
+      mode: modeOf(op, given.mode),
+      indicesAreSorted: given.indicesAreSorted,
+      uniqueIndices: given.uniqueIndices,
+    });
+  };
 
 /** x with elements replaced; of duplicates the last wins. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scatter.html */
 export const scatter = scattering(scatters.scatter);

@@ -6,7 +6,9 @@ import type { RaggedDimensionNumbers } from "../../primitives/ragged-shape.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { listOf, optionsOf, required } from "../arguments.ts";
 import type { DotOptions } from "./dot.ts";
+import { dotNumbers } from "./dot-numbers.ts";
 
 /**
  * Products of consecutive runs of rows with a matrix each: the first `groupSizes[0]` rows of lhs with `rhs[0]`, and so on. Sizes may be 0;
@@ -16,7 +18,8 @@ import type { DotOptions } from "./dot.ts";
  * @throws ShapeError, DTypeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ragged_dot.html
  */
-export function raggedDot(lhs: ArrayLike, rhs: ArrayLike, groupSizes: ArrayLike, options: DotOptions = {}): Array {
+export function raggedDot(lhs: ArrayLike, rhs: ArrayLike, groupSizes: ArrayLike, options?: DotOptions): Array {
+  const preferred = optionsOf("ragged_dot", options, { preferredElementType: null });
   const operands = [lhs, rhs, groupSizes].map((x) => asArray("ragged_dot", x));
   const ranks = [2, 3, 1];
   if (operands.some((x, i) => x.ndim !== ranks[i]))
@@ -31,7 +34,7 @@ export function raggedDot(lhs: ArrayLike, rhs: ArrayLike, groupSizes: ArrayLike,
     lhsRaggedDimensions: [0],
     rhsGroupDimensions: [0],
   };
-  return raggedDotGeneral(operands[0], operands[1], operands[2], dimensionNumbers, options);
+  return raggedDotGeneral(operands[0], operands[1], operands[2], dimensionNumbers, preferred);
 }
 
 /**
@@ -44,8 +47,19 @@ export function raggedDotGeneral(
   rhs: ArrayLike,
   groupSizes: ArrayLike,
   dimensionNumbers: RaggedDimensionNumbers,
-  { preferredElementType = null }: DotOptions = {},
+  options?: DotOptions,
 ): Array {
+  const { preferredElementType } = optionsOf("ragged_dot_general", options, { preferredElementType: null });
   const operands = [lhs, rhs, groupSizes].map((x) => asArray("ragged_dot_general", x));
-  return bind1(raggedPrimitive, operands, { ...dimensionNumbers, preferredElementType });
+  const given = optionsOf("ragged_dot_general", dimensionNumbers, {
+    dotDimensionNumbers: required,
+    lhsRaggedDimensions: required,
+    rhsGroupDimensions: required,
+  });
+  return bind1(raggedPrimitive, operands, {
+    dotDimensionNumbers: dotNumbers("ragged_dot_general", given.dotDimensionNumbers),
+    lhsRaggedDimensions: listOf("ragged_dot_general", "lhsRaggedDimensions", given.lhsRaggedDimensions),
+    rhsGroupDimensions: listOf("ragged_dot_general", "rhsGroupDimensions", given.rhsGroupDimensions),
+    preferredElementType,
+  });
 }

@@ -9,11 +9,12 @@ import * as reductions from "../../primitives/reduction.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { listOf, optionsOf, required, wholeOf } from "../arguments.ts";
 
 const reducing =
   (primitive: PrimitiveRules<reductions.ReductionParams>) =>
   (x: ArrayLike, axes: readonly number[]): Array =>
-    bind1(primitive, [asArray(primitive.name, x)], { axes: [...axes] });
+    bind1(primitive, [asArray(primitive.name, x)], { axes: [...listOf(primitive.name, "axes", axes)] });
 
 /** Sums of numbers; over nothing 0. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.reduce_sum.html */
 export const reduceSum = reducing(reductions.reduceSum);
@@ -36,9 +37,10 @@ export interface ArgReductionOptions {
 }
 const locating =
   (primitive: PrimitiveRules<args.ArgReductionParams>) =>
-  (x: ArrayLike, { axis, indexDtype = "int32" }: ArgReductionOptions): Array => {
+  (x: ArrayLike, options: ArgReductionOptions): Array => {
+    const { axis, indexDtype } = optionsOf(primitive.name, options, { axis: required, indexDtype: "int32" });
     const operand = asArray(primitive.name, x);
-    if (operand.shape[axis] === 0)
+    if (operand.shape[wholeOf(primitive.name, "axis", axis)] === 0)
       throw new ShapeError(
         `${primitive.name}: the axis must not be empty; got ${formatAval(operand.aval)} axis ${axis}`,
       );
@@ -56,8 +58,10 @@ export interface CumulativeOptions {
 }
 const accumulating =
   (primitive: PrimitiveRules<cumulative.CumulativeParams>) =>
-  (x: ArrayLike, { axis = 0, reverse = false }: CumulativeOptions = {}): Array =>
-    bind1(primitive, [asArray(primitive.name, x)], { axis, reverse });
+  (x: ArrayLike, options?: CumulativeOptions): Array => {
+    const { axis, reverse } = optionsOf(primitive.name, options, { axis: 0, reverse: false });
+    return bind1(primitive, [asArray(primitive.name, x)], { axis, reverse });
+  };
 /** Running sums. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cumsum.html */
 export const cumsum = accumulating(cumulative.cumsum);
 /** Running products. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cumprod.html */

@@ -5,6 +5,7 @@ import { topK as topKPrimitive } from "../../primitives/top-k.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 
 export interface SortOptions {
   /** The axis sorted along; the last if absent. */
@@ -23,10 +24,8 @@ export interface SortOptions {
  */
 export function sort(operand: ArrayLike, options?: SortOptions): Array;
 export function sort(operands: readonly ArrayLike[], options?: SortOptions): Array[];
-export function sort(
-  operands: ArrayLike | readonly ArrayLike[],
-  { dimension = -1, isStable = true, numKeys = 1 }: SortOptions = {},
-): Array | Array[] {
+export function sort(operands: ArrayLike | readonly ArrayLike[], options?: SortOptions): Array | Array[] {
+  const { dimension, isStable, numKeys } = optionsOf("sort", options, { dimension: -1, isStable: true, numKeys: 1 });
   const several = globalThis.Array.isArray(operands);
   const list = (several ? operands : [operands]).map((x) => asArray("sort", x as ArrayLike));
   const axis = list.length === 0 ? 0 : canonicalAxis("sort", dimension, list[0].ndim);
@@ -38,9 +37,10 @@ export function sort(
 export function sortKeyVal(
   keys: ArrayLike,
   values: ArrayLike,
-  options: Omit<SortOptions, "numKeys"> = {},
+  options?: Omit<SortOptions, "numKeys">,
 ): [keys: Array, values: Array] {
-  return sort([keys, values], options) as [Array, Array];
+  const order = optionsOf("sort_key_val", options, { dimension: -1, isStable: true });
+  return sort([keys, values], order) as [Array, Array];
 }
 
 /**
@@ -49,11 +49,8 @@ export function sortKeyVal(
  * @throws ShapeError for k larger than the axis
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.top_k.html
  */
-export function topK(
-  x: ArrayLike,
-  k: number,
-  { axis = -1 }: { readonly axis?: number } = {},
-): [values: Array, places: Array] {
+export function topK(x: ArrayLike, k: number, options?: { readonly axis?: number }): [values: Array, places: Array] {
+  const { axis } = optionsOf("top_k", options, { axis: -1 });
   const operand = asArray("top_k", x);
   // A scalar has no axis: the op says so.
   const along = operand.ndim === 0 ? 0 : canonicalAxis("top_k", axis, operand.ndim);

@@ -6,6 +6,7 @@ import type { AttentionOperand } from "../../primitives/primitive.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 import { insertAxes, range, reshapeTo } from "../numpy/equations.ts";
 import { attentionFormula } from "./attention-formula.ts";
 
@@ -49,12 +50,22 @@ export function dotProductAttention(
   query: ArrayLike,
   key: ArrayLike,
   value: ArrayLike,
-  options: AttentionOptions = {},
+  given?: AttentionOptions,
 ): Array {
-  const { scale, isCausal = false, localWindowSize } = options;
+  const options = optionsOf(op, given, {
+    isCausal: false,
+    bias: undefined,
+    mask: undefined,
+    scale: undefined,
+    querySeqLengths: undefined,
+    keyValueSeqLengths: undefined,
+    localWindowSize: undefined,
+    queryOffset: undefined,
+  });
+  const { scale, isCausal, localWindowSize } = options;
   const inputs = [query, key, value].map((x) => asArray(op, x));
   const [q, k, v] = inputs.map(fourAxes);
-  const given: Partial<Record<AttentionOperand, Array>> = {
+  const others: Partial<Record<AttentionOperand, Array>> = {
     ...(options.bias === undefined ? {} : { bias: fourAxes(asArray(op, options.bias)) }),
     ...(options.mask === undefined ? {} : { mask: fourAxes(asArray(op, options.mask)) }),
     ...(options.querySeqLengths === undefined
@@ -65,8 +76,8 @@ export function dotProductAttention(
       : { keyLengths: integers("key_value_seq_lengths", options.keyValueSeqLengths) }),
     ...(options.queryOffset === undefined ? {} : { queryOffset: integers("query_offset", options.queryOffset) }),
   };
-  const optional = Object.keys(given) as AttentionOperand[];
-  const operands = [q, k, v, ...Object.values(given)];
+  const optional = Object.keys(others) as AttentionOperand[];
+  const operands = [q, k, v, ...Object.values(others)];
   attentionAval(
     operands.map((x) => x.aval),
     optional,

@@ -3,6 +3,7 @@ import type { DType } from "../../base/dtypes.ts";
 import { canonicalAxis } from "../../base/shapes.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { type Axis, axesOf } from "../numpy/axes.ts";
@@ -32,10 +33,10 @@ function shifted(x: Array, axis: Axis, where: Array | undefined): Array {
 }
 
 /** exp(x) over its sum along the axis: of ints float32. Elements that take no part give 0. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.softmax.html */
-export function softmax(x: ArrayLike, options: SoftmaxOptions = {}): Array {
+export function softmax(x: ArrayLike, options?: SoftmaxOptions): Array {
+  const { axis, where: taking } = optionsOf("softmax", options, { axis: -1, where: undefined });
   const operand = asArray("softmax", x);
-  const where = options.where === undefined ? undefined : asArray("softmax", options.where);
-  const axis = options.axis === undefined ? -1 : options.axis;
+  const where = taking === undefined ? undefined : asArray("softmax", taking);
   const powers = exp(shifted(operand, axis, where));
   const result = divide(powers, sum(powers, { axis, where, keepdims: true }));
   return where === undefined ? result : whereOf(where, result, 0);
@@ -47,9 +48,11 @@ const logOfSoftmax = staticJit("log_softmax", (axis: Axis) => (x: Array, where?:
   return where === undefined ? result : whereOf(where, result, least());
 });
 /** log(softmax(x)): of ints float32. Elements that take no part give -∞. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.log_softmax.html */
-export function logSoftmax(x: ArrayLike, options: SoftmaxOptions = {}): Array {
-  const f = logOfSoftmax(options.axis === undefined ? -1 : options.axis) as (...operands: readonly Array[]) => Array;
-  return f(asArray("log_softmax", x), ...(options.where === undefined ? [] : [asArray("log_softmax", options.where)]));
+export function logSoftmax(x: ArrayLike, options?: SoftmaxOptions): Array {
+  const { axis, where } = optionsOf("log_softmax", options, { axis: -1, where: undefined });
+  const operand = asArray("log_softmax", x);
+  const f = logOfSoftmax(axis) as (...operands: readonly Array[]) => Array;
+  return f(operand, ...(where === undefined ? [] : [asArray("log_softmax", where)]));
 }
 
 export interface LogsumexpOptions {
@@ -61,10 +64,19 @@ export interface LogsumexpOptions {
   readonly where?: ArrayLike;
 }
 /** `[log |Σ b exp(x)|, sign of the sum]` along the axes. @throws ShapeError */
-function logsumexpAndSign(x: ArrayLike, options: LogsumexpOptions, wantsSign: boolean): readonly [Array, Array?] {
-  const { axis, keepdims = false, where } = options;
+function logsumexpAndSign(
+  x: ArrayLike,
+  options: LogsumexpOptions | undefined,
+  wantsSign: boolean,
+): readonly [Array, Array?] {
+  const {
+    axis,
+    b: factor,
+    keepdims,
+    where,
+  } = optionsOf("logsumexp", options, { axis: null, b: undefined, keepdims: false, where: undefined });
   const [given, b] =
-    options.b === undefined ? promoteArgsInexact("logsumexp", x) : promoteArgsInexact("logsumexp", x, options.b);
+    factor === undefined ? promoteArgsInexact("logsumexp", x) : promoteArgsInexact("logsumexp", x, factor);
   const taking = where === undefined ? given : whereOf(where, given, 0);
   const operand = b === undefined ? taking : whereOf(notEqual(b, 0), taking, least());
   const axes = axesOf("logsumexp", axis, operand.ndim);
@@ -78,12 +90,12 @@ function logsumexpAndSign(x: ArrayLike, options: LogsumexpOptions, wantsSign: bo
 }
 
 /** log Σ b exp(x) along the axes (all if absent), without overflow; NaN where the sum is negative. Ints become float32. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.logsumexp.html */
-export function logsumexp(x: ArrayLike, options: LogsumexpOptions = {}): Array {
+export function logsumexp(x: ArrayLike, options?: LogsumexpOptions): Array {
   const [result, totalSign] = logsumexpAndSign(x, options, false);
   return totalSign === undefined ? result : whereOf(less(totalSign, 0), constant(result, Number.NaN), result);
 }
 /** `[log |Σ b exp(x)|, sign]`: what `logsumexp` with `return_sign` is in JAX. @throws ShapeError */
-export function signedLogsumexp(x: ArrayLike, options: LogsumexpOptions = {}): [Array, Array] {
+export function signedLogsumexp(x: ArrayLike, options?: LogsumexpOptions): [Array, Array] {
   return logsumexpAndSign(x, options, true) as [Array, Array];
 }
 
@@ -108,8 +120,12 @@ const standardized = staticJit(
     },
 );
 /** (x - mean) / √(variance + epsilon) along the axis. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.standardize.html */
-export function standardize(x: ArrayLike, options: StandardizeOptions = {}): Array {
-  const { axis = -1, epsilon, where } = options;
+export function standardize(x: ArrayLike, options?: StandardizeOptions): Array {
+  const { axis, epsilon, where } = optionsOf("standardize", options, {
+    axis: -1,
+    epsilon: undefined,
+    where: undefined,
+  });
   const operands = [epsilon, where]
     .filter((value) => value !== undefined)
     .map((value) => asArray("standardize", value));
@@ -128,7 +144,8 @@ const oneHotRows = staticJit("_one_hot", (numClasses: number, dtype: DType, axis
   return convertTo(lax.eq(labels, lax.broadcastedIota(x.dtype, shape, axis)), dtype, false);
 });
 /** For each label a row of `numClasses` elements, 1 at the label and 0 elsewhere; all 0 for a label out of range. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.one_hot.html */
-export function oneHot(x: ArrayLike, numClasses: number, { dtype = "float32", axis = -1 }: OneHotOptions = {}): Array {
+export function oneHot(x: ArrayLike, numClasses: number, options?: OneHotOptions): Array {
+  const { dtype, axis } = optionsOf("one_hot", options, { dtype: "float32", axis: -1 });
   const labels = asArray("one_hot", x);
   return oneHotRows(numClasses, dtype, canonicalAxis("one_hot", axis, labels.ndim + 1))(labels);
 }

@@ -1,6 +1,7 @@
 /** Activations made of pieces: rectified, exponential and hard functions. */
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { optionsOf } from "../arguments.ts";
 import { customJvp } from "../custom-derivatives.ts";
 import { innerJit } from "../inner-jit.ts";
 import * as lax from "../lax/index.ts";
@@ -44,15 +45,16 @@ export const relu6 = flatAtKinks(
 
 const leaky = withParameter("leaky_relu", (x, slope = float(0.01)) => where(greaterEqual(x, 0), x, multiply(slope, x)));
 /** x from 0 on, negativeSlope (0.01 if absent) · x below. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.leaky_relu.html */
-export const leakyRelu = (x: ArrayLike, options: { readonly negativeSlope?: ArrayLike } = {}): Array =>
-  leaky(x, options.negativeSlope);
+export const leakyRelu = (x: ArrayLike, options?: { readonly negativeSlope?: ArrayLike }): Array =>
+  leaky(x, optionsOf("leaky_relu", options, { negativeSlope: undefined }).negativeSlope);
 
 const exponential = withParameter("elu", (x, alpha = float(1)) => {
   const [positive, isPositive] = [greater(x, 0), greater(x, 0)];
   return where(positive, x, multiply(alpha, expm1(where(isPositive, float(0), x))));
 });
 /** x above 0, alpha (1 if absent) · (exp(x) - 1) below. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.elu.html */
-export const elu = (x: ArrayLike, options: { readonly alpha?: ArrayLike } = {}): Array => exponential(x, options.alpha);
+export const elu = (x: ArrayLike, options?: { readonly alpha?: ArrayLike }): Array =>
+  exponential(x, optionsOf("elu", options, { alpha: undefined }).alpha);
 
 const seluAlpha = 1.6732632423543772;
 const seluScale = 1.0507009873554805;
@@ -63,7 +65,8 @@ const continuous = withParameter("celu", (x, alpha = float(1)) =>
   add(maximum(x, float(0)), multiply(alpha, expm1(trueDivide(minimum(x, float(0)), alpha)))),
 );
 /** max(x, 0) + alpha (1 if absent) · (exp(min(x, 0) / alpha) - 1). @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.celu.html */
-export const celu = (x: ArrayLike, options: { readonly alpha?: ArrayLike } = {}): Array => continuous(x, options.alpha);
+export const celu = (x: ArrayLike, options?: { readonly alpha?: ArrayLike }): Array =>
+  continuous(x, optionsOf("celu", options, { alpha: undefined }).alpha);
 
 /** x kept within [-1, 1]. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.hard_tanh.html */
 export const hardTanh = activation("hard_tanh", (x) => {

@@ -6,6 +6,7 @@ import { copy } from "../../primitives/identity.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 import { innerJit } from "../inner-jit.ts";
 import * as lax from "../lax/index.ts";
 import { abs, add, divide, multiply, negative, sqrt, square } from "../numpy/elementwise.ts";
@@ -42,11 +43,14 @@ export const mish = activation("mish", (x) => multiply(x, tanh(softplus(x))));
 const squarePlus = innerJit("squareplus", ((x: Array, b?: Array) =>
   divide(add(x, sqrt(add(square(x), b ?? 4))), 2)) as (...args: Array[]) => Array);
 /** (x + √(x² + b)) / 2; b is 4 if absent. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.squareplus.html */
-export const squareplus = (x: ArrayLike, options: { readonly b?: ArrayLike } = {}): Array =>
-  squarePlus(asArray("squareplus", x), ...(options.b === undefined ? [] : [asArray("squareplus", options.b)]));
+export const squareplus = (x: ArrayLike, options?: { readonly b?: ArrayLike }): Array => {
+  const { b } = optionsOf("squareplus", options, { b: undefined });
+  return squarePlus(asArray("squareplus", x), ...(b === undefined ? [] : [asArray("squareplus", b)]));
+};
 
 /** x times the probability that a normal variable is below it: by tanh if approximate (the default), else by erfc. Ints become float32. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.gelu.html */
-export function gelu(x: ArrayLike, { approximate = true }: { readonly approximate?: boolean } = {}): Array {
+export function gelu(x: ArrayLike, options?: { readonly approximate?: boolean }): Array {
+  const { approximate } = optionsOf("gelu", options, { approximate: true });
   const [operand] = promoteArgsInexact("gelu", x);
   return approximate ? geluByTanh(operand) : geluByErfc(operand);
 }
@@ -69,7 +73,8 @@ const gated = staticJit("glu", (axis: number) => (x: Array) => {
   return multiply(value, sigmoid(gate));
 });
 /** One half along an axis of even size (the last if absent), by the sigmoid of the other. @throws ShapeError; DTypeError for ints @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.glu.html */
-export function glu(x: ArrayLike, { axis = -1 }: { readonly axis?: number } = {}): Array {
+export function glu(x: ArrayLike, options?: { readonly axis?: number }): Array {
+  const { axis } = optionsOf("glu", options, { axis: -1 });
   const operand = asArray("glu", x);
   const along = canonicalAxis("glu", axis, operand.ndim);
   if (operand.shape[along] % 2 !== 0)

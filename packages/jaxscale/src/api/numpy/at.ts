@@ -7,11 +7,12 @@ import type { ScatterParams } from "../../primitives/scatter-dimensions.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 import { divide } from "./elementwise.ts";
 import { convert, dropAxes, filled, reversed } from "./equations.ts";
 import { gatherIndex } from "./gather-index.ts";
 import { type Index, parseIndex } from "./index-spec.ts";
-import { type GetOptions, gatherMode, getAt, type IndexOptions } from "./indexing.ts";
+import { type GetOptions, gatherMode, getAt, type IndexOptions, indexDefaults } from "./indexing.ts";
 import { power } from "./power.ts";
 import { broadcastTo } from "./shape.ts";
 
@@ -31,44 +32,44 @@ export class IndexedPart {
   }
 
   /** The part itself. @throws ShapeError, DTypeError for an index that does not fit */
-  get(options: GetOptions = {}): Array {
+  get(options?: GetOptions): Array {
     return getAt(this.#array, this.#index, options);
   }
   /** The array with the part replaced. */
-  set(values: ArrayLike, options: IndexOptions = {}): Array {
+  set(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.set", scatter, this.#array, this.#index, values, options);
   }
   /** The array with values added. @throws DTypeError for bool, as all below */
-  add(values: ArrayLike, options: IndexOptions = {}): Array {
+  add(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.add", scatterAdd, this.#array, this.#index, values, options);
   }
-  subtract(values: ArrayLike, options: IndexOptions = {}): Array {
+  subtract(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.subtract", scatterSub, this.#array, this.#index, values, options);
   }
-  multiply(values: ArrayLike, options: IndexOptions = {}): Array {
+  multiply(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.multiply", scatterMul, this.#array, this.#index, values, options);
   }
   /** Another name of `multiply`, as in JAX. */
-  mul(values: ArrayLike, options: IndexOptions = {}): Array {
+  mul(values: ArrayLike, options?: IndexOptions): Array {
     return this.multiply(values, options);
   }
   /** The array divided by the product of the values: float32 of an integer array. */
-  divide(values: ArrayLike, options: IndexOptions = {}): Array {
+  divide(values: ArrayLike, options?: IndexOptions): Array {
     return divide(this.#array, this.#collected("at.divide", values, options));
   }
   /** The array to the power of the product of the values. */
-  power(values: ArrayLike, options: IndexOptions = {}): Array {
+  power(values: ArrayLike, options?: IndexOptions): Array {
     return power(this.#array, this.#collected("at.power", values, options));
   }
-  min(values: ArrayLike, options: IndexOptions = {}): Array {
+  min(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.min", scatterMin, this.#array, this.#index, values, options);
   }
-  max(values: ArrayLike, options: IndexOptions = {}): Array {
+  max(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.max", scatterMax, this.#array, this.#index, values, options);
   }
 
   /** Products of the values at their places, 1 elsewhere. */
-  #collected(op: string, values: ArrayLike, options: IndexOptions): Array {
+  #collected(op: string, values: ArrayLike, options: IndexOptions | undefined): Array {
     const { shape, dtype, weakType } = this.#array;
     return update(op, scatterMul, filled(1, shape, dtype, weakType), this.#index, values, options);
   }
@@ -83,8 +84,12 @@ function update(
   x: Array,
   index: Index,
   values: ArrayLike,
-  { mode = "drop", indicesAreSorted = false, uniqueIndices = false, wrapNegativeIndices = true }: IndexOptions,
+  options: IndexOptions | undefined,
 ): Array {
+  const { mode, indicesAreSorted, uniqueIndices, wrapNegativeIndices } = optionsOf(op, options, {
+    ...indexDefaults,
+    mode: "drop",
+  });
   const place = gatherIndex(op, parseIndex(op, index, x.shape), x.shape, wrapNegativeIndices);
   const scatterMode = gatherMode(op, mode);
   if (place.shape.includes(0)) return x;

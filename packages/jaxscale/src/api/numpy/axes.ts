@@ -1,7 +1,6 @@
 /** What reductions have in common. */
 import { bitsOf, type DType, isFloat } from "../../base/dtypes.ts";
-import { ShapeError } from "../../base/errors.ts";
-import { canonicalAxis } from "../../base/shapes.ts";
+import { axesOf as namedAxes } from "../../base/shapes.ts";
 
 /** One axis, several, or (null) all. */
 export type Axis = number | readonly number[] | null;
@@ -9,10 +8,7 @@ export type Axis = number | readonly number[] | null;
 /** The axes in the order given. @throws ShapeError */
 export function axesOf(op: string, axis: Axis | undefined, rank: number): number[] {
   if (axis === null || axis === undefined) return globalThis.Array.from({ length: rank }, (_, i) => i);
-  const axes = (typeof axis === "number" ? [axis] : axis).map((a) => canonicalAxis(op, a, rank));
-  if (new Set(axes).size !== axes.length)
-    throw new ShapeError(`${op}: axes must be distinct; got (${axes.join(", ")})`);
-  return axes;
+  return namedAxes(op, axis, rank);
 }
 
 /** 16-bit floats are summed in float32. */

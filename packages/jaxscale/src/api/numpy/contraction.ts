@@ -1,13 +1,16 @@
 /** Products of arrays summed over shared axes. */
+
+import { describe } from "../../base/describe.ts";
 import { type DType, promoteTypes } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
-import { canonicalAxis } from "../../base/shapes.ts";
+import { axesOf, canonicalAxis } from "../../base/shapes.ts";
 import { formatAval, type ShapedArray } from "../../jaxpr/ir.ts";
 import { mul } from "../../primitives/arithmetic.ts";
 import { type DotDimensionNumbers, dotGeneral } from "../../primitives/dot-general.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { listOf, optionsOf } from "../arguments.ts";
 import { innerJit } from "../inner-jit.ts";
 import { convert, dropAxes, insertAxes, permute, range, reshapeTo } from "./equations.ts";
 import { promoteTypesOf } from "./promotion.ts";
@@ -17,6 +20,8 @@ export interface ContractionOptions {
   /** Type of the result, and what it is summed in: float32 for bfloat16 operands leaves the sum unrounded. */
   readonly preferredElementType?: DType;
 }
+
+const noneElse = { preferredElementType: undefined };
 
 const both = (x: Array, y: Array): string => `${formatAval(x.aval)} and ${formatAval(y.aval)}`;
 
@@ -48,7 +53,8 @@ export function contract(
  * @throws ShapeError if the two sizes differ
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.dot.html
  */
-export function dot(x: ArrayLike, y: ArrayLike, { preferredElementType }: ContractionOptions = {}): Array {
+export function dot(x: ArrayLike, y: ArrayLike, options?: ContractionOptions): Array {
+  const { preferredElementType } = optionsOf("dot", options, { preferredElementType: undefined });
   const [lhs, rhs] = [asArray("dot", x), asArray("dot", y)];
   const scalar = lhs.ndim === 0 || rhs.ndim === 0;
   const axes: readonly [number, number] = [lhs.ndim - 1, Math.max(rhs.ndim - 2, 0)];
@@ -62,7 +68,8 @@ export function dot(x: ArrayLike, y: ArrayLike, { preferredElementType }: Contra
  * @throws ShapeError for scalars, or sizes that do not fit
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.matmul.html
  */
-export function matmul(x: ArrayLike, y: ArrayLike, { preferredElementType }: ContractionOptions = {}): Array {
+export function matmul(x: ArrayLike, y: ArrayLike, options?: ContractionOptions): Array {
+  const { preferredElementType } = optionsOf("matmul", options, { preferredElementType: undefined });
   const [lhs, rhs] = [asArray("matmul", x), asArray("matmul", y)];
   if (lhs.ndim === 0 || rhs.ndim === 0)
     throw new ShapeError(`matmul: operands must have at least 1 axis; got ${both(lhs, rhs)}`);
@@ -112,20 +119,22 @@ export function matmul(x: ArrayLike, y: ArrayLike, { preferredElementType }: Con
 }
 
 /** Sum of products of all elements, in row-major order. @throws ShapeError if the sizes differ. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.vdot.html */
-export const vdot = (x: ArrayLike, y: ArrayLike, options: ContractionOptions = {}): Array => {
+export const vdot = (x: ArrayLike, y: ArrayLike, options?: ContractionOptions): Array => {
+  const preferred = optionsOf("vdot", options, noneElse);
   const [lhs, rhs] = [asArray("vdot", x), asArray("vdot", y)];
   if (lhs.size !== rhs.size) throw new ShapeError(`vdot: operands must have as many elements; got ${both(lhs, rhs)}`);
-  return dot(ravel(lhs), ravel(rhs), options);
+  return dot(ravel(lhs), ravel(rhs), preferred);
 };
 
 /** Sums of products over the last axis of both: `[a, k] · [b, k]` is `[a, b]`; with a scalar, the product. @throws ShapeError if the sizes differ. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.inner.html */
-export function inner(x: ArrayLike, y: ArrayLike, options: ContractionOptions = {}): Array {
+export function inner(x: ArrayLike, y: ArrayLike, options?: ContractionOptions): Array {
+  const preferred = optionsOf("inner", options, noneElse);
   const [lhs, rhs] = [asArray("inner", x), asArray("inner", y)];
   if (lhs.ndim === 0 || rhs.ndim === 0) {
     const [a, b] = promoteTypesOf("inner", lhs, rhs);
     return bind1(mul, [a, b], {});
   }
-  return tensordot(lhs, rhs, { axes: [[-1], [-1]], ...options });
+  return tensordot(lhs, rhs, { axes: [[-1], [-1]], ...preferred });
 }
 
 /** Every element of x times every element of y, both flattened: `[m, n]`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.outer.html */
@@ -144,25 +153,17 @@ export interface TensordotOptions extends ContractionOptions {
  * @throws ShapeError unless the axes pair up and their sizes agree
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.tensordot.html
  */
-export function tensordot(
-  x: ArrayLike,
-  y: ArrayLike,
-  { axes = 2, preferredElementType }: TensordotOptions = {},
-): Array {
+export function tensordot(x: ArrayLike, y: ArrayLike, options?: TensordotOptions): Array {
+  const { axes, preferredElementType } = optionsOf("tensordot", options, { axes: 2, preferredElementType: undefined });
   const [lhs, rhs] = [asArray("tensordot", x), asArray("tensordot", y)];
-  if (typeof axes === "number" && (axes < 0 || axes > Math.min(lhs.ndim, rhs.ndim)))
+  if (typeof axes === "number" && (!Number.isInteger(axes) || axes < 0 || axes > Math.min(lhs.ndim, rhs.ndim)))
     throw new ShapeError(`tensordot: axes must be at most the ranks; got ${axes} for ${both(lhs, rhs)}`);
   const [left, right] =
     typeof axes === "number"
       ? [range(axes, lhs.ndim - axes), range(axes)]
-      : axes.map((list, i) => {
-          const { ndim } = i === 0 ? lhs : rhs;
-          return (typeof list === "number" ? [list] : list).map((axis) => canonicalAxis("tensordot", axis, ndim));
-        });
-  if (left.length !== right.length)
-    throw new ShapeError(
-      `tensordot: there must be as many axes of each operand; got (${left.join(", ")}) and (${right.join(", ")})`,
-    );
+      : listOf("tensordot", "axes", axes).map((list, i) => axesOf("tensordot", list, (i === 0 ? lhs : rhs).ndim));
+  if (left === undefined || right === undefined || left.length !== right.length)
+    throw new ShapeError(`tensordot: there must be as many axes of each operand; got ${describe(axes)}`);
   checkContracting(
     "tensordot",
     lhs,
@@ -206,27 +207,25 @@ export function kron(x: ArrayLike, y: ArrayLike): Array {
 }
 
 /** Sums of products along an axis of both, the others broadcast. @throws ShapeError if the sizes differ. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.vecdot.html */
-export function vecdot(
-  x: ArrayLike,
-  y: ArrayLike,
-  { axis = -1, ...options }: ContractionOptions & { readonly axis?: number } = {},
-): Array {
+export function vecdot(x: ArrayLike, y: ArrayLike, options?: ContractionOptions & { readonly axis?: number }): Array {
+  const { axis, ...preferred } = optionsOf("vecdot", options, { axis: -1, ...noneElse });
   const last = (op: ArrayLike): Array => {
     const operand = asArray("vecdot", op);
     const along = canonicalAxis("vecdot", axis, operand.ndim);
     return permute(operand, [...range(operand.ndim).filter((a) => a !== along), along]);
   };
   const [lhs, rhs] = [last(x), last(y)];
-  if (rhs.ndim === 1) return matmul(lhs, rhs, options);
-  if (lhs.ndim === 1) return matmul(rhs, lhs, options);
-  const product = matmul(insertAxes("vecdot", lhs, [lhs.ndim - 1]), insertAxes("vecdot", rhs, [rhs.ndim]), options);
+  if (rhs.ndim === 1) return matmul(lhs, rhs, preferred);
+  if (lhs.ndim === 1) return matmul(rhs, lhs, preferred);
+  const product = matmul(insertAxes("vecdot", lhs, [lhs.ndim - 1]), insertAxes("vecdot", rhs, [rhs.ndim]), preferred);
   return dropAxes(product, [product.ndim - 2, product.ndim - 1]);
 }
 
 /** Matrices times vectors: `[…, m, n] · […, n]` is `[…, m]`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.matvec.html */
-export function matvec(x: ArrayLike, y: ArrayLike, options: ContractionOptions = {}): Array {
+export function matvec(x: ArrayLike, y: ArrayLike, options?: ContractionOptions): Array {
+  const preferred = optionsOf("matvec", options, noneElse);
   const [lhs, rhs] = [asArray("matvec", x), asArray("matvec", y)];
-  if (rhs.ndim < 2) return matmul(lhs, rhs, options);
-  const product = matmul(lhs, insertAxes("matvec", rhs, [rhs.ndim]), options);
+  if (rhs.ndim < 2) return matmul(lhs, rhs, preferred);
+  const product = matmul(lhs, insertAxes("matvec", rhs, [rhs.ndim]), preferred);
   return dropAxes(product, [product.ndim - 1]);
 }

@@ -1,4 +1,6 @@
 /** Arrays from data, and arrays of one value. */
+
+import { describe } from "../../base/describe.ts";
 import { type DType, knownDType } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { formatShape, type Shape } from "../../base/shapes.ts";
@@ -6,6 +8,7 @@ import { copy } from "../../primitives/identity.ts";
 import { Array, type ArrayLike, heldArray, isArrayHolder } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1, getBackend } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 import { convert, filled, insertAxes, joined } from "./equations.ts";
 import {
   dtypeOfLeaves,
@@ -36,7 +39,7 @@ export function asShape(op: string, shape: number | Shape): Shape {
   const list = typeof shape === "number" ? [shape] : shape;
   if (!isList(list) || !list.every((n) => Number.isInteger(n) && n >= 0))
     throw new ShapeError(
-      `${op}: sizes must be whole numbers of at least 0; got ${isList(list) ? formatShape(list) : String(shape)}`,
+      `${op}: sizes must be whole numbers of at least 0; got ${isList(list) ? formatShape(list) : describe(shape)}`,
     );
   return list;
 }
@@ -78,7 +81,8 @@ function stacked(op: string, data: unknown, dtype: DType): Array {
  * @throws ShapeError for ragged lists, DTypeError for other data or for whole numbers that the dtype cannot hold
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.array.html
  */
-export function array(data: HostData, { dtype, ndmin = 0 }: DTypeOption & { readonly ndmin?: number } = {}): Array {
+export function array(data: HostData, options?: DTypeOption & { readonly ndmin?: number }): Array {
+  const { dtype, ndmin } = optionsOf("array", options, { dtype: undefined, ndmin: 0 });
   const wanted = checkedDtype("array", dtype);
   const source = data instanceof Array ? bind1(copy, [data], {}) : data;
   const x = fromData("array", source, wanted);
@@ -91,26 +95,35 @@ export function array(data: HostData, { dtype, ndmin = 0 }: DTypeOption & { read
 }
 
 /** As `array`, but an array is returned as it is. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.asarray.html */
-export const asarray = (data: HostData, { dtype }: DTypeOption = {}): Array =>
-  fromData("asarray", data, checkedDtype("asarray", dtype));
+export const asarray = (data: HostData, options?: DTypeOption): Array => {
+  const { dtype } = optionsOf("asarray", options, { dtype: undefined });
+  return fromData("asarray", data, checkedDtype("asarray", dtype));
+};
 
 /** All 0, float32 unless a dtype is given. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.zeros.html */
-export const zeros = (shape: number | Shape, { dtype = "float32" }: DTypeOption = {}): Array =>
-  filled(0, asShape("zeros", shape), checkedDtype("zeros", dtype) as DType);
+export const zeros = (shape: number | Shape, options?: DTypeOption): Array => {
+  const { dtype } = optionsOf("zeros", options, { dtype: "float32" });
+  return filled(0, asShape("zeros", shape), checkedDtype("zeros", dtype) as DType);
+};
 
 /** All 1, float32 unless a dtype is given. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.ones.html */
-export const ones = (shape: number | Shape, { dtype = "float32" }: DTypeOption = {}): Array =>
-  filled(1, asShape("ones", shape), checkedDtype("ones", dtype) as DType);
+export const ones = (shape: number | Shape, options?: DTypeOption): Array => {
+  const { dtype } = optionsOf("ones", options, { dtype: "float32" });
+  return filled(1, asShape("ones", shape), checkedDtype("ones", dtype) as DType);
+};
 
 /** As `zeros`: memory is never left unset. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.empty.html */
-export const empty = (shape: number | Shape, { dtype = "float32" }: DTypeOption = {}): Array =>
-  filled(0, asShape("empty", shape), checkedDtype("empty", dtype) as DType);
+export const empty = (shape: number | Shape, options?: DTypeOption): Array => {
+  const { dtype } = optionsOf("empty", options, { dtype: "float32" });
+  return filled(0, asShape("empty", shape), checkedDtype("empty", dtype) as DType);
+};
 
 /**
  * `fillValue` broadcast to a shape. Without a dtype its own type, weak if it is a number.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.full.html
  */
-export function full(shape: number | Shape, fillValue: ArrayLike, { dtype }: DTypeOption = {}): Array {
+export function full(shape: number | Shape, fillValue: ArrayLike, options?: DTypeOption): Array {
+  const { dtype } = optionsOf("full", options, { dtype: undefined });
   const value = asArray("full", fillValue);
   const wanted = checkedDtype("full", dtype);
   return broadcastTo(wanted === undefined ? value : convert(value, wanted), asShape("full", shape));
@@ -120,7 +133,8 @@ export interface LikeOptions extends DTypeOption {
   readonly shape?: number | Shape;
 }
 
-function fullOf(op: string, x: ArrayLike, value: number, { dtype, shape }: LikeOptions): Array {
+function fullOf(op: string, x: ArrayLike, value: number, options: LikeOptions | undefined): Array {
+  const { dtype, shape } = optionsOf(op, options, { dtype: undefined, shape: undefined });
   const like = asArray(op, x);
   const wanted = checkedDtype(op, dtype);
   return filled(
@@ -132,16 +146,17 @@ function fullOf(op: string, x: ArrayLike, value: number, { dtype, shape }: LikeO
 }
 
 /** 0 in the shape and dtype of `x`, or those given. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.zeros_like.html */
-export const zerosLike = (x: ArrayLike, options: LikeOptions = {}): Array => fullOf("zerosLike", x, 0, options);
+export const zerosLike = (x: ArrayLike, options?: LikeOptions): Array => fullOf("zerosLike", x, 0, options);
 
 /** 1 in the shape and dtype of `x`, or those given. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.ones_like.html */
-export const onesLike = (x: ArrayLike, options: LikeOptions = {}): Array => fullOf("onesLike", x, 1, options);
+export const onesLike = (x: ArrayLike, options?: LikeOptions): Array => fullOf("onesLike", x, 1, options);
 
 /** 0 in the shape and dtype of `x`, or those given. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.empty_like.html */
-export const emptyLike = (x: ArrayLike, options: LikeOptions = {}): Array => fullOf("emptyLike", x, 0, options);
+export const emptyLike = (x: ArrayLike, options?: LikeOptions): Array => fullOf("emptyLike", x, 0, options);
 
 /** `fillValue` broadcast to the shape and cast to the dtype of `x`, or to those given. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.full_like.html */
-export function fullLike(x: ArrayLike, fillValue: ArrayLike, { dtype, shape }: LikeOptions = {}): Array {
+export function fullLike(x: ArrayLike, fillValue: ArrayLike, options?: LikeOptions): Array {
+  const { dtype, shape } = optionsOf("fullLike", options, { dtype: undefined, shape: undefined });
   const like = asArray("fullLike", x);
   const wanted = checkedDtype("fullLike", dtype);
   const value = convert(asArray("fullLike", fillValue), wanted ?? like.dtype, wanted === undefined && like.weakType);

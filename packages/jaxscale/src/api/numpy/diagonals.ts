@@ -9,6 +9,7 @@ import { pad } from "../../primitives/pad.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf, wholeOf } from "../arguments.ts";
 import { asShape, type DTypeOption } from "./creation.ts";
 import { binary, choose, convert, counting, filled, insertAxes, range, spread } from "./equations.ts";
 import { getAt } from "./indexing.ts";
@@ -22,10 +23,7 @@ interface DiagonalOption extends DTypeOption {
   readonly k?: number;
 }
 
-const whole = (op: string, k: number): number => {
-  if (!Number.isInteger(k)) throw new ShapeError(`${op}: k must be a whole number; got ${k}`);
-  return k;
-};
+const whole = (op: string, k: number): number => wholeOf(op, "k", k);
 
 /** `row + k = column`, as bool. */
 function onDiagonal(shape: readonly number[], k: number): Array {
@@ -41,16 +39,20 @@ const onOrBelow = (shape: readonly number[], k: number): Array =>
  * Ones on a diagonal, zeros elsewhere: `[n, m]`, float32 unless a dtype is given.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.eye.html
  */
-export function eye(n: number, m: number = n, { k = 0, dtype = "float32" }: DiagonalOption = {}): Array {
+export function eye(n: number, m: number = n, options?: DiagonalOption): Array {
+  const { k, dtype } = optionsOf("eye", options, { k: 0, dtype: "float32" });
   return convert(onDiagonal(asShape("eye", [n, m]), whole("eye", k)), dtype);
 }
 
 /** `eye(n)`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.identity.html */
-export const identity = (n: number, options: DTypeOption = {}): Array => eye(n, n, options);
+export const identity = (n: number, options?: DTypeOption): Array =>
+  eye(n, n, optionsOf("identity", options, { dtype: "float32" }));
 
 /** Ones on and below a diagonal: `[n, m]`, float32 unless a dtype is given. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.tri.html */
-export const tri = (n: number, m: number = n, { k = 0, dtype = "float32" }: DiagonalOption = {}): Array =>
-  convert(onOrBelow(asShape("tri", [n, m]), whole("tri", k)), dtype);
+export const tri = (n: number, m: number = n, options?: DiagonalOption): Array => {
+  const { k, dtype } = optionsOf("tri", options, { k: 0, dtype: "float32" });
+  return convert(onOrBelow(asShape("tri", [n, m]), whole("tri", k)), dtype);
+};
 
 const triangle = (name: string, lower: boolean) =>
   staticJit(name, (k: number) => (x: Array) => {
@@ -103,7 +105,9 @@ export interface DiagonalOptions {
   readonly axis2?: number;
 }
 
-function diagonalAxes(op: string, x: ArrayLike, { offset = 0, axis1 = 0, axis2 = 1 }: DiagonalOptions) {
+const mainDiagonal = { offset: 0, axis1: 0, axis2: 1 };
+
+function diagonalAxes(op: string, x: ArrayLike, { offset, axis1, axis2 }: Required<DiagonalOptions>) {
   const operand = matrices(op, x);
   const [rows, columns] = [axis1, axis2].map((axis) => canonicalAxis(op, axis, operand.ndim));
   if (rows === columns) throw new ShapeError(`${op}: the two axes must differ; got ${axis1} and ${axis2}`);
@@ -125,8 +129,9 @@ const takeDiagonal = staticJit("diagonal", (offset: number, rows: number, column
  * @throws ShapeError below two axes, or if the axes are one
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.diagonal.html
  */
-export function diagonal(x: ArrayLike, options: DiagonalOptions = {}): Array {
-  const { operand, offset, rows, columns } = diagonalAxes("diagonal", x, options);
+export function diagonal(x: ArrayLike, options?: DiagonalOptions): Array {
+  const places = optionsOf("diagonal", options, mainDiagonal);
+  const { operand, offset, rows, columns } = diagonalAxes("diagonal", x, places);
   return takeDiagonal(offset, rows, columns)(operand);
 }
 
@@ -144,13 +149,14 @@ const sumDiagonal = staticJit(
  * @throws ShapeError below two axes, or if the axes are one
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.trace.html
  */
-export function trace(x: ArrayLike, { dtype, ...options }: DiagonalOptions & DTypeOption = {}): Array {
-  const { operand, offset, rows, columns } = diagonalAxes("trace", x, options);
+export function trace(x: ArrayLike, options?: DiagonalOptions & DTypeOption): Array {
+  const { dtype, ...places } = optionsOf("trace", options, { ...mainDiagonal, dtype: undefined });
+  const { operand, offset, rows, columns } = diagonalAxes("trace", x, places);
   return sumDiagonal(offset, rows, columns, dtype ?? null)(operand);
 }
 
 /** Indices of the main diagonal of an array with `ndim` axes of size `n`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.diag_indices.html */
 export function diagIndices(n: number, ndim = 2): Array[] {
   const index = counting(asShape("diagIndices", [n]), 0);
-  return range(ndim).map(() => index);
+  return range(wholeOf("diagIndices", "ndim", ndim, 0)).map(() => index);
 }

@@ -1,4 +1,6 @@
 /** Einsum's equations: reading them, and choosing the order in which operands are contracted. */
+
+import { describe } from "../../base/describe.ts";
 import { ShapeError } from "../../base/errors.ts";
 import type { Shape } from "../../base/shapes.ts";
 
@@ -15,6 +17,8 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
  * @throws ShapeError for text that is no equation, or shapes that do not fit it
  */
 export function parseEquation(subscripts: string, shapes: readonly Shape[]): EinsumEquation {
+  if (typeof subscripts !== "string")
+    throw new TypeError(`einsum: the equation must be text such as "ij,jk->ik"; got ${describe(subscripts)}`);
   const text = subscripts.replaceAll(" ", "");
   const [left, right, ...more] = text.split("->");
   const terms = left.split(",");

@@ -7,6 +7,7 @@ import { reduceOr, reduceSum } from "../../primitives/reduction.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 import type { ContractionOptions } from "./contraction.ts";
 import { contractionOrder, parseEquation } from "./einsum-equation.ts";
 import { binary, choose, convert, counting, dropAxes, filled, permute, spread } from "./equations.ts";
@@ -119,8 +120,9 @@ const inOrder = ({ array, labels }: Labelled, result: string): Labelled => ({
  */
 export function einsum(subscripts: string, ...operands: readonly (ArrayLike | ContractionOptions)[]): Array {
   const last = operands.at(-1);
-  const options = isOptions(last) ? last : {};
-  const arrays = operands.filter((x): x is ArrayLike => x !== options).map((x) => asArray("einsum", x));
+  const given = isOptions(last) ? last : undefined;
+  const options = optionsOf("einsum", given, { preferredElementType: undefined });
+  const arrays = operands.filter((x): x is ArrayLike => x !== given).map((x) => asArray("einsum", x));
   const equation = parseEquation(
     subscripts,
     arrays.map((x) => x.shape),

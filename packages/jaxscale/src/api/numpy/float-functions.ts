@@ -4,6 +4,7 @@ import { DTypeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { optionsOf, wholeOf } from "../arguments.ts";
 import { customJvp } from "../custom-derivatives.ts";
 import { innerJit } from "../inner-jit.ts";
 import { convertTo } from "../lax/convert.ts";
@@ -129,9 +130,10 @@ const replaceNonFinite = staticJit(
     },
 );
 /** NaN and infinities replaced; ints stay. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.nan_to_num.html */
-export function nanToNum(x: ArrayLike, options: NanToNumOptions = {}): Array {
-  const given = replaced.filter((which) => options[which] !== undefined);
-  const values = given.map((which) => asArray("nan_to_num", options[which] as ArrayLike));
+export function nanToNum(x: ArrayLike, options?: NanToNumOptions): Array {
+  const others = optionsOf("nan_to_num", options, { nan: undefined, neginf: undefined, posinf: undefined });
+  const given = replaced.filter((which) => others[which] !== undefined);
+  const values = given.map((which) => asArray("nan_to_num", others[which] as ArrayLike));
   return replaceNonFinite(given)(asArray("nan_to_num", x), ...values);
 }
 
@@ -159,4 +161,5 @@ const toDecimals = staticJit("round", (decimals: number) => (x: Array) => {
   return lax.div(lax.round(lax.mul(x, factor), { roundingMethod: 1 }), factor);
 });
 /** To so many decimals, halves to even; ints stay. @throws DTypeError for bools, and for ints and negative decimals @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.round.html */
-export const round = (x: ArrayLike, decimals = 0): Array => toDecimals(decimals)(asArray("round", x));
+export const round = (x: ArrayLike, decimals = 0): Array =>
+  toDecimals(wholeOf("round", "decimals", decimals))(asArray("round", x));

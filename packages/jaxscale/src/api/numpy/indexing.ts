@@ -1,6 +1,7 @@
 /** Reading parts of an array by NumPy's rules: static slices, starts decided on the device, gathers. */
+
 import { type DType, isBool, isFloat, kindOf, rangeOf } from "../../base/dtypes.ts";
-import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { ShapeError } from "../../base/errors.ts";
 import { formatShape } from "../../base/shapes.ts";
 import { dynamicSlice } from "../../primitives/dynamic-slice.ts";
 import { gather } from "../../primitives/gather.ts";
@@ -9,6 +10,7 @@ import type { GatherScatterMode } from "../../primitives/window-map.ts";
 import type { Array } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { oneOf, optionsOf } from "../arguments.ts";
 import { convert, dropAxes, filled, insertAxes, reversed, wrapNegative } from "./equations.ts";
 import { gatherIndex } from "./gather-index.ts";
 import { type Index, lengthOf, type ParsedEntry, parseIndex } from "./index-spec.ts";
@@ -38,9 +40,7 @@ export function defaultFill(dtype: DType): number | boolean {
 
 /** @throws DTypeError for another name */
 export function gatherMode(op: string, mode: IndexMode): GatherScatterMode {
-  if (!Object.hasOwn(modes, mode))
-    throw new DTypeError(`${op}: mode must be one of ${Object.keys(modes).join(", ")}; got ${String(mode)}`);
-  return modes[mode];
+  return modes[oneOf(op, "mode", mode, Object.keys(modes) as (keyof typeof modes)[])];
 }
 
 export interface IndexOptions {
@@ -56,6 +56,14 @@ export interface GetOptions extends IndexOptions {
   /** What is read out of bounds in mode "fill". Without it: NaN, the least signed or greatest unsigned integer, true. */
   readonly fillValue?: number | boolean;
 }
+
+/** Indexing may be promised more than is known. */
+export const indexDefaults = {
+  mode: undefined,
+  indicesAreSorted: false,
+  uniqueIndices: false,
+  wrapNegativeIndices: true,
+} as const;
 
 type Entries = readonly ParsedEntry[];
 
@@ -162,11 +170,12 @@ function gatheredPart(op: string, x: Array, index: Index, mode: GatherScatterMod
 }
 
 /** The part of x that an index names. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.ndarray.at.html */
-export function getAt(x: Array, index: Index, options: GetOptions = {}): Array {
+export function getAt(x: Array, index: Index, given?: GetOptions): Array {
   const op = "index";
+  const options = optionsOf(op, given, { ...indexDefaults, fillValue: undefined });
   const mode = options.mode === undefined ? undefined : gatherMode(op, options.mode);
   const { entries } = parseIndex(op, index, x.shape);
-  const wrap = options.wrapNegativeIndices ?? true;
+  const wrap = options.wrapNegativeIndices;
   if (mode !== "FILL_OR_DROP") {
     const part = staticPart(op, x, entries, mode === "CLIP", wrap) ?? dynamicPart(op, x, entries, wrap);
     if (part) return part;

@@ -6,6 +6,7 @@ import { split as splitPrimitive } from "../../primitives/slice.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind } from "../../trace/trace.ts";
+import { listOf, wholesOf } from "../arguments.ts";
 import { dropAxes, insertAxes, joined, range } from "./equations.ts";
 import { promoteTypesOf } from "./promotion.ts";
 import { atleast1d, atleast2d, atleast3d, ravel, transpose } from "./shape.ts";
@@ -18,7 +19,8 @@ const listed = (xs: readonly Array[]): string => xs.map((x) => formatAval(x.aval
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.concatenate.html
  */
 export function concatenate(arrays: readonly ArrayLike[], axis: number | null = 0): Array {
-  if (arrays.length === 0) throw new ShapeError("concatenate: there must be at least one array; got none");
+  if (listOf("concatenate", "arrays", arrays).length === 0)
+    throw new ShapeError("concatenate: there must be at least one array; got none");
   if (axis === null) return concatenate(arrays.map(ravel));
   const operands = promoteTypesOf("concatenate", ...arrays);
   const [first] = operands;
@@ -34,7 +36,8 @@ export function concatenate(arrays: readonly ArrayLike[], axis: number | null = 
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.stack.html
  */
 export function stack(arrays: readonly ArrayLike[], axis = 0): Array {
-  if (arrays.length === 0) throw new ShapeError("stack: there must be at least one array; got none");
+  if (listOf("stack", "arrays", arrays).length === 0)
+    throw new ShapeError("stack: there must be at least one array; got none");
   const operands = promoteTypesOf("stack", ...arrays);
   if (operands.some((x) => !sameShape(x.shape, operands[0].shape)))
     throw new ShapeError(`stack: arrays must have one shape; got ${listed(operands)}`);
@@ -51,24 +54,24 @@ export function unstack(x: ArrayLike, axis = 0): Array[] {
   return pieces(operand, along, range(size).fill(1)).map((piece) => dropAxes(piece, [along]));
 }
 
-const every = (arrays: readonly ArrayLike[], widen: (x: ArrayLike) => Array): Array[] => arrays.map((x) => widen(x));
+const every = (op: string, arrays: readonly ArrayLike[], widen: (x: ArrayLike) => Array): Array[] =>
+  listOf(op, "arrays", arrays).map((x) => widen(asArray(op, x)));
 
 /** Along axis 1, or 0 for vectors. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.hstack.html */
 export function hstack(arrays: readonly ArrayLike[]): Array {
-  const operands = every(arrays, atleast1d);
+  const operands = every("hstack", arrays, atleast1d);
   return concatenate(operands, operands[0]?.ndim === 1 ? 0 : 1);
 }
 /** Along axis 0, vectors being rows. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.vstack.html */
-export const vstack = (arrays: readonly ArrayLike[]): Array => concatenate(every(arrays, atleast2d), 0);
+export const vstack = (arrays: readonly ArrayLike[]): Array => concatenate(every("vstack", arrays, atleast2d), 0);
 /** Along axis 2, vectors and matrices getting one. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.dstack.html */
-export const dstack = (arrays: readonly ArrayLike[]): Array => concatenate(every(arrays, atleast3d), 2);
+export const dstack = (arrays: readonly ArrayLike[]): Array => concatenate(every("dstack", arrays, atleast3d), 2);
 /** Along axis 1, vectors being columns. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.column_stack.html */
 export const columnStack = (arrays: readonly ArrayLike[]): Array =>
   concatenate(
-    arrays.map((x) => {
-      const operand = asArray("columnStack", x);
-      return operand.ndim < 2 ? transpose(atleast2d(operand)) : operand;
-    }),
+    every("columnStack", arrays, (x) =>
+      asArray("columnStack", x).ndim < 2 ? transpose(atleast2d(x)) : asArray("columnStack", x),
+    ),
     1,
   );
 
@@ -86,7 +89,7 @@ function splitAt(op: string, x: ArrayLike, where: number | readonly number[], ax
   const along = canonicalAxis(op, axis, operand.ndim);
   const size = operand.shape[along];
   if (typeof where !== "number") {
-    const bounds = [0, ...where, size];
+    const bounds = [0, ...wholesOf(op, "the number of pieces, or the points of a list,", where), size];
     const sizes = range(bounds.length - 1).map((i) => bounds[i + 1] - bounds[i]);
     if (sizes.some((n) => !Number.isInteger(n) || n < 0))
       throw new ShapeError(

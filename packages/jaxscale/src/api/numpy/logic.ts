@@ -3,6 +3,7 @@ import { type DType, isBool, isFloat, isInteger } from "../../base/dtypes.ts";
 import { sameShape, sizeOf } from "../../base/shapes.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
+import { optionsOf } from "../arguments.ts";
 import { innerJit } from "../inner-jit.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
@@ -144,14 +145,15 @@ const closeness = staticJit(
       return equalNan ? logicalOr(close, bothNan) : close;
     },
 );
-function givenTolerances(options: ClosenessOptions): readonly [readonly Tolerance[], readonly Array[]] {
-  const given = (["atol", "rtol"] as const).filter((name) => options[name] !== undefined);
-  return [given, given.map((name) => asArray("isclose", options[name] as ArrayLike))];
+function givenTolerances(op: string, options: ClosenessOptions | undefined) {
+  const { equalNan, ...tolerances } = optionsOf(op, options, { rtol: undefined, atol: undefined, equalNan: false });
+  const given = (["atol", "rtol"] as const).filter((name) => tolerances[name] !== undefined);
+  return { equalNan, given, values: given.map((name) => asArray(op, tolerances[name] as ArrayLike)) };
 }
 /** |x - y| ≤ atol + rtol · |y|, element by element. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isclose.html */
-export function isclose(x: ArrayLike, y: ArrayLike, options: ClosenessOptions = {}): Array {
-  const [given, values] = givenTolerances(options);
-  return closeness(options.equalNan ?? false, given)(asArray("isclose", x), asArray("isclose", y), ...values);
+export function isclose(x: ArrayLike, y: ArrayLike, options?: ClosenessOptions): Array {
+  const { equalNan, given, values } = givenTolerances("isclose", options);
+  return closeness(equalNan, given)(asArray("isclose", x), asArray("isclose", y), ...values);
 }
 
 const closenessOfAll = staticJit(
@@ -164,7 +166,7 @@ const closenessOfAll = staticJit(
     },
 );
 /** Whether all elements are close: a bool scalar. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.allclose.html */
-export function allclose(x: ArrayLike, y: ArrayLike, options: ClosenessOptions = {}): Array {
-  const [given, values] = givenTolerances(options);
-  return closenessOfAll(options.equalNan ?? false, given)(asArray("allclose", x), asArray("allclose", y), ...values);
+export function allclose(x: ArrayLike, y: ArrayLike, options?: ClosenessOptions): Array {
+  const { equalNan, given, values } = givenTolerances("allclose", options);
+  return closenessOfAll(equalNan, given)(asArray("allclose", x), asArray("allclose", y), ...values);
 }

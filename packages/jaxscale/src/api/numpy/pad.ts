@@ -1,4 +1,6 @@
 /** Edges added around an array. */
+
+import { describe } from "../../base/describe.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import { mul, sub } from "../../primitives/arithmetic.ts";
@@ -7,6 +9,7 @@ import { slice } from "../../primitives/slice.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { oneOf, optionsOf } from "../arguments.ts";
 import { binary, convert, filled, joined, range, reshapeTo, spread } from "./equations.ts";
 import { flip } from "./rearrange.ts";
 import { max, min } from "./reductions.ts";
@@ -159,21 +162,18 @@ const padded = staticJit(
  * @throws ShapeError for other widths, or an empty axis that gives no values to pad with
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.pad.html
  */
-export function pad(
-  x: ArrayLike,
-  padWidth: PerEdge<number>,
-  { mode = "constant", constantValues = 0, reflectType = "even" }: PadOptions = {},
-): Array {
+export function pad(x: ArrayLike, padWidth: PerEdge<number>, options?: PadOptions): Array {
+  const { mode, constantValues, reflectType } = optionsOf("pad", options, {
+    mode: "constant",
+    constantValues: 0,
+    reflectType: "even",
+  });
   const operand = asArray("pad", x);
   const widths = perAxis(padWidth, operand.ndim, "widths");
   if (!widths.flat().every((n) => Number.isInteger(n) && n >= 0))
-    throw new ShapeError(
-      `pad: widths must be whole numbers of at least 0; got (${widths.map((w) => `(${w.join(", ")})`).join(", ")})`,
-    );
-  if (mode !== "constant" && !Object.hasOwn(paddings, mode))
-    throw new ShapeError(
-      `pad: mode must be constant or one of ${Object.keys(paddings).join(", ")}; got ${String(mode)}`,
-    );
+    throw new ShapeError(`pad: widths must be whole numbers of at least 0; got ${describe(padWidth)}`);
+  if (mode !== "constant") oneOf("pad", "mode", mode, Object.keys(paddings) as (keyof typeof paddings)[]);
+  oneOf("pad", "reflectType", reflectType, ["even", "odd"]);
   if (
     mode !== "constant" &&
     mode !== "empty" &&

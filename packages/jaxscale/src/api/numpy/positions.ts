@@ -5,6 +5,7 @@ import { canonicalAxis, sizeOf } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import type { Axis } from "./axes.ts";
@@ -20,7 +21,8 @@ export interface ArgOptions {
 type Locate = (x: ArrayLike, options: lax.ArgReductionOptions) => Array;
 const locating =
   (op: string, locate: Locate) =>
-  (x: ArrayLike, { axis = null, keepdims = false }: ArgOptions = {}): Array => {
+  (x: ArrayLike, options?: ArgOptions): Array => {
+    const { axis, keepdims } = optionsOf(op, options, { axis: null, keepdims: false });
     const given = asArray(op, x);
     const flat = axis === null;
     const operand = flat ? lax.reshape(given, [given.size]) : given;
@@ -44,16 +46,20 @@ const span = staticJit("_ptp", (axis: Axis, keepdims: boolean) => (x: Array) => 
   return lax.sub(largest, min(x, { axis, keepdims }));
 });
 /** Largest minus smallest. @throws ShapeError over nothing; DTypeError for bools @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.ptp.html */
-export const ptp = (x: ArrayLike, { axis = null, keepdims = false }: AxesOptions = {}): Array =>
-  span(axis, keepdims)(asArray("ptp", x));
+export const ptp = (x: ArrayLike, options?: AxesOptions): Array => {
+  const { axis, keepdims } = optionsOf("ptp", options, { axis: null, keepdims: false });
+  return span(axis, keepdims)(asArray("ptp", x));
+};
 
 const counted = staticJit(
   "count_nonzero",
   (axis: Axis, keepdims: boolean) => (x: Array) => sum(lax.ne(x, constant(x, 0)), { axis, keepdims, dtype: "int32" }),
 );
 /** int32 number of elements that are not 0. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.count_nonzero.html */
-export const countNonzero = (x: ArrayLike, { axis = null, keepdims = false }: AxesOptions = {}): Array =>
-  counted(axis, keepdims)(asArray("count_nonzero", x));
+export const countNonzero = (x: ArrayLike, options?: AxesOptions): Array => {
+  const { axis, keepdims } = optionsOf("count_nonzero", options, { axis: null, keepdims: false });
+  return counted(axis, keepdims)(asArray("count_nonzero", x));
+};
 
 export interface CumulativeOptions {
   /** null or absent: of the flattened array. */
@@ -67,8 +73,10 @@ const accumulating = (op: string, accumulate: (x: ArrayLike, options: lax.Cumula
     const along = axis === null ? 0 : canonicalAxis(op, axis, x.ndim);
     return accumulate(convertTo(operand, result, false), { axis: along });
   });
-  return (x: ArrayLike, { axis = null, dtype }: CumulativeOptions = {}): Array =>
-    running(axis, dtype ?? null)(asArray(op, x));
+  return (x: ArrayLike, options?: CumulativeOptions): Array => {
+    const { axis, dtype } = optionsOf(op, options, { axis: null, dtype: undefined });
+    return running(axis, dtype ?? null)(asArray(op, x));
+  };
 };
 /** Running sums, in x's dtype (bools: int32). @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.cumsum.html */
 export const cumsum = accumulating("cumsum", lax.cumsum);

@@ -1,10 +1,12 @@
 /** Medians, quantiles, percentiles. */
+
 import { isFloat } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { oneOf, optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { type Axis, axesOf } from "./axes.ts";
@@ -97,17 +99,13 @@ const quantilesOf = (name: string, skipsNaN: boolean) =>
 
 const taking = (name: string, skipsNaN: boolean, hundredths: boolean) => {
   const quantiles = quantilesOf(name, skipsNaN);
-  return (
-    x: ArrayLike,
-    q: ArrayLike,
-    { axis = null, method = "linear", keepdims = false }: QuantileOptions = {},
-  ): Array => {
+  return (x: ArrayLike, q: ArrayLike, options?: QuantileOptions): Array => {
+    const { axis, method, keepdims } = optionsOf(name, options, { axis: null, method: "linear", keepdims: false });
     const operand = asArray(name, x);
     // A number stands for a fraction, also if it is whole.
     const given = typeof q === "number" ? float(q) : asArray(name, q);
     const fraction = hundredths ? divide(given, 100) : given;
-    if (!methods.includes(method))
-      throw new DTypeError(`${name}: method must be one of ${methods.join(", ")}; got ${String(method)}`);
+    oneOf(name, "method", method, methods);
     if (!isFloat(fraction.dtype)) throw new DTypeError(`${name}: q must be floats; got ${formatAval(given.aval)}`);
     if (fraction.ndim > 1)
       throw new ShapeError(`${name}: q must be a scalar or a vector; got ${formatAval(given.aval)}`);
@@ -130,9 +128,10 @@ export const percentile = taking("percentile", false, true);
 /** As `percentile`, without NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.nanpercentile.html */
 export const nanpercentile = taking("nanpercentile", true, true);
 
+const medianDefaults = { axis: null, keepdims: false };
 /** The middle element along axes, or the mean of the two. @throws ShapeError over nothing @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.median.html */
-export const median = (x: ArrayLike, options: MedianOptions = {}): Array =>
-  quantile(x, 0.5, { ...options, method: "midpoint" });
+export const median = (x: ArrayLike, options?: MedianOptions): Array =>
+  quantile(x, 0.5, { ...optionsOf("median", options, medianDefaults), method: "midpoint" });
 /** As `median`, without NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.nanmedian.html */
-export const nanmedian = (x: ArrayLike, options: MedianOptions = {}): Array =>
-  nanquantile(x, 0.5, { ...options, method: "midpoint" });
+export const nanmedian = (x: ArrayLike, options?: MedianOptions): Array =>
+  nanquantile(x, 0.5, { ...optionsOf("nanmedian", options, medianDefaults), method: "midpoint" });

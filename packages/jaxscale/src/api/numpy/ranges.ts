@@ -1,4 +1,6 @@
 /** Evenly spaced numbers, and grids of them. */
+
+import { describe } from "../../base/describe.ts";
 import { bitsOf, type DType, isFloat, promoteTypes } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { roundTo } from "../../base/rounding.ts";
@@ -11,6 +13,7 @@ import { pow } from "../../primitives/transcendental.ts";
 import { Array, type ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarAval, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { listOf, numberOf, oneOf, optionsOf, wholeOf } from "../arguments.ts";
 import type { DTypeOption } from "./creation.ts";
 import { binary, convert, counting, filled, insertAxes, joined, range, reshapeTo, spread } from "./equations.ts";
 import { broadcastArrays } from "./shape.ts";
@@ -30,11 +33,12 @@ interface Arange {
  */
 export const arange: Arange = (...args: readonly (number | DTypeOption | undefined)[]): Array => {
   const last = args.at(-1);
-  const options: DTypeOption = typeof last === "object" && !(last instanceof Array) ? last : {};
-  const numbers = args.filter((x) => x !== options && x !== undefined);
+  const given = typeof last === "object" && !(last instanceof Array) ? last : undefined;
+  const options = optionsOf("arange", given, { dtype: undefined });
+  const numbers = (given === undefined ? args : args.slice(0, -1)).filter((x) => x !== undefined);
   if (!numbers.every((x) => typeof x === "number") || numbers.length === 0)
     throw new DTypeError(
-      `arange: start, stop and step must be numbers; got ${numbers.map((x) => (x instanceof Array ? formatAval(x.aval) : typeof x)).join(", ")}`,
+      `arange: start, stop and step must be numbers; got ${numbers.map((x) => describe(x)).join(", ")}`,
     );
   const dtype = options.dtype ?? promoteTypes(numbers.map(scalarAval)).dtype;
   const [start, stop, step] = numbers.length === 1 ? [0, numbers[0]] : numbers;
@@ -93,14 +97,9 @@ const spaced = staticJit(
  * @throws ShapeError unless num is whole and at least 0
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.linspace.html
  */
-export function linspace(
-  start: ArrayLike,
-  stop: ArrayLike,
-  num = 50,
-  { endpoint = true, axis = 0, dtype }: LinspaceOptions = {},
-): Array {
-  if (!Number.isInteger(num) || num < 0)
-    throw new ShapeError(`linspace: num must be a whole number of at least 0; got ${num}`);
+export function linspace(start: ArrayLike, stop: ArrayLike, num = 50, options?: LinspaceOptions): Array {
+  const { endpoint, axis, dtype } = optionsOf("linspace", options, { endpoint: true, axis: 0, dtype: undefined });
+  wholeOf("linspace", "num", num, 0);
   const [from, to] = [asArray("linspace", start), asArray("linspace", stop)];
   const common = promoteTypes([from.aval, to.aval]).dtype;
   const float = isFloat(common) ? common : "float32";
@@ -113,14 +112,19 @@ export interface LogspaceOptions extends LinspaceOptions {
 }
 
 /** `base` to the powers of `linspace(start, stop, num)`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.logspace.html */
-export function logspace(
-  start: ArrayLike,
-  stop: ArrayLike,
-  num = 50,
-  { endpoint, axis, base = 10, dtype }: LogspaceOptions = {},
-): Array {
+export function logspace(start: ArrayLike, stop: ArrayLike, num = 50, options?: LogspaceOptions): Array {
+  const { endpoint, axis, base, dtype } = optionsOf("logspace", options, {
+    endpoint: undefined,
+    axis: undefined,
+    base: 10,
+    dtype: undefined,
+  });
   const powers = linspace(start, stop, num, { endpoint, axis });
-  const result = bind1(pow, [scalarOf(roundTo(powers.dtype, base), powers.dtype), powers], {});
+  const result = bind1(
+    pow,
+    [scalarOf(roundTo(powers.dtype, numberOf("logspace", "base", base)), powers.dtype), powers],
+    {},
+  );
   return dtype === undefined ? result : convert(result, dtype);
 }
 
@@ -136,11 +140,10 @@ export interface MeshgridOptions {
  * @throws ShapeError unless all are vectors
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.meshgrid.html
  */
-export function meshgrid(
-  vectors: readonly ArrayLike[],
-  { indexing = "xy", sparse = false }: MeshgridOptions = {},
-): Array[] {
-  const operands = vectors.map((x) => asArray("meshgrid", x));
+export function meshgrid(vectors: readonly ArrayLike[], options?: MeshgridOptions): Array[] {
+  const { indexing, sparse } = optionsOf("meshgrid", options, { indexing: "xy", sparse: false });
+  oneOf("meshgrid", "indexing", indexing, ["xy", "ij"]);
+  const operands = listOf("meshgrid", "arguments", vectors).map((x) => asArray("meshgrid", x));
   if (operands.some((x) => x.ndim !== 1))
     throw new ShapeError(
       `meshgrid: arguments must be vectors; got ${operands.map((x) => formatAval(x.aval)).join(", ")}`,

@@ -8,6 +8,7 @@ import { slice as slicePrimitive } from "../../primitives/slice.ts";
 import { Array, type ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf, wholeOf, wholesOf } from "../arguments.ts";
 import { at } from "./at.ts";
 import { asarray, zeros } from "./creation.ts";
 import { remainder } from "./division.ts";
@@ -26,7 +27,7 @@ type Axes = number | readonly number[];
  */
 export function tile(x: ArrayLike, reps: number | Shape): Array {
   const operand = asArray("tile", x);
-  const counts = typeof reps === "number" ? [reps] : reps;
+  const counts = wholesOf("tile", "repetitions", reps);
   if (!counts.every((n) => Number.isInteger(n) && n >= 0))
     throw new ShapeError(`tile: repetitions must be whole numbers of at least 0; got (${counts.join(", ")})`);
   const rank = Math.max(operand.ndim, counts.length);
@@ -54,11 +55,8 @@ export interface RepeatOptions {
  * @throws ShapeError if an array of counts comes without `totalRepeatLength` or does not fit the axis
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.repeat.html
  */
-export function repeat(
-  x: ArrayLike,
-  repeats: number | readonly number[] | Array,
-  { axis, totalRepeatLength }: RepeatOptions = {},
-): Array {
+export function repeat(x: ArrayLike, repeats: number | readonly number[] | Array, options?: RepeatOptions): Array {
+  const { axis, totalRepeatLength } = optionsOf("repeat", options, { axis: undefined, totalRepeatLength: undefined });
   const given = asArray("repeat", x);
   const operand = axis === undefined || axis === null ? ravel(given) : given;
   const along = canonicalAxis("repeat", axis ?? 0, operand.ndim);
@@ -96,7 +94,7 @@ function repeatByCounts(
 }
 
 function knownTotal(repeats: number | readonly number[], size: number): number {
-  const counts = typeof repeats === "number" ? [repeats] : repeats;
+  const counts = wholesOf("repeat", "counts", repeats);
   if ((counts.length !== size && counts.length !== 1) || !counts.every((n) => Number.isInteger(n) && n >= 0))
     throw new ShapeError(
       `repeat: there must be one count, or one for each of ${size} elements, of at least 0; got (${counts.join(", ")})`,
@@ -144,10 +142,11 @@ const dynamicRoll = staticJit("_roll_dynamic", (axes: readonly number[]) => (x: 
  * @throws ShapeError unless there is one shift for all axes or one each
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.roll.html
  */
-export function roll(x: ArrayLike, shift: Axes | Array, { axis }: { readonly axis?: Axes | null } = {}): Array {
+export function roll(x: ArrayLike, shift: Axes | Array, options?: { readonly axis?: Axes | null }): Array {
+  const { axis } = optionsOf("roll", options, { axis: undefined });
   const operand = asArray("roll", x);
   if (axis === undefined || axis === null) return reshapeTo(roll(ravel(operand), shift, { axis: 0 }), operand.shape);
-  const axes = (typeof axis === "number" ? [axis] : axis).map((a) => canonicalAxis("roll", a, operand.ndim));
+  const axes = wholesOf("roll", "axis", axis).map((a) => canonicalAxis("roll", a, operand.ndim));
   if (shift instanceof Array) {
     if (shift.ndim > 1 || (shift.ndim === 1 && shift.size !== 1 && shift.size !== axes.length))
       throw new ShapeError(
@@ -155,7 +154,7 @@ export function roll(x: ArrayLike, shift: Axes | Array, { axis }: { readonly axi
       );
     return dynamicRoll(axes)(operand, shift);
   }
-  const shifts = typeof shift === "number" ? [shift] : shift;
+  const shifts = wholesOf("roll", "shift", shift);
   const count = Math.max(shifts.length, axes.length);
   if (
     (shifts.length !== count && shifts.length !== 1) ||
@@ -193,7 +192,7 @@ const turn = staticJit("rot90", (quarters: number, first: number, second: number
 /** Turned by `k` quarters from the first of two axes towards the second. @throws ShapeError unless the axes differ. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.rot90.html */
 export function rot90(x: ArrayLike, k = 1, axes: readonly [number, number] = [0, 1]): Array {
   const operand = asArray("rot90", x);
-  const [first, second] = axes.map((axis) => canonicalAxis("rot90", axis, operand.ndim));
+  const [first, second] = wholesOf("rot90", "axes", axes).map((axis) => canonicalAxis("rot90", axis, operand.ndim));
   if (first === second) throw new ShapeError(`rot90: the two axes must differ; got (${axes.join(", ")})`);
-  return turn(((k % 4) + 4) % 4, first, second)(operand);
+  return turn(((wholeOf("rot90", "k", k) % 4) + 4) % 4, first, second)(operand);
 }

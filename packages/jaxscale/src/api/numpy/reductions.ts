@@ -4,6 +4,7 @@ import { ShapeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
+import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { type Axis, accumulationDType, axesOf } from "./axes.ts";
@@ -63,11 +64,14 @@ function fold(
   return convertTo(keepdims ? lax.expandDims(folded, axes) : folded, result, false);
 }
 
+const defaults = { axis: null, keepdims: false, where: undefined } as const;
+
 const summing =
   (op: string, kind: Fold) =>
-  (x: ArrayLike, options: SumOptions = {}): Array => {
-    const given = asArray(op, x);
-    const operand = convertTo(given, numericDType(given.dtype), false);
+  (x: ArrayLike, given?: SumOptions): Array => {
+    const options = optionsOf(op, given, { ...defaults, initial: undefined, dtype: undefined });
+    const array = asArray(op, x);
+    const operand = convertTo(array, numericDType(array.dtype), false);
     const result = options.dtype ?? sumDType(operand.dtype);
     return fold(op, operand, kind, options.dtype ?? accumulationDType(result), result, options);
   };
@@ -78,7 +82,8 @@ export const prod = summing("prod", products);
 
 const extreme =
   (op: string, kind: Fold) =>
-  (x: ArrayLike, options: ExtremeOptions = {}): Array => {
+  (x: ArrayLike, given?: ExtremeOptions): Array => {
+    const options = optionsOf(op, given, { ...defaults, initial: undefined });
     const operand = asArray(op, x);
     if (options.initial === undefined) {
       if (options.where !== undefined)
@@ -100,8 +105,8 @@ export const amin = min;
 
 const testing =
   (op: string, kind: Fold) =>
-  (x: ArrayLike, options: ReductionOptions = {}): Array =>
-    fold(op, asArray(op, x), kind, "bool", "bool", options);
+  (x: ArrayLike, options?: ReductionOptions): Array =>
+    fold(op, asArray(op, x), kind, "bool", "bool", optionsOf(op, options, defaults));
 /** Whether all are true (not 0); over nothing true. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.all.html */
 export const all = testing("all", { reduce: lax.reduceAnd, combine: lax.bitwiseAnd, neutral: () => 1 });
 /** Whether any is true (not 0); over nothing false. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.any.html */

@@ -1,6 +1,7 @@
 /** Where values are, or belong. */
+
 import { isFloat } from "../../base/dtypes.ts";
-import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { ShapeError } from "../../base/errors.ts";
 import { sizeOf, stridesOf } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import { add, sub } from "../../primitives/arithmetic.ts";
@@ -8,6 +9,7 @@ import { div } from "../../primitives/division.ts";
 import { rem } from "../../primitives/remainder.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
+import { oneOf, optionsOf } from "../arguments.ts";
 import * as lax from "../lax/index.ts";
 import { at } from "./at.ts";
 import { binary } from "./equations.ts";
@@ -91,19 +93,16 @@ const searched = staticJit("searchsorted", (side: Side, method: keyof typeof sea
  * @throws ShapeError unless x is a vector
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.searchsorted.html
  */
-export function searchsorted(
-  x: ArrayLike,
-  query: ArrayLike,
-  { side = "left", method = "scan", sorter }: SearchOptions = {},
-): Array {
+export function searchsorted(x: ArrayLike, query: ArrayLike, options?: SearchOptions): Array {
+  const { side, method, sorter } = optionsOf("searchsorted", options, {
+    side: "left",
+    method: "scan",
+    sorter: undefined,
+  });
   const given = asArray("searchsorted", x);
   if (given.ndim !== 1) throw new ShapeError(`searchsorted: x must be a vector; got ${formatAval(given.aval)}`);
-  if (side !== "left" && side !== "right")
-    throw new DTypeError(`searchsorted: side must be left or right; got ${String(side)}`);
-  if (!Object.hasOwn(searches, method))
-    throw new DTypeError(
-      `searchsorted: method must be one of ${Object.keys(searches).join(", ")}; got ${String(method)}`,
-    );
+  oneOf("searchsorted", "side", side, ["left", "right"]);
+  oneOf("searchsorted", "method", method, Object.keys(searches) as (keyof typeof searches)[]);
   const sorted = sorter === undefined ? given : at(given, asArray("searchsorted", sorter)).get();
   return searched(side, method)(sorted, asArray("searchsorted", query));
 }
@@ -113,7 +112,8 @@ export function searchsorted(
  * @throws ShapeError unless bins are a vector
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.digitize.html
  */
-export function digitize(x: ArrayLike, bins: ArrayLike, { right = false }: { readonly right?: boolean } = {}): Array {
+export function digitize(x: ArrayLike, bins: ArrayLike, options?: { readonly right?: boolean }): Array {
+  const { right } = optionsOf("digitize", options, { right: false });
   const [values, edges] = [asArray("digitize", x), asArray("digitize", bins)];
   if (edges.ndim !== 1) throw new ShapeError(`digitize: bins must be a vector; got ${formatAval(edges.aval)}`);
   const count = edges.shape[0];
@@ -139,7 +139,8 @@ export interface NonzeroOptions {
  * @throws ShapeError without a size, or for a scalar
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.nonzero.html
  */
-export function nonzero(x: ArrayLike, { size: given, fillValue = null }: NonzeroOptions = {}): Array[] {
+export function nonzero(x: ArrayLike, options?: NonzeroOptions): Array[] {
+  const { size: given, fillValue } = optionsOf("nonzero", options, { size: undefined, fillValue: null });
   const operand = asArray("nonzero", x);
   const size = staticSize("nonzero", given);
   const { shape } = operand;
@@ -166,10 +167,10 @@ export function nonzero(x: ArrayLike, { size: given, fillValue = null }: Nonzero
 }
 
 /** Places of the first `size` elements of the flattened array that are not 0. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.flatnonzero.html */
-export const flatnonzero = (x: ArrayLike, options: NonzeroOptions = {}): Array => nonzero(ravel(x), options)[0];
+export const flatnonzero = (x: ArrayLike, options?: NonzeroOptions): Array => nonzero(ravel(x), options)[0];
 
 /** Places of the first `size` elements that are not 0, a row of int32 each. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.argwhere.html */
-export function argwhere(x: ArrayLike, options: NonzeroOptions = {}): Array {
+export function argwhere(x: ArrayLike, options?: NonzeroOptions): Array {
   const operand = asArray("argwhere", x);
   const columns = nonzero(atleast1d(operand), options).map((places) => lax.expandDims(places, [1]));
   const rows = lax.concatenate(columns, 1);
@@ -180,8 +181,9 @@ export function argwhere(x: ArrayLike, options: NonzeroOptions = {}): Array {
 export function extract(
   condition: ArrayLike,
   x: ArrayLike,
-  { size, fillValue = 0 }: { readonly size?: number; readonly fillValue?: ArrayLike } = {},
+  options?: { readonly size?: number; readonly fillValue?: ArrayLike },
 ): Array {
+  const { size, fillValue } = optionsOf("extract", options, { size: undefined, fillValue: 0 });
   const operand = ravel(asArray("extract", x));
   const flags = truth(ravel(asArray("extract", condition)));
   const wanted = staticSize("extract", size);

@@ -1,6 +1,7 @@
 /** The same elements in another shape or order of axes. */
 import { ShapeError } from "../../base/errors.ts";
 import {
+  axesOf,
   broadcastShapes,
   canonicalAxes,
   canonicalAxis,
@@ -12,11 +13,11 @@ import {
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { wholesOf } from "../arguments.ts";
 import { innerJit } from "../inner-jit.ts";
 import { dropAxes, insertAxes, permute, range, reshapeTo, spread } from "./equations.ts";
 
 type Axes = number | readonly number[];
-const listOf = (axes: Axes): readonly number[] => (typeof axes === "number" ? [axes] : axes);
 
 /**
  * The elements in row-major order in another shape; one size may be −1.
@@ -25,7 +26,7 @@ const listOf = (axes: Axes): readonly number[] => (typeof axes === "number" ? [a
  */
 export function reshape(x: ArrayLike, shape: number | Shape): Array {
   const operand = asArray("reshape", x);
-  const wanted = listOf(shape);
+  const wanted = wholesOf("reshape", "sizes", shape);
   const open = wanted.filter((n) => n === -1).length;
   if (open > 1) throw new ShapeError(`reshape: only one size may be -1; got ${formatShape(wanted)}`);
   const known = sizeOf(wanted.filter((n) => n !== -1));
@@ -58,7 +59,7 @@ export function transpose(x: ArrayLike, axes?: readonly number[] | null): Array 
 /** As `transpose` with axes. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.permute_dims.html */
 export function permuteDims(x: ArrayLike, axes: readonly number[]): Array {
   const operand = asArray("permuteDims", x);
-  const order = axes.map((axis) => canonicalAxis("permuteDims", axis, operand.ndim));
+  const order = wholesOf("permuteDims", "axes", axes).map((axis) => canonicalAxis("permuteDims", axis, operand.ndim));
   if (order.length !== operand.ndim || new Set(order).size !== order.length)
     throw new ShapeError(
       `permuteDims: axes must be a permutation of those of ${formatAval(operand.aval)}; got (${axes.join(", ")})`,
@@ -89,9 +90,7 @@ export function swapaxes(x: ArrayLike, axis1: number, axis2: number): Array {
 export function moveaxis(x: ArrayLike, source: Axes, destination: Axes): Array {
   const operand = asArray("moveaxis", x);
   const [from, to] = [source, destination].map((axes) => {
-    const list = listOf(axes).map((axis) => canonicalAxis("moveaxis", axis, operand.ndim));
-    canonicalAxes("moveaxis", list, operand.ndim);
-    return list;
+    return axesOf("moveaxis", axes, operand.ndim);
   });
   if (from.length !== to.length)
     throw new ShapeError(
@@ -104,7 +103,7 @@ export function moveaxis(x: ArrayLike, source: Axes, destination: Axes): Array {
 
 /** Axes of size 1 put where the result has them. @throws ShapeError for axes out of range or twice. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.expand_dims.html */
 export const expandDims = (x: ArrayLike, axis: Axes): Array =>
-  insertAxes("expandDims", asArray("expandDims", x), listOf(axis));
+  insertAxes("expandDims", asArray("expandDims", x), wholesOf("expandDims", "axis", axis));
 
 /**
  * Axes of size 1 dropped: those named, or all.
@@ -128,7 +127,7 @@ export function squeeze(x: ArrayLike, axis?: Axes | null): Array {
  */
 export function broadcastTo(x: ArrayLike, shape: number | Shape): Array {
   const operand = asArray("broadcastTo", x);
-  const wanted = listOf(shape);
+  const wanted = wholesOf("broadcastTo", "sizes", shape);
   if (sameShape(operand.shape, wanted)) return operand;
   const lead = wanted.length - operand.ndim;
   if (lead < 0 || operand.shape.some((n, axis) => n !== 1 && n !== wanted[lead + axis]))

@@ -1,10 +1,13 @@
 /** Arrays put in order, and the order itself. */
+
+import { describe } from "../../base/describe.ts";
 import type { DType } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { canonicalAxis, sameShape } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
+import { listOf, optionsOf } from "../arguments.ts";
 import * as lax from "../lax/index.ts";
 import { ravel } from "./shape.ts";
 import { staticJit } from "./static-jit.ts";
@@ -34,8 +37,10 @@ const sorted = staticJit("sort", (axis: number | null, isStable: boolean, descen
  * @throws ShapeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.sort.html
  */
-export const sort = (x: ArrayLike, { axis = -1, stable = true, descending = false }: SortOptions = {}): Array =>
-  sorted(axis, stable, descending)(asArray("sort", x));
+export const sort = (x: ArrayLike, options?: SortOptions): Array => {
+  const { axis, stable, descending } = optionsOf("sort", options, { axis: -1, stable: true, descending: false });
+  return sorted(axis, stable, descending)(asArray("sort", x));
+};
 
 const sortedPlaces = staticJit(
   "argsort",
@@ -53,15 +58,15 @@ const sortedPlaces = staticJit(
  * @throws ShapeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.argsort.html
  */
-export const argsort = (
-  x: ArrayLike,
-  {
-    axis = -1,
-    stable = true,
-    descending = false,
-    dtype = "int32",
-  }: SortOptions & { readonly dtype?: "int32" | "uint32" } = {},
-): Array => sortedPlaces(axis, stable, descending, dtype)(asArray("argsort", x));
+export const argsort = (x: ArrayLike, options?: SortOptions & { readonly dtype?: "int32" | "uint32" }): Array => {
+  const { axis, stable, descending, dtype } = optionsOf("argsort", options, {
+    axis: -1,
+    stable: true,
+    descending: false,
+    dtype: "int32",
+  });
+  return sortedPlaces(axis, stable, descending, dtype)(asArray("argsort", x));
+};
 
 const orderOfKeys = staticJit("lexsort", (axis: number) => (...keys: readonly Array[]) => {
   const dimension = canonicalAxis("lexsort", axis, keys[0].ndim);
@@ -75,7 +80,7 @@ const orderOfKeys = staticJit("lexsort", (axis: number) => (...keys: readonly Ar
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.lexsort.html
  */
 export function lexsort(keys: readonly ArrayLike[], axis = -1): Array {
-  const operands = keys.map((x) => asArray("lexsort", x));
+  const operands = listOf("lexsort", "keys", keys).map((x) => asArray("lexsort", x));
   if (operands.length === 0) throw new ShapeError("lexsort: there must be a key; got none");
   const [first] = operands;
   if (!operands.every((x) => sameShape(x.shape, first.shape)))
@@ -88,7 +93,7 @@ export function lexsort(keys: readonly ArrayLike[], axis = -1): Array {
 function checkKth(op: string, x: Array, kth: number, dimension: number): number {
   const size = x.shape[dimension];
   if (!Number.isInteger(kth) || kth < -size || kth >= size)
-    throw new ShapeError(`${op}: kth must be in [${-size}, ${size}); got ${kth} for ${formatAval(x.aval)}`);
+    throw new ShapeError(`${op}: kth must be in [${-size}, ${size}); got ${describe(kth)} for ${formatAval(x.aval)}`);
   return kth < 0 ? kth + size : kth;
 }
 
@@ -115,6 +120,6 @@ export function staticSize(op: string, size: number | undefined): number {
   if (size === undefined)
     throw new ShapeError(`${op}: size must be given, for shapes do not depend on values; got none`);
   if (!Number.isInteger(size) || size < 0)
-    throw new DTypeError(`${op}: size must be an integer of at least 0; got ${size}`);
+    throw new DTypeError(`${op}: size must be an integer of at least 0; got ${describe(size)}`);
   return size;
 }

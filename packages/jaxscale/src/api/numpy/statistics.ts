@@ -5,6 +5,7 @@ import { broadcastShapes, sameShape } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
+import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { type Axis, accumulationDType, axesOf } from "./axes.ts";
@@ -31,8 +32,11 @@ function countOf(x: Array, options: Omit<MeanOptions, "dtype">, dtype: DType, op
   return sum(taking, { axis: options.axis, keepdims: options.keepdims, dtype });
 }
 
+const meanDefaults = { axis: null, keepdims: false, where: undefined, dtype: undefined } as const;
+
 /** Mean; of ints and bools float32; 16-bit floats accumulate in float32. Over nothing NaN. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.mean.html */
-export function mean(x: ArrayLike, options: MeanOptions = {}): Array {
+export function mean(x: ArrayLike, given?: MeanOptions): Array {
+  const options = optionsOf("mean", given, meanDefaults);
   const operand = asArray("mean", x);
   const result = options.dtype ?? inexactDType(operand.dtype);
   const computed = options.dtype ?? accumulationDType(result);
@@ -47,15 +51,20 @@ export interface AverageOptions {
   readonly keepdims?: boolean;
 }
 /** Weighted mean. @throws ShapeError unless the weights have x's shape, or that of the axis @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.average.html */
-export function average(x: ArrayLike, { axis = null, weights, keepdims }: AverageOptions = {}): Array {
-  const options = { axis, keepdims };
-  if (weights === undefined) return mean(promoteArgsInexact("average", x)[0], options);
-  const [given, along] = [asArray("average", x), asArray("average", weights)];
-  const dtype = inexactDType(resultType(given, along));
-  const [operand, weight] = [convertTo(given, dtype, false), convertTo(along, dtype, false)];
+export function average(x: ArrayLike, options?: AverageOptions): Array {
+  const { axis, weights, keepdims } = optionsOf("average", options, {
+    axis: null,
+    weights: undefined,
+    keepdims: false,
+  });
+  const along = { axis, keepdims };
+  if (weights === undefined) return mean(promoteArgsInexact("average", x)[0], along);
+  const [given, factors] = [asArray("average", x), asArray("average", weights)];
+  const dtype = inexactDType(resultType(given, factors));
+  const [operand, weight] = [convertTo(given, dtype, false), convertTo(factors, dtype, false)];
   const shaped = sameShape(operand.shape, weight.shape) ? weight : alongAxis(operand, weight, axis);
-  const total = sum(shaped, options);
-  return lax.div(sum(multiply(operand, shaped), options), total);
+  const total = sum(shaped, along);
+  return lax.div(sum(multiply(operand, shaped), along), total);
 }
 
 function alongAxis(x: Array, weights: Array, axis: number | null): Array {
@@ -98,17 +107,17 @@ const deviation = staticJit(
       lax.sqrt((variance(...statics) as (...args: readonly Array[]) => Array)(...operands)),
 );
 
-function dispersion(op: string, x: ArrayLike, options: VarianceOptions, f: typeof deviation): Array {
+function dispersion(op: string, x: ArrayLike, options: VarianceOptions | undefined, f: typeof deviation): Array {
   const operand = asArray(op, x);
-  const { axis = null, keepdims = false, ddof = 0, where } = options;
-  const dtype = options.dtype ?? inexactDType(operand.dtype);
+  const { axis, keepdims, ddof, where, dtype: wanted } = optionsOf(op, options, { ...meanDefaults, ddof: 0 });
+  const dtype = wanted ?? inexactDType(operand.dtype);
   const operands = [operand, asArray(op, ddof), ...(where === undefined ? [] : [asArray(op, where)])];
   return f(dtype, axis, keepdims, where !== undefined)(...operands);
 }
 /** Variance: mean square distance from the mean, over count - ddof; NaN if that is not positive. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.var.html */
-const varianceOf = (x: ArrayLike, options: VarianceOptions = {}): Array =>
+const varianceOf = (x: ArrayLike, options?: VarianceOptions): Array =>
   dispersion("var", x, options, variance as typeof deviation);
 
 export { varianceOf as var };
 /** Standard deviation: the root of the variance. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.std.html */
-export const std = (x: ArrayLike, options: VarianceOptions = {}): Array => dispersion("std", x, options, deviation);
+export const std = (x: ArrayLike, options?: VarianceOptions): Array => dispersion("std", x, options, deviation);

@@ -1,4 +1,5 @@
 /** Elements picked by arrays of indices along one axis. */
+
 import { isInteger, kindOf } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { roundTo } from "../../base/rounding.ts";
@@ -10,6 +11,7 @@ import { gather } from "../../primitives/gather.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { oneOf, optionsOf, required } from "../arguments.ts";
 import { at } from "./at.ts";
 import { zeros } from "./creation.ts";
 import { remainder } from "./division.ts";
@@ -83,16 +85,23 @@ function indexOperand(op: string, indices: ArrayLike): Array {
  * @throws DTypeError unless indices are integers; ShapeError for an empty axis
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.take.html
  */
-export function take(
-  x: ArrayLike,
-  indices: ArrayLike,
-  { axis = null, mode: named, fillValue, uniqueIndices = false, indicesAreSorted = false }: TakeOptions = {},
-): Array {
-  const mode = named ?? "fill";
+export function take(x: ArrayLike, indices: ArrayLike, options?: TakeOptions): Array {
+  const {
+    axis,
+    mode: named,
+    fillValue,
+    uniqueIndices,
+    indicesAreSorted,
+  } = optionsOf("take", options, {
+    axis: null,
+    mode: undefined,
+    fillValue: undefined,
+    uniqueIndices: false,
+    indicesAreSorted: false,
+  });
+  const mode = oneOf("take", "mode", named ?? "fill", ["fill", "clip", "wrap"]);
   const operand = asArray("take", x);
   const places = indexOperand("take", indices);
-  if (!Object.hasOwn(takeMode, mode))
-    throw new DTypeError(`take: mode must be fill, clip or wrap; got ${String(mode)}`);
   const along = axis === null ? null : canonicalAxis("take", axis, operand.ndim);
   if (places.size > 0 && (along === null ? operand.size : operand.shape[along]) === 0)
     throw new ShapeError(`take: an empty axis has no elements to take; got ${formatAval(operand.aval)}`);
@@ -164,11 +173,12 @@ const fitsIn = (dtype: string, size: number): boolean => size < 2 ** (Number(/\d
  * @throws DTypeError unless indices are integers; ShapeError unless the ranks are equal
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.take_along_axis.html
  */
-export function takeAlongAxis(
-  x: ArrayLike,
-  indices: ArrayLike,
-  { axis, mode: named, fillValue }: TakeAlongAxisOptions,
-): Array {
+export function takeAlongAxis(x: ArrayLike, indices: ArrayLike, options: TakeAlongAxisOptions): Array {
+  const {
+    axis,
+    mode: named,
+    fillValue,
+  } = optionsOf("takeAlongAxis", options, { axis: required, mode: undefined, fillValue: undefined });
   const mode = named ?? "fill";
   const operand = asArray("takeAlongAxis", x);
   const places = indexOperand("takeAlongAxis", indices);
@@ -194,7 +204,8 @@ export interface BincountOptions {
  * @throws DTypeError unless x is integers; ShapeError unless it is a vector
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bincount.html
  */
-export function bincount(x: ArrayLike, { length, weights = 1 }: BincountOptions): Array {
+export function bincount(x: ArrayLike, options: BincountOptions): Array {
+  const { length, weights } = optionsOf("bincount", options, { length: required, weights: 1 });
   const operand = indexOperand("bincount", x);
   if (operand.ndim !== 1) throw new ShapeError(`bincount: x must be a vector; got ${formatAval(operand.aval)}`);
   const counted = asArray("bincount", weights);

@@ -6,6 +6,7 @@ import { formatAval } from "../../jaxpr/ir.ts";
 import { sub } from "../../primitives/arithmetic.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
+import { optionsOf } from "../arguments.ts";
 import * as lax from "../lax/index.ts";
 import { at } from "./at.ts";
 import { binary } from "./equations.ts";
@@ -65,10 +66,20 @@ function sortedSlices(
  */
 export function unique(x: ArrayLike, options?: UniqueOptions): Array;
 export function unique(x: ArrayLike, options?: UniqueParts): Array | Array[];
-export function unique(x: ArrayLike, options: UniqueParts = {}): Array | Array[] {
-  const results = distinct(x, options);
+export function unique(x: ArrayLike, options?: UniqueParts): Array | Array[] {
+  const results = distinct(x, optionsOf<UniqueParts, typeof defaults>("unique", options, defaults));
   return results.length === 1 ? results[0] : results;
 }
+
+const defaults = {
+  size: undefined,
+  fillValue: null,
+  axis: null,
+  equalNan: true,
+  returnIndex: false,
+  returnInverse: false,
+  returnCounts: false,
+} as const;
 
 function distinct(x: ArrayLike, options: UniqueParts): Array[] {
   const given = asArray("unique", x);
@@ -135,12 +146,16 @@ function filled(chosen: Array, count: Array, fillValue: ArrayLike): Array {
   return where(lax.lt(rows, count), chosen, fill);
 }
 
+type SizeOptions = Pick<UniqueOptions, "size" | "fillValue">;
+const sizeOptions = (op: string, options: SizeOptions): SizeOptions =>
+  optionsOf(op, options, { size: undefined, fillValue: null });
+
 /** Without NaN taken as equal. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.unique_values.html */
-export const uniqueValues = (x: ArrayLike, options: Pick<UniqueOptions, "size" | "fillValue">): Array =>
-  unique(x, { ...options, equalNan: false });
+export const uniqueValues = (x: ArrayLike, options: SizeOptions): Array =>
+  unique(x, { ...sizeOptions("uniqueValues", options), equalNan: false });
 /** Values and how often each occurs. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.unique_counts.html */
-export const uniqueCounts = (x: ArrayLike, options: Pick<UniqueOptions, "size" | "fillValue">): [Array, Array] =>
-  distinct(x, { ...options, equalNan: false, returnCounts: true }) as [Array, Array];
+export const uniqueCounts = (x: ArrayLike, options: SizeOptions): [Array, Array] =>
+  distinct(x, { ...sizeOptions("uniqueCounts", options), equalNan: false, returnCounts: true }) as [Array, Array];
 /** Values and the place of each element of x among them. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.unique_inverse.html */
-export const uniqueInverse = (x: ArrayLike, options: Pick<UniqueOptions, "size" | "fillValue">): [Array, Array] =>
-  distinct(x, { ...options, equalNan: false, returnInverse: true }) as [Array, Array];
+export const uniqueInverse = (x: ArrayLike, options: SizeOptions): [Array, Array] =>
+  distinct(x, { ...sizeOptions("uniqueInverse", options), equalNan: false, returnInverse: true }) as [Array, Array];

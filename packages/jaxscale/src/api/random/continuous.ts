@@ -1,10 +1,11 @@
 /** Distributions over real numbers, made of uniform ones. */
+
 import type { DType } from "../../base/dtypes.ts";
-import { DTypeError } from "../../base/errors.ts";
 import { roundTo } from "../../base/rounding.ts";
 import { broadcastShapes, type Shape } from "../../base/shapes.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { scalarOf } from "../../trace/operand.ts";
+import { oneOf, optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { clip } from "../numpy/float-functions.ts";
@@ -30,8 +31,9 @@ const realNormals = staticJit("_normal_real", (shape: Shape, dtype: DType) => (w
   return lax.mul(root2(dtype), lax.erfInv(u));
 });
 /** Floats of the normal distribution of mean 0 and variance 1. @throws DTypeError, ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.normal.html */
-export function normal(key: Key, shape: Shape = [], { dtype = "float32" }: SampleOptions = {}): Array {
+export function normal(key: Key, shape: Shape = [], options?: SampleOptions): Array {
   const op = "random.normal";
+  const { dtype } = optionsOf(op, options, { dtype: "float32" });
   return normals(sampleShape(op, shape), floatDType(op, dtype))(singleKey(op, key));
 }
 
@@ -56,9 +58,10 @@ export function truncatedNormal(
   key: Key,
   lower: ArrayLike,
   upper: ArrayLike,
-  { shape, dtype = "float32" }: SampleOptions & { readonly shape?: Shape } = {},
+  options?: SampleOptions & { readonly shape?: Shape },
 ): Array {
   const op = "random.truncatedNormal";
+  const { shape, dtype } = optionsOf(op, options, { shape: undefined, dtype: "float32" });
   const bounds = [lower, upper].map((x) => floatOperand(op, x));
   const sizes = sampleShape(op, shape ?? broadcastShapes(op, ...bounds.map((x) => x.shape)), ...bounds);
   return truncated(sizes, floatDType(op, dtype))(singleKey(op, key), bounds[0], bounds[1]);
@@ -71,8 +74,9 @@ const exponentials = staticJit(
     lax.neg(lax.log1p(lax.neg(uniformFrom(words, shape, dtype, float(0), float(1))))),
 );
 /** Floats of the exponential distribution of rate 1. @throws DTypeError, ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.exponential.html */
-export function exponential(key: Key, shape: Shape = [], { dtype = "float32" }: SampleOptions = {}): Array {
+export function exponential(key: Key, shape: Shape = [], options?: SampleOptions): Array {
   const op = "random.exponential";
+  const { dtype } = optionsOf(op, options, { dtype: "float32" });
   return exponentials(sampleShape(op, shape), floatDType(op, dtype))(singleKey(op, key));
 }
 
@@ -94,8 +98,9 @@ export interface GumbelOptions extends SampleOptions {
   readonly mode?: GumbelMode;
 }
 /** Floats of the standard Gumbel distribution. @throws DTypeError, ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.gumbel.html */
-export function gumbel(key: Key, shape: Shape = [], { dtype = "float32", mode = "low" }: GumbelOptions = {}): Array {
+export function gumbel(key: Key, shape: Shape = [], options?: GumbelOptions): Array {
   const op = "random.gumbel";
-  if (mode !== "low" && mode !== "high") throw new DTypeError(`${op}: mode must be low or high; got ${String(mode)}`);
+  const { dtype, mode } = optionsOf(op, options, { dtype: "float32", mode: "low" });
+  oneOf(op, "mode", mode, ["low", "high"]);
   return gumbels(sampleShape(op, shape), floatDType(op, dtype), mode)(singleKey(op, key));
 }

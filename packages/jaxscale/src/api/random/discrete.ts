@@ -7,6 +7,7 @@ import { randomBits } from "../../primitives/random.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 import * as lax from "../lax/index.ts";
 import { add, log, multiply, subtract } from "../numpy/elementwise.ts";
 import { argmax, cumsum } from "../numpy/positions.ts";
@@ -36,12 +37,14 @@ export interface CategoricalOptions {
  * @throws ShapeError, DTypeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.random.categorical.html
  */
-export function categorical(
-  key: Key,
-  logits: ArrayLike,
-  { axis = -1, shape: wanted, replace = true, mode }: CategoricalOptions = {},
-): Array {
+export function categorical(key: Key, logits: ArrayLike, options?: CategoricalOptions): Array {
   const op = "random.categorical";
+  const {
+    axis,
+    shape: wanted,
+    replace,
+    mode,
+  } = optionsOf(op, options, { axis: -1, shape: undefined, replace: true, mode: undefined });
   const words = singleKey(op, key);
   const operand = asArray(op, logits);
   const along = canonicalAxis(op, axis, operand.ndim);
@@ -52,10 +55,10 @@ export function categorical(
       `${op}: shape must end as the logits' does without the axis; got [${shape}] for ${formatAval(operand.aval)} axis ${axis}`,
     );
   const prefix = shape.slice(0, shape.length - batch.length);
-  const options = { dtype: operand.dtype, mode };
+  const noisy = { dtype: operand.dtype, mode };
   if (replace) {
     const inner = shape.slice(prefix.length).toSpliced(along, 0, operand.shape[along]);
-    const noise = gumbel(words, [...prefix, ...inner], options);
+    const noise = gumbel(words, [...prefix, ...inner], noisy);
     const spread = lax.expandDims(
       operand,
       prefix.map((_, i) => i),
@@ -67,8 +70,8 @@ export function categorical(
     throw new ShapeError(
       `${op}: draws without replacement must not exceed the categories; got ${count} of ${operand.shape[along]}`,
     );
-  const noisy = add(operand, gumbel(words, operand.shape, options));
-  const [, places] = lax.topK(moveaxis(noisy, along, -1), count);
+  const perturbed = add(operand, gumbel(words, operand.shape, noisy));
+  const [, places] = lax.topK(moveaxis(perturbed, along, -1), count);
   const order = [places.ndim - 1, ...batch.map((_, i) => i)];
   return lax.reshape(lax.transpose(places, order), shape);
 }
@@ -97,9 +100,10 @@ const shuffled = staticJit("_shuffle", (axis: number) => (words: Array, x: Array
 export function permutation(
   key: Key,
   x: ArrayLike,
-  { axis = 0, independent = false }: { readonly axis?: number; readonly independent?: boolean } = {},
+  options?: { readonly axis?: number; readonly independent?: boolean },
 ): Array {
   const op = "random.permutation";
+  const { axis, independent } = optionsOf(op, options, { axis: 0, independent: false });
   const words = singleKey(op, key);
   const operand = asArray(op, x);
   const along = canonicalAxis(op, axis, operand.ndim || 1);
@@ -134,12 +138,15 @@ export interface ChoiceOptions {
  * @throws ShapeError, DTypeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.random.choice.html
  */
-export function choice(
-  key: Key,
-  x: ArrayLike,
-  { shape = [], replace = true, p, axis = 0, mode }: ChoiceOptions = {},
-): Array {
+export function choice(key: Key, x: ArrayLike, options?: ChoiceOptions): Array {
   const op = "random.choice";
+  const { shape, replace, p, axis, mode } = optionsOf(op, options, {
+    shape: [],
+    replace: true,
+    p: undefined,
+    axis: 0,
+    mode: undefined,
+  });
   const words = singleKey(op, key);
   const operand = asArray(op, x);
   const sizes = sampleShape(op, shape);

@@ -6,6 +6,7 @@ import { randomFoldIn, randomSeed, randomSplit } from "../../primitives/random.t
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { wholesOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { type Key, KeyArray, sameKind, singleKey, wordsOf } from "./key-array.ts";
@@ -55,7 +56,7 @@ export function splitWords(words: Array, count = 2): Array[] {
  */
 export function split<K extends Key>(key: K, num: number | readonly number[] = 2): K {
   const words = singleKey("random.split", key);
-  return sameKind(key, bind1(randomSplit, [words], { shape: typeof num === "number" ? [num] : [...num] }));
+  return sameKind(key, bind1(randomSplit, [words], { shape: [...wholesOf("random.split", "num", num)] }));
 }
 
 /** A new key that depends on an integer. @throws DTypeError, ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.fold_in.html */

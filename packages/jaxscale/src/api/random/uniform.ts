@@ -10,6 +10,7 @@ import { rem } from "../../primitives/remainder.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
+import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
 import * as lax from "../lax/index.ts";
 import { binary } from "../numpy/equations.ts";
@@ -64,7 +65,8 @@ const bitsFrom = (words: Array, bitWidth: 8 | 16 | 32, shape: Shape): Array =>
  * @throws DTypeError, ShapeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.random.bits.html
  */
-export function bits(key: Key, shape: Shape = [], { dtype = "uint32" }: SampleOptions = {}): Array {
+export function bits(key: Key, shape: Shape = [], options?: SampleOptions): Array {
+  const { dtype } = optionsOf("random.bits", options, { dtype: "uint32" });
   if (kindOf(dtype) !== "unsigned")
     throw new DTypeError(`random.bits: dtype must be an unsigned integer's; got ${dtype}`);
   return bitsFrom(singleKey("random.bits", key), bitsOf(dtype), sampleShape("random.bits", shape));
@@ -109,12 +111,9 @@ export interface UniformOptions extends SampleOptions {
   readonly maxval?: ArrayLike;
 }
 /** Floats spread evenly over `[minval, maxval)`. @throws DTypeError, ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.uniform.html */
-export function uniform(
-  key: Key,
-  shape: Shape = [],
-  { dtype = "float32", minval = 0, maxval = 1 }: UniformOptions = {},
-): Array {
+export function uniform(key: Key, shape: Shape = [], options?: UniformOptions): Array {
   const op = "random.uniform";
+  const { dtype, minval, maxval } = optionsOf(op, options, { dtype: "float32", minval: 0, maxval: 1 });
   const bounds = [minval, maxval].map((x) => floatOperand(op, x));
   return uniformFrom(
     singleKey(op, key),
@@ -187,14 +186,9 @@ function integerOperand(op: string, x: ArrayLike): Array {
  * @throws DTypeError, ShapeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.random.randint.html
  */
-export function randint(
-  key: Key,
-  shape: Shape,
-  minval: ArrayLike,
-  maxval: ArrayLike,
-  { dtype = "int32" }: SampleOptions = {},
-): Array {
+export function randint(key: Key, shape: Shape, minval: ArrayLike, maxval: ArrayLike, options?: SampleOptions): Array {
   const op = "random.randint";
+  const { dtype } = optionsOf(op, options, { dtype: "int32" });
   if (!isInteger(dtype)) throw new DTypeError(`${op}: dtype must be an integer's; got ${dtype}`);
   const bounds = [minval, maxval].map((x) => integerOperand(op, x));
   const sizes = sampleShape(op, shape, ...bounds);
