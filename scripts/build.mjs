@@ -26,9 +26,17 @@ export function build() {
 
 /** Other packages are seen as they are built, not by their sources. */
 function configOf(folder, all) {
-  const paths = all
+  const others = all.filter((other) => other.folder !== folder);
+  const paths = others
     .filter(({ manifest }) => manifest.exports)
     .map((other) => [other.manifest.name, [join(other.folder, "dist", "index.d.ts")]]);
+  // Names that a package gives to its own files stand in its declarations too, and would lead to its sources.
+  const inner = others.flatMap((other) =>
+    Object.entries(other.manifest.imports ?? {}).map(([name, { node }]) => [
+      name,
+      [join(other.folder, node.replace("/src/", "/dist/").replace(/\.ts$/, ".d.ts"))],
+    ]),
+  );
   return {
     extends: join(root, "tsconfig.json"),
     compilerOptions: {
@@ -39,7 +47,7 @@ function configOf(folder, all) {
       declaration: true,
       sourceMap: true,
       inlineSources: true,
-      paths: Object.fromEntries(paths.filter(([, [path]]) => !path.startsWith(join(folder, "dist")))),
+      paths: Object.fromEntries([...paths, ...inner]),
     },
     include: [join(folder, "src")],
   };
