@@ -1,0 +1,3 @@
+import { testAnswers } from "./every-answer.ts";
+
+testAnswers("glm-4.7-flash-tiny");
