@@ -21,7 +21,7 @@ const cache = values.cold ? mkdtempSync(join(tmpdir(), "shaders-")) : undefined;
 // Read by the driver when it opens, so before anything of the library is loaded.
 if (cache) process.env.MESA_SHADER_CACHE_DIR = cache;
 const { ready, statistics } = await import("jaxscale");
-const { LanguageModel } = await import("@jaxscale/models");
+const { LanguageModel, StepCost } = await import("@jaxscale/models");
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
@@ -32,7 +32,7 @@ const base = peakBytes();
 const loading = performance.now();
 const dtype = values.dtype as "bfloat16" | "float32" | undefined;
 const language = await LanguageModel.load(positionals[0], { dtype });
-const weights = statistics().bytesInUse;
+const weights = new StepCost(language.model).weightBytes;
 console.log(`weights: ${megabytes(weights)}, loaded in ${seconds(loading)}`);
 console.log(`peak resident: ${megabytes(base)} before, ${megabytes(peakBytes())} loaded`);
 
@@ -58,5 +58,6 @@ console.log(`pipelines: ${pipelinesCreated}; peak of arrays ${megabytes(deviceBy
 const over = peakBytes() - weights;
 console.log(`peak resident: ${megabytes(peakBytes())} = weights + ${megabytes(over)} (to reach: 1024 MiB at most)`);
 language.dispose();
-if (cache) rmSync(cache, { recursive: true });
+// The driver may still be writing.
+if (cache) rmSync(cache, { recursive: true, maxRetries: 10 });
 process.exit(over <= 2 ** 30 ? 0 : 1);
