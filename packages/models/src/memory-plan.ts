@@ -67,8 +67,8 @@ function programsOf(model: CausalLM, planned: PlannedGeneration, capacity: numbe
   const { weights } = executables;
   const seen = needsSeen(choice) ? of("bool", batch, vocabSize) : null;
   const caches = jax.evalShape(() =>
-    jax.tree.leaves(makeCaches(model.config, { batch, capacity, dtype: model.dtype })),
-  ) as readonly jax.Array[];
+    jax.tree.leaves<jax.Array>(makeCaches(model.config, { batch, capacity, dtype: model.dtype })),
+  );
   const memory = { caches, seen };
   const last = of(model.dtype, batch, hiddenSize);
   const perRow = of("int32", batch);

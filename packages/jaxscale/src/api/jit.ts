@@ -13,6 +13,7 @@ import { launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
 import { avalOf, ShapeDtypeStruct } from "./make-jaxpr.ts";
+import type { OrShapes } from "./tree-types.ts";
 
 export interface JitOptions {
   /** Positions of arguments that are compile-time constants, compared by value (functions and class instances by identity). */
@@ -36,7 +37,7 @@ type AnyFunction = (...args: any[]) => unknown;
 /** A jitted function: call it, or look at what it becomes. */
 export type Jitted<F extends AnyFunction> = F & {
   /** Traces for these arguments (arrays, numbers or `ShapeDtypeStruct`s) without running. */
-  readonly lower: (...args: Parameters<F>) => Lowered;
+  readonly lower: (...args: Parameters<F> | OrShapes<Parameters<F>>) => Lowered;
   /** Forgets what was traced and compiled. */
   readonly clearCache: () => void;
 };

@@ -9,6 +9,7 @@ import { printJaxpr } from "../jaxpr/print.ts";
 import { Array } from "../trace/array.ts";
 import { asArray, scalarAval } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
+import type { WithLeaves } from "./tree-types.ts";
 
 /** A shape and dtype without values: stands for an array where only its type matters. */
 export class ShapeDtypeStruct {
@@ -65,7 +66,12 @@ export function makeJaxpr<Args extends unknown[]>(
 }
 
 /** Shapes and dtypes of what `f` would return, as its tree of ShapeDtypeStructs; nothing is computed. */
-export function evalShape<R>(f: (...args: never[]) => R, ...args: readonly unknown[]): unknown {
+export function evalShape<const Given extends readonly unknown[], R>(
+  f: (...args: WithLeaves<Given, Array>) => R,
+  ...args: Given
+): WithLeaves<R, ShapeDtypeStruct>;
+export function evalShape<R>(f: (...args: never[]) => R, ...args: readonly unknown[]): WithLeaves<R, ShapeDtypeStruct>;
+export function evalShape(f: (...args: never[]) => unknown, ...args: readonly unknown[]): unknown {
   const { closed, unflattenOutput } = trace("evalShape", f, args);
   return unflattenOutput(
     closed.jaxpr.outvars.map(({ aval }) => new ShapeDtypeStruct(aval.shape, aval.dtype, aval.weakType)),

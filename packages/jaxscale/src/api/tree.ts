@@ -12,13 +12,17 @@ import {
   treeStructure,
   unflatten as unflattenTree,
 } from "../base/pytree.ts";
+import type { Known, LeafOf, Mapped } from "./tree-types.ts";
 
 export type { FlattenOptions, KeyEntry, KeyPath, TreeDef } from "../base/pytree.ts";
 export { registerPytreeNode } from "../base/pytree.ts";
+export type { LeafOf, Mapped, WithLeaves } from "./tree-types.ts";
 
 /** Leaves from left to right (keys of objects in code-point order), and the structure around them. */
-export function flatten<Leaf = unknown>(tree: unknown, options?: FlattenOptions): [leaves: Leaf[], treedef: TreeDef] {
-  const { leaves, treedef } = flattenTree<Leaf>(tree, options);
+export function flatten<Tree>(tree: Known<Tree>): [leaves: LeafOf<Tree>[], treedef: TreeDef];
+export function flatten<Leaf = unknown>(tree: unknown, options?: FlattenOptions): [leaves: Leaf[], treedef: TreeDef];
+export function flatten(tree: unknown, options?: FlattenOptions): [leaves: unknown[], treedef: TreeDef] {
+  const { leaves, treedef } = flattenTree(tree, options);
   return [leaves, treedef];
 }
 
@@ -27,8 +31,11 @@ export const unflatten = <Tree = unknown>(treedef: TreeDef, leaves: readonly unk
   unflattenTree<Tree>(treedef, leaves);
 
 /** Leaves from left to right; null and undefined hold none. */
-export const leaves = <Leaf = unknown>(tree: unknown, options?: FlattenOptions): Leaf[] =>
-  treeLeaves<Leaf>(tree, options);
+export function leaves<Tree>(tree: Known<Tree>): LeafOf<Tree>[];
+export function leaves<Leaf = unknown>(tree: unknown, options?: FlattenOptions): Leaf[];
+export function leaves(tree: unknown, options?: FlattenOptions): unknown[] {
+  return treeLeaves(tree, options);
+}
 
 /** The tree's structure: compare two with `sameStructure`, print one with `formatTreedef`. */
 export const structure = (tree: unknown, options?: FlattenOptions): TreeDef => treeStructure(tree, options);
@@ -37,11 +44,19 @@ export const structure = (tree: unknown, options?: FlattenOptions): TreeDef => t
  * The tree of `f(leaf, ...leaves at the same place in rest)`.
  * @throws TypeError naming the path at which a structure differs
  */
-export const map = <Tree = unknown, Leaf = unknown>(
+export function map<Tree, Result, Rest extends readonly unknown[] = readonly Tree[]>(
+  f: (leaf: LeafOf<Tree>, ...others: { [K in keyof Rest]: LeafOf<Rest[K]> }) => Result,
+  tree: Known<Tree>,
+  ...rest: Rest
+): Mapped<Tree, Result>;
+export function map<Tree = unknown, Leaf = unknown>(
   f: (leaf: Leaf, ...others: Leaf[]) => unknown,
   tree: unknown,
   ...rest: readonly unknown[]
-): Tree => treeMap<Tree, Leaf>(f, tree, ...rest);
+): Tree;
+export function map(f: (...leaves: never[]) => unknown, tree: unknown, ...rest: readonly unknown[]): unknown {
+  return treeMap(f as (...leaves: unknown[]) => unknown, tree, ...rest);
+}
 
 /** Folds `f(accumulated, leaf)` over the leaves; without `initial`, from the first leaf. @throws TypeError for no leaves and no initial value */
 export function reduce<T, Leaf = unknown>(f: (accumulated: T, leaf: Leaf) => T, tree: unknown, ...initial: [T?]): T {
@@ -64,20 +79,38 @@ export function flattenWithPath<Leaf = unknown>(
 }
 
 /** Leaves with the path to each. */
-export const leavesWithPath = <Leaf = unknown>(
+export function leavesWithPath<Tree>(tree: Known<Tree>): { readonly path: KeyPath; readonly leaf: LeafOf<Tree> }[];
+export function leavesWithPath<Leaf = unknown>(
   tree: unknown,
   options?: FlattenOptions,
-): { readonly path: KeyPath; readonly leaf: Leaf }[] => flattenTreeWithPath<Leaf>(tree, options).leaves;
+): { readonly path: KeyPath; readonly leaf: Leaf }[];
+export function leavesWithPath(
+  tree: unknown,
+  options?: FlattenOptions,
+): { readonly path: KeyPath; readonly leaf: unknown }[] {
+  return flattenTreeWithPath(tree, options).leaves;
+}
 
 /** As `map`, with the path to the leaf as `f`'s first argument. */
+export function mapWithPath<Tree, Result, Rest extends readonly unknown[] = readonly Tree[]>(
+  f: (path: KeyPath, leaf: LeafOf<Tree>, ...others: { [K in keyof Rest]: LeafOf<Rest[K]> }) => Result,
+  tree: Known<Tree>,
+  ...rest: Rest
+): Mapped<Tree, Result>;
 export function mapWithPath<Tree = unknown, Leaf = unknown>(
   f: (path: KeyPath, leaf: Leaf, ...others: Leaf[]) => unknown,
   tree: unknown,
   ...rest: readonly unknown[]
-): Tree {
-  const paths = flattenTreeWithPath<Leaf>(tree).leaves.map(({ path }) => path);
+): Tree;
+export function mapWithPath(
+  f: (path: KeyPath, ...leaves: never[]) => unknown,
+  tree: unknown,
+  ...rest: readonly unknown[]
+): unknown {
+  const paths = flattenTreeWithPath(tree).leaves.map(({ path }) => path);
   let next = 0;
-  return treeMap<Tree, Leaf>((leaf, ...others) => f(paths[next++], leaf, ...others), tree, ...rest);
+  const called = f as (path: KeyPath, ...leaves: unknown[]) => unknown;
+  return treeMap((leaf, ...others) => called(paths[next++], leaf, ...others), tree, ...rest);
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind } from "../../trace/trace.ts";
 import { functionOf, listOf, optionsOf } from "../arguments.ts";
+import type { AsArrays, Next, Seed, WithNumbers } from "../tree-types.ts";
 import { clamp, convertElementType } from "./convert.ts";
 import { add, lt, ne } from "./elementwise.ts";
 import {
@@ -42,6 +43,18 @@ export interface ScanOptions {
  * @throws TypeError if the carry changes its structure, shape or dtype; ShapeError if inputs differ in length
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html
  */
+export function scan<Init extends Seed, X, Y>(
+  f: (carry: AsArrays<Init>, x: X) => readonly [Next<NoInfer<Init>>, Y],
+  init: WithNumbers<Init>,
+  xs: X,
+  options?: ScanOptions,
+): [AsArrays<Init>, Y];
+export function scan<Carry, X, Y>(
+  f: (carry: Carry, x: X) => readonly [Carry, Y],
+  init: First<Carry>,
+  xs: X,
+  options?: ScanOptions,
+): [Carry, Y];
 export function scan<Carry, X, Y>(
   f: (carry: Carry, x: X) => readonly [Carry, Y],
   init: First<Carry>,
@@ -120,6 +133,18 @@ export interface WhileOptions {
  * @throws TypeError if the carry changes its type, or the condition is no bool scalar
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.while_loop.html
  */
+export function whileLoop<Init extends Seed>(
+  condition: (carry: AsArrays<Init>) => ArrayLike,
+  body: (carry: AsArrays<Init>) => Next<NoInfer<Init>>,
+  init: WithNumbers<Init>,
+  options?: WhileOptions,
+): AsArrays<Init>;
+export function whileLoop<Carry>(
+  condition: (carry: Carry) => ArrayLike,
+  body: (carry: Carry) => Carry,
+  init: First<Carry>,
+  options?: WhileOptions,
+): Carry;
 export function whileLoop<Carry>(
   condition: (carry: Carry) => ArrayLike,
   body: (carry: Carry) => Carry,
@@ -166,6 +191,18 @@ export function whileLoop<Carry>(
  * @throws TypeError if the bounds are not numbers of one dtype, or the carry changes its type
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.fori_loop.html
  */
+export function foriLoop<Init extends Seed>(
+  lower: ArrayLike,
+  upper: ArrayLike,
+  body: (i: Array, carry: AsArrays<Init>) => Next<NoInfer<Init>>,
+  init: WithNumbers<Init>,
+): AsArrays<Init>;
+export function foriLoop<Carry>(
+  lower: ArrayLike,
+  upper: ArrayLike,
+  body: (i: Array, carry: Carry) => Carry,
+  init: First<Carry>,
+): Carry;
 export function foriLoop<Carry>(
   lower: ArrayLike,
   upper: ArrayLike,
