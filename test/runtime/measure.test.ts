@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { measureRoofs } from "../../packages/jaxscale/src/runtime/measure.ts";
-import { examine, formatReport } from "../../packages/jaxscale/src/runtime/report.ts";
+import { adviceFor, examine, formatReport } from "../../packages/jaxscale/src/runtime/report.ts";
 import { clientWith } from "./settings.ts";
 
 const client = clientWith();
@@ -25,4 +25,14 @@ test("the report names adapter, limits and roofs, and on a software driver what 
   assert.match(text, /f32 multiply-add +[\d.]+ GFLOP\/s/);
   if (report.kind === "swiftshader") assert.match(text, /lavapipe 25 or newer/);
 });
+
+test("the advice is to install what is faster than the adapter, and not the adapter itself", () => {
+  const advice = "install lavapipe, or a GPU's driver";
+  assert.is(adviceFor("hardware", "system", advice), undefined);
+  assert.match(adviceFor("lavapipe", "system", advice) ?? "", /^this is lavapipe, .*; a GPU .* would be faster$/);
+  assert.not.match(adviceFor("lavapipe", "system", advice) ?? "", /install/);
+  assert.match(adviceFor("swiftshader", "browser", advice) ?? "", /: install lavapipe, or a GPU's driver$/);
+  assert.match(adviceFor("swiftshader", "embedded", advice) ?? "", /install Mesa lavapipe 25 or newer/);
+});
+
 test.run();

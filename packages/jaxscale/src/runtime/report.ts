@@ -34,10 +34,18 @@ export async function examine(client: Client): Promise<DoctorReport> {
   };
 }
 
-function adviceFor(kind: DoctorReport["kind"], source: string, platformAdvice: string): string | undefined {
+/** What would be faster than an adapter of this kind, found in this place; undefined for hardware. */
+export function adviceFor(kind: DoctorReport["kind"], source: string, platformAdvice: string): string | undefined {
   if (source === "embedded")
     return "this is the embedded SwiftShader; for a faster software driver install Mesa lavapipe 25 or newer (Debian 13, Ubuntu 25.04: apt install mesa-vulkan-drivers libvulkan1; Debian 12: the same from bookworm-backports), or use a GPU with a Vulkan driver";
-  return kind === "hardware" ? undefined : `this is a software driver; for a faster one: ${platformAdvice}`;
+  switch (kind) {
+    case "hardware":
+      return undefined;
+    case "lavapipe":
+      return "this is lavapipe, a software driver; a GPU with its own Vulkan driver would be faster";
+    case "swiftshader":
+      return `this is a software driver; for a faster one: ${platformAdvice}`;
+  }
 }
 
 /** The report as lines of text. */
