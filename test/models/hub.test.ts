@@ -65,6 +65,28 @@ test("a repository is downloaded into the hub's cache, laid out as its libraries
   assert.ok(last.name.endsWith(".safetensors"));
 });
 
+test("for a look at the configs no weights are downloaded, and what is there then is no whole checkpoint", async ({
+  hub,
+  cache,
+}) => {
+  const look = { withoutWeights: true };
+  const checkpoint = await openCheckpoint(name, look);
+  assert.is(checkpoint.config.modelType, "glm4");
+  assert.not.ok(
+    fileRequests(hub).some((request) => request.includes("safetensors")),
+    fileRequests(hub).join(),
+  );
+  process.env.HF_HUB_OFFLINE = "1";
+  assert.is((await openCheckpoint(name, look)).config.modelType, "glm4");
+  assert.match(
+    (await rejection(openCheckpoint(name))).message,
+    /must be in the cache, for HF_HUB_OFFLINE is set; got parts of it/,
+  );
+  delete process.env.HF_HUB_OFFLINE;
+  await openCheckpoint(name);
+  assert.ok(readdirSync(join(cache, "snapshots", commit)).includes(shard));
+});
+
 test("what is in the cache is not asked for again; a commit needs no question at all", async ({ hub }) => {
   await openCheckpoint(name);
   hub.requests.length = 0;

@@ -3,6 +3,7 @@ import { formatBytes, formatProgress, LanguageModel, type OnProgress, type Progr
 import type { ModelFlags } from "./model-flags.ts";
 
 const betweenDrawsMs = 100;
+const eraseToEnd = "\u001b[K";
 
 /** @throws CheckpointError, DeviceError; the signal's reason */
 export async function loadModel(
@@ -29,20 +30,26 @@ export class ProgressBar {
     const now = performance.now();
     if (!process.stderr.isTTY || now - this.#drawnAt < betweenDrawsMs) return;
     this.#drawnAt = now;
-    process.stderr.write(`\r${formatProgress(progress, (process.stderr.columns ?? 80) - 1)}`);
+    this.#draw(progress);
   };
 
   end(): void {
     const progress = this.#last;
     this.#last = undefined;
     if (progress === undefined) return;
-    if (process.stderr.isTTY)
-      process.stderr.write(`\r${formatProgress(progress, (process.stderr.columns ?? 80) - 1)}\n`);
-    else {
+    if (process.stderr.isTTY) {
+      this.#draw(progress);
+      process.stderr.write("\n");
+    } else {
       const { doneBytes, totalBytes, elapsedMs, bytesPerSecond } = progress;
       console.error(
         `loaded ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)} in ${(elapsedMs / 1000).toFixed(2)} s, ${formatBytes(bytesPerSecond)}/s`,
       );
     }
+  }
+
+  #draw(progress: Progress): void {
+    // A terminal that does not know its width says 0.
+    process.stderr.write(`\r${formatProgress(progress, (process.stderr.columns || 80) - 1)}${eraseToEnd}`);
   }
 }
