@@ -3,7 +3,9 @@
  * The folders hold what `bench/real-widths/make.ts` writes; without them the rows that need them are left out. Ratios are of one run.
  */
 import { execFileSync } from "node:child_process";
-import { cpus, loadavg } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LanguageModel, StepCost } from "@jaxscale/models";
@@ -149,8 +151,11 @@ if (wanted.has("curve")) {
 if (wanted.has("cold"))
   for (const [name, folder] of folders) {
     const script = fileURLToPath(new URL("real-widths/run.ts", import.meta.url));
-    const args = ["--import", "tsx", script, folder, "--max_new_tokens=1", "--cold"];
-    const text = execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const args = ["--import", "tsx", script, folder, "--max_new_tokens=1"];
+    const cache = mkdtempSync(join(tmpdir(), "shaders-"));
+    const env = { ...process.env, MESA_SHADER_CACHE_DIR: cache };
+    const text = execFileSync(process.execPath, args, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    rmSync(cache, { recursive: true });
     const seconds = /first token: ([\d.]+) s/.exec(text)?.[1] ?? "?";
     const theirs = recorded[name].vulkan?.coldSeconds;
     const note = theirs ? `llama.cpp Vulkan ${theirs} s, recorded` : "";

@@ -1,12 +1,11 @@
 /**
  * Loads a checkpoint and generates from it, with what that took: `npx tsx bench/real-widths/run.ts FOLDER [--prompt_tokens=16]
- * [--max_new_tokens=8] [--dtype=bfloat16] [--cold]`. Ids are drawn from the whole vocabulary, for random weights know no text.
- * With `--cold` the driver's shader cache is empty, so that the first token waits for every pipeline.
+ * [--max_new_tokens=8] [--dtype=bfloat16]`. Ids are drawn from the whole vocabulary, for random weights know no text.
+ * With `MESA_SHADER_CACHE_DIR` at an empty folder the first token waits for every pipeline of Mesa's drivers to be compiled.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { LanguageModel, StepCost } from "@jaxscale/models";
+import { ready, statistics } from "jaxscale";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -14,14 +13,8 @@ const { values, positionals } = parseArgs({
     prompt_tokens: { type: "string", default: "16" },
     max_new_tokens: { type: "string", default: "8" },
     dtype: { type: "string" },
-    cold: { type: "boolean", default: false },
   },
 });
-const cache = values.cold ? mkdtempSync(join(tmpdir(), "shaders-")) : undefined;
-// Read by the driver when it opens, so before anything of the library is loaded.
-if (cache) process.env.MESA_SHADER_CACHE_DIR = cache;
-const { ready, statistics } = await import("jaxscale");
-const { LanguageModel, StepCost } = await import("@jaxscale/models");
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
@@ -46,7 +39,7 @@ const stream = language.generate([prompt], {
 });
 const ids: number[] = [];
 let turn = await stream.next();
-console.log(`first token: ${seconds(started)}${values.cold ? ", cold driver cache" : ""}`);
+console.log(`first token: ${seconds(started)}`);
 for (; !turn.done; turn = await stream.next()) ids.push(turn.value.tokens[0]);
 const { newTokens, decodeTokensPerSecond } = turn.value;
 console.log(`ids: ${ids.join(" ")}`);
@@ -58,6 +51,4 @@ console.log(`pipelines: ${pipelinesCreated}; peak of arrays ${megabytes(deviceBy
 const over = peakBytes() - weights;
 console.log(`peak resident: ${megabytes(peakBytes())} = weights + ${megabytes(over)} (to reach: 1024 MiB at most)`);
 language.dispose();
-// The driver may still be writing.
-if (cache) rmSync(cache, { recursive: true, maxRetries: 10 });
 process.exit(over <= 2 ** 30 ? 0 : 1);
