@@ -1,0 +1,44 @@
+/** `jaxscale verify-kvcache`, and what it finds where a cache is wrong. */
+import { LanguageModel, SequenceCache, verifyCaches } from "@jaxscale/models";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { fixture } from "../models/fixtures.ts";
+import { jaxscale } from "./command.ts";
+
+test("latent attention agrees with recomputation, one form with the other", async () => {
+  const { code, output } = await jaxscale([
+    "verify-kvcache",
+    "--model_path",
+    fixture("glm4_moe_lite-tiny"),
+    "--max_new_tokens",
+    "2",
+  ]);
+  assert.is(code, 0, output);
+  assert.match(output, /^24 +\d+ +\d\S+ +same$/m);
+  for (const way of ["token by token", "in chunks of 9", "all at once, absorbed against expanded"])
+    assert.match(output, new RegExp(`^${way} +\\d+ +\\d\\S+ +\\S+ +\\S+ +ok$`, "m"));
+  assert.match(output, /^caches agree with recomputation$/m);
+});
+
+test("a cache that writes at a wrong place is found", async () => {
+  const { append } = SequenceCache.prototype;
+  SequenceCache.prototype.append = function (items, start) {
+    return append.call(this, items, start.add(1));
+  };
+  try {
+    const { passed, ways } = await verifyCaches((dtype) => LanguageModel.load(fixture("glm-tiny"), { dtype }), {
+      prompt: [5, 6, 7, 8, 9, 10],
+      newTokens: 2,
+      dtype: "float32",
+    });
+    assert.is(passed, false);
+    assert.equal(
+      ways.map((way) => way.passed),
+      [false, false, false],
+    );
+  } finally {
+    SequenceCache.prototype.append = append;
+  }
+});
+
+test.run();
