@@ -73,16 +73,60 @@ class Experts extends nnx.Module {
   }
 
   /** Σ weight · expert(x) in float32, rounded once. @param x `[N,H]` */
-  call(x: jax.Array, { ids, weights }: Routing): jax.Array {
-    const options = { preferredElementType: "float32" } as const;
-    // Rows of the experts are read where they lie, within the products.
-    const gateUp = jax.numpy.einsum("nh,nkoh->nko", x, expertsAt(this.gate_up_proj, ids), options);
+  call(x: jax.Array, routing: Routing): jax.Array {
+    const { ids, weights } = routing;
+    // From two tokens an expert on, on average, reading each expert once costs less than reading it for each token.
+    const isCrowded = ids.size >= 2 * this.gate_up_proj.shape[0];
+    const results = isCrowded ? this.grouped(x, routing) : this.gathered(x, routing);
+    return jax.numpy.einsum("nk,nkh->nh", weights, results).astype(x.dtype);
+  }
+
+  /** Weights of the chosen experts are read where they lie, within the products. @returns float32 `[N,k,H]` */
+  private gathered(x: jax.Array, { ids }: Routing): jax.Array {
+    const gateUp = jax.numpy.einsum("nh,nkoh->nko", x, expertsAt(this.gate_up_proj, ids), wide);
     const [gateValues, up] = jax.numpy.split(gateUp, 2, -1);
     const hidden = gate(gateValues, up, x.dtype);
-    const down = jax.numpy.einsum("nki,nkhi->nkh", hidden, expertsAt(this.down_proj, ids), options);
-    return jax.numpy.einsum("nk,nkh->nh", weights, down).astype(x.dtype);
+    return jax.numpy.einsum("nki,nkhi->nkh", hidden, expertsAt(this.down_proj, ids), wide);
+  }
+
+  /** Tokens sorted by expert: each expert is multiplied once with all that chose it. @returns float32 `[N,k,H]` */
+  private grouped(x: jax.Array, { ids }: Routing): jax.Array {
+    const [count, k] = ids.shape;
+    const experts = this.gate_up_proj.shape[0];
+    const places = jax.numpy.arange(count * k, { dtype: "int32" });
+    const [sorted, order] = jax.lax.sortKeyVal(ids.reshape(count * k), places);
+    const begins = jax.numpy.searchsorted(sorted, jax.numpy.arange(experts + 1, { dtype: "int32" }));
+    const sizes = begins.slice(jax.slice(1)).sub(begins.slice(jax.slice(0, experts)));
+    const rows = jax.numpy.take(x, order.floorDivide(k), { axis: 0, mode: "clip" });
+    const gateUp = groupedProduct(rows, this.gate_up_proj, sizes);
+    const [gateValues, up] = jax.numpy.split(gateUp, 2, -1);
+    const down = groupedProduct(gate(gateValues, up, x.dtype), this.down_proj, sizes);
+    const [, back] = jax.lax.sortKeyVal(order, places);
+    return jax.numpy.take(down, back, { axis: 0, mode: "clip" }).reshape(count, k, -1);
   }
 }
+
+const wide = { preferredElementType: "float32" } as const;
+
+/**
+ * The first `sizes[0]` rows of x with the first matrix, and so on.
+ * @param x `[M,in]` @param weight `[E,out,in]` @returns float32 `[M,out]`
+ */
+const groupedProduct = (x: jax.Array, weight: nnx.Param, sizes: jax.Array): jax.Array =>
+  jax.lax.raggedDotGeneral(
+    x,
+    weight.get(),
+    sizes,
+    {
+      dotDimensionNumbers: [
+        [[1], [2]],
+        [[], []],
+      ],
+      lhsRaggedDimensions: [0],
+      rhsGroupDimensions: [0],
+    },
+    wide,
+  );
 
 const expertsAt = (weight: nnx.Param, ids: jax.Array): jax.Array =>
   jax.numpy.take(weight, ids, { axis: 0, mode: "clip" });
