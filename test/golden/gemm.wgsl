@@ -8,9 +8,11 @@ enable subgroups;
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3<u32>,
   @builtin(local_invocation_id) local_invocation_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
 ) {
   let workgroup_x = i32(workgroup_id.x);
   let local_x = i32(local_invocation_id.x);
+  let groups_x = i32(num_workgroups.x);
   let v = vec4<f32>(0.0f);
   var sum: vec4<f32> = v;
   var sum_1: vec4<f32> = v;
@@ -169,21 +171,24 @@ fn main(
     let v_75 = subgroupBroadcast(v_16.w, 7u);
     sum_15 = fma(vec4<f32>(v_75), v_60, sum_15);
   }
-  let v_76 = v_1 + v_2;
-  out0[v_76 >> 2u] = sum;
-  out0[(v_76 + 64) >> 2u] = sum_1;
-  out0[(v_76 + 128) >> 2u] = sum_2;
-  out0[(v_76 + 192) >> 2u] = sum_3;
-  out0[(v_76 + 256) >> 2u] = sum_4;
-  out0[(v_76 + 320) >> 2u] = sum_5;
-  out0[(v_76 + 384) >> 2u] = sum_6;
-  out0[(v_76 + 448) >> 2u] = sum_7;
-  out0[(v_76 + 512) >> 2u] = sum_8;
-  out0[(v_76 + 576) >> 2u] = sum_9;
-  out0[(v_76 + 640) >> 2u] = sum_10;
-  out0[(v_76 + 704) >> 2u] = sum_11;
-  out0[(v_76 + 768) >> 2u] = sum_12;
-  out0[(v_76 + 832) >> 2u] = sum_13;
-  out0[(v_76 + 896) >> 2u] = sum_14;
-  out0[(v_76 + 960) >> 2u] = sum_15;
+  let v_76 = bitcast<i32>(8u | (bitcast<u32>(groups_x) >> 31u));
+  for (var i_1 = 0; i_1 < v_76; i_1 += 1) {
+    let v_77 = i_1 * 2;
+    out0[(v_77 * 64 + v_1 + v_2) >> 2u] = sum;
+    out0[((v_77 + 1) * 64 + v_1 + v_2) >> 2u] = sum_1;
+    sum = sum_2;
+    sum_1 = sum_3;
+    sum_2 = sum_4;
+    sum_3 = sum_5;
+    sum_4 = sum_6;
+    sum_5 = sum_7;
+    sum_6 = sum_8;
+    sum_7 = sum_9;
+    sum_8 = sum_10;
+    sum_9 = sum_11;
+    sum_10 = sum_12;
+    sum_11 = sum_13;
+    sum_12 = sum_14;
+    sum_13 = sum_15;
+  }
 }

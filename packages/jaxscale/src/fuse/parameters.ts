@@ -10,6 +10,8 @@ export interface ScheduleParameters {
   readonly rowWorkgroup: number;
   /** Rows of the result that one invocation of a matrix product makes. */
   readonly tileRows: number;
+  /** Of these, rows that are written in one turn of a loop: what follows the product is compiled once for each. */
+  readonly tileRowsWritten: number;
   /** Columns of the result that one invocation of a matrix product makes; a multiple of 4. */
   readonly tileColumns: number;
   /** Steps along the contracted axis between two turns of the loop. */
@@ -40,6 +42,7 @@ const lavapipe: ScheduleParameters = {
   mapVectors: 64,
   rowWorkgroup: 8,
   tileRows: 16,
+  tileRowsWritten: 2,
   tileColumns: 4,
   tileDepth: 4,
   tileLanes: 8,
@@ -71,6 +74,7 @@ const defaults: Record<Target["kind"], ScheduleParameters> = {
     mapVectors: 4,
     rowWorkgroup: 256,
     tileRows: 4,
+    tileRowsWritten: 4,
     tileColumns: 4,
     tileDepth: 4,
     tileLanes: 16,

@@ -6,12 +6,21 @@ import type { KernelBuilder } from "./builder.ts";
 import type { OpName } from "./grammar.ts";
 import { laneCount, scalarOf, type Value } from "./ir.ts";
 
-/** `x`, of which the driver's compiler knows nothing. */
-export function hide(k: KernelBuilder, x: Value): Value {
+/** 0, of which the driver's compiler knows nothing. */
+const hiddenZero = (k: KernelBuilder): Value =>
   // A grid has fewer than 2^31 workgroups, which no compiler may assume.
-  const zero = k.shr(k.bitcast("u32", k.groups(0)), k.u32(31));
-  return k.bitcast("f32", k.or(k.bitcast("u32", x), k.splat(zero, laneCount(x.type))));
-}
+  k.shr(k.bitcast("u32", k.groups(0)), k.u32(31));
+
+/** `x`, of which the driver's compiler knows nothing. */
+export const hide = (k: KernelBuilder, x: Value): Value =>
+  k.bitcast("f32", k.or(k.bitcast("u32", x), k.splat(hiddenZero(k), laneCount(x.type))));
+
+/** The same for an i32. */
+export const hideIndex = (k: KernelBuilder, x: Value): Value =>
+  k.assume(
+    k.bitcast("i32", k.or(k.bitcast("u32", x), hiddenZero(k))),
+    x.range ?? { min: -(2 ** 31), max: 2 ** 31 - 1 },
+  );
 
 const sums: ReadonlySet<string> = new Set(["add", "sub"]);
 const products: ReadonlySet<string> = new Set(["mul", "div"]);

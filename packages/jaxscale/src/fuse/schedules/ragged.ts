@@ -159,7 +159,7 @@ function tileKernel(
         const { batch, columnBatch, depth } = at;
         const sums = accumulate(emit, product, tile, { batch, columnBatch, row, column, lane, depth });
         k.if(k.le(tileColumn, k.i32(lastTile)), () =>
-          writeTile(emit, product, outputs, sums, at.result, at.firstRow, at.rowEnd, column),
+          writeTile(emit, product, tile, outputs, sums, at.result, at.firstRow, at.rowEnd, column),
         );
       });
     });

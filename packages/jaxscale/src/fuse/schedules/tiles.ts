@@ -1,5 +1,6 @@
 /** Matrix products in tiles of registers: each invocation makes a few rows × a few columns, lanes side by side along the columns. */
 import type { KernelBuilder } from "../../kernel/builder.ts";
+import { hideIndex } from "../../kernel/cancel.ts";
 import { laneCount, type Value, type Variable } from "../../kernel/ir.ts";
 import type { Emitter } from "../emitter.ts";
 import { ceilDivide, workgroupNumber } from "../grid.ts";
@@ -18,6 +19,8 @@ export interface Tile {
   readonly laneRows: number;
   /** Lanes of a subgroup load a row each and hand it round, instead of all loading all. */
   readonly shared: boolean;
+  /** Rows that are written in one turn of a loop. */
+  readonly rowsAtOnce: number;
 }
 
 /** Where an invocation's tile begins. */
@@ -64,7 +67,7 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
     const column = k.mul(k.min(tileColumn, k.i32(lastTile)), k.i32(tile.columns));
     const row = (i: Value): Value => k.min(k.add(firstRow, i), k.i32(product.rows - 1));
     const sums = accumulate(emit, product, tile, { batch, row, column, lane });
-    k.if(inside, () => writeTile(emit, product, outputs, sums, batch, firstRow, k.i32(product.rows), column));
+    k.if(inside, () => writeTile(emit, product, tile, outputs, sums, batch, firstRow, k.i32(product.rows), column));
   });
   return [
     { kernel: k.finish(kernelName(group, "_gemm"), [lanes, laneRows, 1]), bindings: emit.bindings, workgroups: grid },
@@ -75,6 +78,7 @@ export function scheduleTiles(group: Group, product: Product, context: ScheduleC
 export function writeTile(
   emit: Emitter,
   product: Product,
+  { rowsAtOnce }: Tile,
   outputs: readonly Output[],
   sums: readonly (readonly Variable[])[],
   batch: Value,
@@ -83,13 +87,28 @@ export function writeTile(
   column: Value,
 ): void {
   const { k } = emit;
-  sums.forEach((columns, i) => {
-    const at = k.add(firstRow, k.i32(i));
-    k.if(k.lt(at, rowEnd), () => {
-      const bounded = k.assume(at, { min: 0, max: product.rows - 1 });
-      const totals = columns.flatMap((sum) => lanesOf(k, k.get(sum)));
-      writeColumns(emit, product, outputs, batch, bounded, column, totals, false);
+  const writeRow = (columns: readonly Variable[], row: Value): void => {
+    const bounded = k.assume(row, { min: 0, max: product.rows - 1 });
+    const totals = columns.flatMap((sum) => lanesOf(k, k.get(sum)));
+    writeColumns(emit, product, outputs, batch, bounded, column, totals, false);
+  };
+  const end = sums.length % rowsAtOnce === 0 ? rowEnd : k.min(rowEnd, k.add(firstRow, k.i32(sums.length)));
+  const writeFrom = (first: Value): void =>
+    sums.slice(0, rowsAtOnce).forEach((columns, i) => {
+      const row = k.add(first, k.i32(i));
+      k.if(k.lt(row, end), () => writeRow(columns, row));
     });
+  const turns = ceilDivide(sums.length, rowsAtOnce);
+  if (turns === 1) {
+    writeFrom(firstRow);
+    return;
+  }
+  // Drivers would unroll a loop whose turns they can count.
+  k.loop(k.i32(0), hideIndex(k, k.i32(turns)), k.i32(1), (index) => {
+    const turn = k.assume(index, { min: 0, max: turns - 1 });
+    writeFrom(k.add(firstRow, k.mul(turn, k.i32(rowsAtOnce))));
+    // The sums of the rows of the next turn take the place of these.
+    sums.slice(rowsAtOnce).forEach((columns, i) => columns.forEach((sum, c) => k.set(sums[i][c], k.get(sum))));
   });
 }
 
@@ -108,6 +127,7 @@ export function tileFor(product: Product, { parameters: p, target }: ScheduleCon
     lanes,
     laneRows: Math.min(p.tileLaneRows, ceilDivide(product.rows, p.tileRows)),
     shared,
+    rowsAtOnce: p.tileRowsWritten,
   };
 }
 
