@@ -3,8 +3,8 @@ import type { Target } from "../base/target.ts";
 import type { Step } from "./program.ts";
 
 const rates: Record<Target["kind"], { readonly flops: number; readonly bytes: number }> = {
-  lavapipe: { flops: 5e9, bytes: 2e9 },
-  swiftshader: { flops: 2e9, bytes: 1e9 },
+  lavapipe: { flops: 8e9, bytes: 4e9 },
+  swiftshader: { flops: 3e9, bytes: 2e9 },
   hardware: { flops: 5e11, bytes: 2e10 },
 };
 
@@ -15,5 +15,6 @@ export const maxSubmitSeconds = 1;
 export function estimateSeconds(step: Step, kind: Target["kind"]): number {
   if (step.kind === "loop") return (step.trips ?? 1) * step.body.reduce((sum, s) => sum + estimateSeconds(s, kind), 0);
   const { flops, bytes } = rates[kind];
-  return step.origin.flops / flops + step.origin.bytes / bytes;
+  // Memory is read while numbers are multiplied.
+  return Math.max(step.origin.flops / flops, step.origin.bytes / bytes);
 }
