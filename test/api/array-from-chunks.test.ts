@@ -19,6 +19,7 @@ test("chunks of any length make the array that their bytes are", async () => {
     const x = await jax.arrayFromChunks({ shape: [2, 3], dtype: "float32" }, cut(bytes, sizes));
     assert.equal([...((await x.data()) as Float32Array)], [...values]);
     assert.equal(x.shape, [2, 3]);
+    x.dispose();
   }
 });
 
@@ -27,26 +28,27 @@ test("an odd number of bfloat16 ends within a word", async () => {
   const bytes = new Uint8Array(Uint16Array.from([0x3f80, 0xc000, 0x3f00]).buffer);
   const x = await jax.arrayFromChunks({ shape: [3], dtype: "bfloat16" }, cut(bytes, [3, 3]));
   assert.equal([...((await x.data()) as Float32Array)], [1, -2, 0.5]);
+  x.dispose();
 });
 
 test("an array without elements takes no chunk", async () => {
   const x = await jax.arrayFromChunks({ shape: [0, 4], dtype: "float32" }, cut(new Uint8Array(0), []));
   assert.is((await x.data()).length, 0);
+  x.dispose();
 });
 
 test("what comes in chunks is there for a computation at once", async () => {
   const bytes = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
   const x = await jax.arrayFromChunks({ shape: [4], dtype: "float32" }, cut(bytes, [4, 12]));
-  assert.equal(
-    await jax
-      .jit((v: jax.Array) => v.mul(2))(x)
-      .toList(),
-    [2, 4, 6, 8],
-  );
+  const doubled = jax.jit((v: jax.Array) => v.mul(2))(x);
+  assert.equal(await doubled.toList(), [2, 4, 6, 8]);
+  x.dispose();
+  doubled.dispose();
 });
 
 test("too few or too many bytes are refused, and an error of the chunks passes; no memory stays in use", async () => {
   await jax.ready();
+  // Nothing of the tests above is left for the garbage collector, which would free it in between.
   const before = jax.statistics().bytesInUse;
   const bytes = new Uint8Array(64);
   const spec = { shape: [4], dtype: "float32" } as const;
