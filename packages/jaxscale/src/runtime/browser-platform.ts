@@ -44,5 +44,7 @@ export const platform: Platform = {
   writeCache,
   // One turn of a page's thread: nothing comes in between.
   updateCache: (name, change) => writeCache(name, change(readCache(name))),
+  // A page's loop turns by itself.
+  keepTurning: () => () => {},
   onExit: (callback) => globals.addEventListener?.("pagehide", callback, { once: true }),
 };

@@ -28,6 +28,8 @@ export interface Platform {
   writeCache(name: string, text: string): void;
   /** Replaces a kept text by what `change` makes of it; other processes wait meanwhile. */
   updateCache(name: string, change: (old: string | undefined) => string): void;
+  /** Keeps the event loop turning, without haste, until the returned function is called. @param waitedMs how long something is waited for */
+  keepTurning(waitedMs: () => number): () => void;
   /** Calls back once before the process or page ends. */
   onExit(callback: () => void): void;
 }

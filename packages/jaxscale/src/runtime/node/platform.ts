@@ -5,6 +5,7 @@ import { runInNewContext } from "node:vm";
 import type { Platform } from "../platform.ts";
 import { readCacheFile, updateCacheFile, writeCacheFile } from "./cache-folder.ts";
 import { embeddedSource } from "./embedded-driver.ts";
+import { keepTurning } from "./event-loop.ts";
 import { systemSource } from "./system-gpu.ts";
 
 let collect: (() => void) | undefined;
@@ -29,5 +30,6 @@ export const platform: Platform = {
   readCache: readCacheFile,
   writeCache: writeCacheFile,
   updateCache: updateCacheFile,
+  keepTurning,
   onExit: (callback) => void process.once("exit", callback),
 };
