@@ -5,7 +5,7 @@ import * as jax from "jaxscale";
 type Executables = LanguageModel["executables"];
 type Chooser = ReturnType<Executables["chooser"]>;
 type Memory = Parameters<Chooser["next"]>[1];
-type Progress = Parameters<Chooser["next"]>[2];
+type Progress = Omit<ReturnType<Chooser["next"]>, "memory">;
 
 const int32 = (values: number | readonly number[] | readonly (readonly number[])[]): jax.Array =>
   jax.numpy.array(values as number[], { dtype: "int32" });
@@ -32,17 +32,14 @@ export class Stepper {
   /** Where a step stands that takes in one more token. @param present tokens, that one included */
   at(present: number): Progress {
     const done = jax.numpy.array([false]);
-    return { token: int32([1]), lengths: int32([present - 1]), done, count: jax.numpy.array(0, { dtype: "uint32" }) };
+    const count = jax.numpy.array(0, { dtype: "uint32" });
+    return { counters: { lengths: int32([present - 1]), done, count }, token: int32([1]) };
   }
 
   /** Launches a step and does not wait. */
-  decode(progress: Progress): Progress {
-    const { memory, progress: after } = this.#chooser.next(
-      this.#executables.weights,
-      this.#memory,
-      progress,
-      this.#keyData,
-    );
+  decode({ counters, token }: Progress): Progress {
+    const { weights } = this.#executables;
+    const { memory, ...after } = this.#chooser.next(weights, this.#memory, counters, token, this.#keyData);
     this.#memory = memory;
     return after;
   }
@@ -56,12 +53,13 @@ export class Stepper {
     const filled = this.#executables.prefillFirst(this.#executables.weights, this.#memory, chunk);
     this.#memory = filled.memory;
     const input = { last: filled.last, lengths: int32([tokens]), keyData: this.#keyData };
-    return this.#chooser.first(this.#executables.weights, null, input).progress.token;
+    return this.#chooser.first(this.#executables.weights, null, input).token;
   }
 
   /** Distinct kernels of the program of a step. */
   pipelines(): number {
-    return this.#chooser.next.lower(this.#executables.weights, this.#memory, this.at(64), this.#keyData).program()
+    const { counters, token } = this.at(64);
+    return this.#chooser.next.lower(this.#executables.weights, this.#memory, counters, token, this.#keyData).program()
       .kernels.length;
   }
 

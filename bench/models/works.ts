@@ -40,7 +40,7 @@ export async function measureDecode(
   const steps = 3;
   const run = async (): Promise<number> => {
     let progress = stepper.at(present);
-    await progress.lengths.blockUntilReady();
+    await progress.counters.lengths.blockUntilReady();
     const ms = await elapsed(() => {
       for (let i = 0; i < steps; i++) progress = stepper.decode(progress);
       return progress.token;
@@ -49,7 +49,7 @@ export async function measureDecode(
   };
   const ms = await medianOf(run, { rounds });
   const progress = stepper.at(present);
-  await progress.count.blockUntilReady();
+  await progress.counters.count.blockUntilReady();
   const before = { ...jax.statistics() };
   await stepper.decode(progress).token.blockUntilReady();
   const { submits, dispatches } = jax.statistics();

@@ -67,7 +67,9 @@ test("steps say which rows they end, and why; usage counts tokens", async () => 
 const forever: GenerateOptions = { doSample: false, eosTokenIds: [] };
 const prompt = golden("capital-france").prompt_ids;
 
-async function countersOf(maxNewTokens: number): Promise<{ launches: number; submits: number; pipelines: number }> {
+async function countersOf(
+  maxNewTokens: number,
+): Promise<Readonly<Record<"launches" | "submits" | "pipelines" | "groups" | "buffers", number>>> {
   const before = { ...jax.statistics() };
   for await (const _ of model.generate([prompt], { ...forever, maxNewTokens }));
   const after = jax.statistics();
@@ -75,6 +77,8 @@ async function countersOf(maxNewTokens: number): Promise<{ launches: number; sub
     launches: after.launches - before.launches,
     submits: after.submits - before.submits,
     pipelines: after.pipelinesCreated - before.pipelinesCreated,
+    groups: after.bindGroupsCreated - before.bindGroupsCreated,
+    buffers: after.buffersCreated - before.buffersCreated,
   };
 }
 
@@ -84,6 +88,15 @@ test("a step and the read of its token are one launch and one submit, and compil
   assert.is(many.launches - few.launches, 32);
   assert.is(many.submits - few.submits, 32);
   assert.is(many.pipelines, 0);
+});
+
+test("steps write over what the ones before handed on: they make no buffers and no bind groups of their own", async () => {
+  await countersOf(24);
+  const { groups, buffers } = await countersOf(24);
+  const longer = await countersOf(44);
+  // The garbage collector may have its say in a few; each of 20 steps more would need several of both.
+  assert.ok(longer.buffers - buffers < 20, `${longer.buffers - buffers} buffers`);
+  assert.ok(longer.groups - groups < 20, `${longer.groups - groups} bind groups`);
 });
 
 test("steps are launched ahead of the tokens that are read, and as many as asked for", async () => {

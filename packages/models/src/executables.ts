@@ -9,10 +9,8 @@ export interface Memory {
   readonly seen: jax.Array | null;
 }
 
-/** What each step hands to the next; on the device. */
-export interface Progress {
-  /** The token that each row takes in next, int32 `[B]`. */
-  readonly token: jax.Array;
+/** What each step hands to the next, which writes over it; on the device. */
+export interface Counters {
   /** Tokens in the caches, int32 `[B]`. */
   readonly lengths: jax.Array;
   /** Whether a row has ended, bool `[B]`. */
@@ -89,23 +87,23 @@ export class Executables {
       const done = jax.numpy.zeros([input.last.shape[0]], { dtype: "bool" });
       return this.#advance(logits, seen, { ...input, done, count }, choice);
     };
-    const next = (weights: Weights, memory: Memory, progress: Progress, keyData: jax.Array): Advanced => {
+    const next: NextToken = (weights, memory, counters, token, keyData) => {
       const model = this.#modelOf(weights);
       const caches = jax.tree.unflatten<Caches>(this.#caches, memory.caches);
-      const { token, lengths } = progress;
+      const { lengths } = counters;
       const hidden = model.call(jax.numpy.expandDims(token, 1), { start: lengths, caches });
       const logits = model.logits(hidden.squeeze(1));
-      const { seen, progress: after } = this.#advance(
+      const { seen, ...progress } = this.#advance(
         logits,
         memory.seen,
-        { ...progress, lengths: lengths.add(1), keyData },
+        { ...counters, lengths: lengths.add(1), keyData },
         choice,
       );
-      return { memory: { caches: jax.tree.leaves<jax.Array>(caches), seen }, progress: after };
+      return { memory: { caches: jax.tree.leaves<jax.Array>(caches), seen }, ...progress };
     };
     return {
       first: jax.jit(first, { donateArgnums: 1, name: "first_token" }),
-      next: jax.jit(next, { donateArgnums: 1, name: "decode" }),
+      next: jax.jit(next, { donateArgnums: [1, 2, 3], name: "decode" }),
     };
   }
 
@@ -113,7 +111,7 @@ export class Executables {
   #advance(
     logits: jax.Array,
     seen: jax.Array | null,
-    { keyData, lengths, done, count }: Omit<Progress, "token"> & { readonly keyData: jax.Array },
+    { keyData, lengths, done, count }: Counters & { readonly keyData: jax.Array },
     choice: Choice,
   ): First {
     const key = jax.random.foldIn(jax.random.wrapKeyData(keyData), count);
@@ -122,7 +120,9 @@ export class Executables {
     const ends = choice.eosTokenIds.reduce<jax.Array>((any, id) => any.or(token.equal(id)), done);
     return {
       seen: needsSeen(choice) && seen ? markSeen(seen, jax.numpy.expandDims(token, 1)) : seen,
-      progress: { token, lengths, done: ends, count: count.add(jax.numpy.array(1, { dtype: "uint32" })) },
+      // Before the token: buffers that are taken over go to the first result that they fit.
+      counters: { lengths, done: ends, count: count.add(jax.numpy.array(1, { dtype: "uint32" })) },
+      token,
     };
   }
 
@@ -151,15 +151,25 @@ interface FirstInput {
   readonly lengths: jax.Array;
   readonly keyData: jax.Array;
 }
-interface First {
+/** The token that each row takes in next, int32 `[B]`, and where that is. */
+export interface Progress {
+  readonly counters: Counters;
+  readonly token: jax.Array;
+}
+interface First extends Progress {
   readonly seen: jax.Array | null;
-  readonly progress: Progress;
 }
-interface Advanced {
+interface Advanced extends Progress {
   readonly memory: Memory;
-  readonly progress: Progress;
 }
+type NextToken = (
+  weights: Weights,
+  memory: Memory,
+  counters: Counters,
+  token: jax.Array,
+  keyData: jax.Array,
+) => Advanced;
 export interface Chooser {
   readonly first: jax.Jitted<(weights: Weights, seen: jax.Array | null, input: FirstInput) => First>;
-  readonly next: jax.Jitted<(weights: Weights, memory: Memory, progress: Progress, keyData: jax.Array) => Advanced>;
+  readonly next: jax.Jitted<NextToken>;
 }

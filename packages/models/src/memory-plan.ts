@@ -75,12 +75,12 @@ function programsOf(model: CausalLM, planned: PlannedGeneration, capacity: numbe
   const chunk = (width: number) => ({ ids: of("int32", batch, width), start: perRow, counts: perRow, last });
   const [firstWidth, ...nextWidths] = chunkWidths(promptTokens);
   const keyData = of("uint32", 2);
-  const progress = { token: perRow, lengths: perRow, done: of("bool", batch), count: of("uint32") };
+  const counters = { lengths: perRow, done: of("bool", batch), count: of("uint32") };
   return [
     executables.prefillFirst.lower(weights, memory, chunk(firstWidth)),
     ...[...new Set(nextWidths)].map((width) => executables.prefillNext.lower(weights, memory, chunk(width))),
     chooser.first.lower(weights, seen, { last, lengths: perRow, keyData }),
-    chooser.next.lower(weights, memory, progress, keyData),
+    chooser.next.lower(weights, memory, counters, perRow, keyData),
   ];
 }
 

@@ -99,11 +99,13 @@ export class Session {
     const last = this.#fill(rows, widths, start);
     this.#lengths = rows.map((row) => start + row.length);
     this.#keyData = jax.random.prngKey(seed);
-    const { seen, progress } = this.#executables.chooser(choice).first(this.#executables.weights, this.#memory.seen, {
-      last,
-      lengths: int32(this.#lengths),
-      keyData: this.#keyData,
-    });
+    const { seen, ...progress } = this.#executables
+      .chooser(choice)
+      .first(this.#executables.weights, this.#memory.seen, {
+        last,
+        lengths: int32(this.#lengths),
+        keyData: this.#keyData,
+      });
     this.#memory = { ...this.#memory, seen };
     this.#progress = progress;
     return progress.token;
@@ -140,11 +142,10 @@ export class Session {
     const longest = Math.max(...this.#lengths);
     if (longest >= this.capacity)
       throw new RangeError(`decode: the caches must have room for another token; got ${longest} of ${this.capacity}`);
-    const { memory, progress } = this.#executables
+    const { counters, token } = this.#progress;
+    const { memory, ...progress } = this.#executables
       .chooser(choice)
-      .next(this.#executables.weights, this.#memory, this.#progress, this.#keyData);
-    // The token may still be read.
-    for (const spent of [this.#progress.lengths, this.#progress.done, this.#progress.count]) spent.dispose();
+      .next(this.#executables.weights, this.#memory, counters, token, this.#keyData);
     this.#memory = memory;
     this.#progress = progress;
     this.#lengths = this.#lengths.map((length) => length + 1);

@@ -32,6 +32,8 @@ export class BindGroupCache {
   readonly #statistics: Statistics;
   readonly #recipes: readonly GroupRecipe[];
   readonly #groups: readonly Map<string, GPUBindGroup>[];
+  /** Recipes that bind each of the call's buffers. */
+  readonly #users: readonly (readonly number[])[];
   readonly #callsKept: number;
   /** By hash; least recently used first. */
   readonly #calls = new Map<number, CachedCall>();
@@ -42,6 +44,7 @@ export class BindGroupCache {
     this.#statistics = statistics;
     this.#recipes = recipes;
     this.#groups = recipes.map(() => new Map());
+    this.#users = usersOf(recipes);
     this.#callsKept = Math.max(leastCallsKept, Math.floor(bindGroupsKept / Math.max(1, recipes.length)));
   }
 
@@ -61,17 +64,21 @@ export class BindGroupCache {
   }
 
   #make(buffers: readonly PooledBuffer[]): CachedCall {
-    return {
-      ids: Float64Array.from(buffers, (buffer) => buffer.id),
-      groups: this.#recipes.map((recipe, i) => this.#groupFor(recipe, this.#groups[i], buffers)),
-    };
+    const last = this.#last;
+    const ids = Float64Array.from(buffers, (buffer) => buffer.id);
+    if (last === undefined) return { ids, groups: this.#recipes.map((_, i) => this.#groupFor(i, buffers)) };
+    // Of a model's buffers few change from call to call: weights and caches stay.
+    const groups = [...last.groups];
+    const stale = new Set<number>();
+    for (let i = 0; i < ids.length; i++)
+      if (ids[i] !== last.ids[i]) for (const recipe of this.#users[i] ?? []) stale.add(recipe);
+    for (const recipe of stale) groups[recipe] = this.#groupFor(recipe, buffers);
+    return { ids, groups };
   }
 
-  #groupFor(
-    { layout, entries, dynamic }: GroupRecipe,
-    known: Map<string, GPUBindGroup>,
-    buffers: readonly PooledBuffer[],
-  ): GPUBindGroup {
+  #groupFor(recipe: number, buffers: readonly PooledBuffer[]): GPUBindGroup {
+    const { layout, entries, dynamic } = this.#recipes[recipe];
+    const known = this.#groups[recipe];
     let key = "";
     for (const i of dynamic) key += `${buffers[i].id} `;
     let group = known.get(key);
@@ -90,6 +97,14 @@ export class BindGroupCache {
     known.set(key, group);
     return group;
   }
+}
+
+function usersOf(recipes: readonly GroupRecipe[]): readonly (readonly number[])[] {
+  const users: number[][] = [];
+  recipes.forEach(({ dynamic }, recipe) => {
+    for (const buffer of dynamic) (users[buffer] ??= []).push(recipe);
+  });
+  return users;
 }
 
 function sameIds(ids: Float64Array, buffers: readonly PooledBuffer[]): boolean {

@@ -30,6 +30,18 @@ export type Shelf = "storage" | "staging";
 // From here on a launch waits until the device says that it has the memory.
 const largeBytes = 4 * 2 ** 20;
 
+/** Oldest last, to be taken first: then calls that repeat soon meet the same buffers, and their bind groups are known. */
+function shelve(shelf: PooledBuffer[], buffer: PooledBuffer): void {
+  let low = 0;
+  for (let high = shelf.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (shelf[middle].id > buffer.id) low = middle + 1;
+    else high = middle;
+  }
+  if (low === shelf.length) shelf.push(buffer);
+  else shelf.splice(low, 0, buffer);
+}
+
 /** Rounded up so that sizes that differ little share buffers; at most 1/16 is wasted above 4 KiB, 1/4 below. */
 export function sizeClass(sizeBytes: number): number {
   if (sizeBytes <= 256) return 256;
@@ -162,7 +174,7 @@ export class BufferPool {
     this.#statistics.buffersInUse--;
     this.#statistics.bytesInUse -= buffer.sizeBytes;
     if (buffer.failed) this.#destroy(buffer);
-    else this.#free[buffer.shelf].get(buffer.sizeBytes)?.push(buffer);
+    else shelve(this.#free[buffer.shelf].get(buffer.sizeBytes) ?? [], buffer);
   }
 
   #create(sizeBytes: number, shelf: Shelf): PooledBuffer | undefined {
