@@ -3,10 +3,10 @@ import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseConfig } from "../../packages/models/src/config/config.ts";
+import { capacityFor, chunkWidths } from "../../packages/models/src/generate/session.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import { MixtureOfExperts } from "../../packages/models/src/layers/moe.ts";
 import { type Caches, type CausalLM, makeCaches } from "../../packages/models/src/model.ts";
-import { capacityFor, chunkWidths } from "../../packages/models/src/session.ts";
 import "../setup.ts";
 import { fixtures, loadModel } from "./golden.ts";
 

@@ -1,7 +1,7 @@
 /** Conversations that keep their caches, against the reference's answers and against conversations that start anew. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Chat, ChatSettings, Turn } from "../../packages/models/src/chat.ts";
+import type { Chat, ChatSettings, Turn } from "../../packages/models/src/generate/chat.ts";
 import { blobSource, folderFiles } from "../../packages/models/src/index.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import { readJson, shipped } from "./fixtures.ts";

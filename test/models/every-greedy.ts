@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { GenerateOptions } from "../../packages/models/src/generate.ts";
+import type { GenerateOptions } from "../../packages/models/src/generate/generate.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import "../setup.ts";
 import { fixtures, type GoldenCase, readGolden } from "./golden.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { observe } from "../../packages/models/src/observe.ts";
+import { observe } from "../../packages/models/src/compare/observe.ts";
 import "../setup.ts";
 import { alignLeft, fixtures, type GoldenCase, loadModel, openTensors, readGolden } from "./golden.ts";
 

@@ -2,7 +2,7 @@
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { GenerateOptions } from "../../packages/models/src/generate.ts";
+import type { GenerateOptions } from "../../packages/models/src/generate/generate.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import { readJson, shipped } from "./fixtures.ts";
 

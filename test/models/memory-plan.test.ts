@@ -2,8 +2,8 @@
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { planMemory } from "../../packages/models/src/cost/memory-plan.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
-import { planMemory } from "../../packages/models/src/memory-plan.ts";
 import { shipped } from "./fixtures.ts";
 
 for (const name of ["glm-4.7-flash-tiny"])

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chooseTokens, markSeen, processLogits, type Sampling } from "../../packages/models/src/sampling.ts";
+import { chooseTokens, markSeen, processLogits, type Sampling } from "../../packages/models/src/generate/sampling.ts";
 import "../setup.ts";
 import { fixtures, openTensors, readGolden } from "./golden.ts";
 

@@ -2,8 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseConfig } from "../../packages/models/src/config/config.ts";
+import { StepCost } from "../../packages/models/src/cost/step-cost.ts";
 import { CausalLM } from "../../packages/models/src/model.ts";
-import { StepCost } from "../../packages/models/src/step-cost.ts";
 
 /** Sizes that a file does not give are those of the published models. */
 const costOf = (config: Readonly<Record<string, unknown>>): StepCost =>

@@ -3,23 +3,27 @@ import { folderFiles, resolveCheckpoint } from "#files";
 
 export type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
 export { registerArchitecture } from "./architectures.ts";
-export { Chat, type ChatSettings, type Turn } from "./chat.ts";
-export { type CaseComparison, type Comparison, compareWithGolden } from "./compare.ts";
-export { GoldenFile } from "./compare-golden.ts";
-export type { TensorComparison } from "./compare-tensor.ts";
+export { type CaseComparison, type Comparison, compareWithGolden } from "./compare/compare.ts";
+export { GoldenFile } from "./compare/golden.ts";
+export { observe } from "./compare/observe.ts";
+export type { TensorComparison } from "./compare/tensor.ts";
 export { type ModelConfig, modelTypes, parseConfig, readConfig } from "./config/config.ts";
 export { type GenerationConfig, parseGenerationConfig, readGenerationConfig } from "./config/generation.ts";
 export type { GlmConfig } from "./config/glm.ts";
 export type { Glm4MoeLiteConfig } from "./config/glm4-moe-lite.ts";
 export { parseRope, type RopeConfig, rotaryDim } from "./config/rope.ts";
 export { parseShared, type SharedConfig, type SharedDefaults } from "./config/shared.ts";
-export { type Answer, type EvaluateOptions, evaluate } from "./evaluate.ts";
-export { parseQuestions, type Question } from "./evaluate-questions.ts";
+export { type MemoryPlan, type PlannedGeneration, planMemory } from "./cost/memory-plan.ts";
+export { StepCost, type Work } from "./cost/step-cost.ts";
+export { type Answer, type EvaluateOptions, evaluate } from "./evaluate/evaluate.ts";
+export { parseQuestions, type Question } from "./evaluate/questions.ts";
 export { blobFiles, blobSource } from "./files/blob-files.ts";
 export { type ByteSource, type CheckpointFiles, readTextFile } from "./files/byte-source.ts";
 export { urlFiles } from "./files/url-files.ts";
-export type { FinishReason, GeneratedStep, GenerateOptions } from "./generate.ts";
-export { encodePrompt, type GeneratedText, type GenerateTextOptions, type Prompt } from "./generate-text.ts";
+export { Chat, type ChatSettings, type Turn } from "./generate/chat.ts";
+export type { FinishReason, GeneratedStep, GenerateOptions } from "./generate/generate.ts";
+export { encodePrompt, type GeneratedText, type GenerateTextOptions, type Prompt } from "./generate/generate-text.ts";
+export type { Usage } from "./generate/usage.ts";
 export { type HubId, parseHubId } from "./hub/hub-id.ts";
 export type { Fields } from "./json/fields.ts";
 export { LanguageModel, type LoadModelOptions } from "./language-model.ts";
@@ -33,26 +37,22 @@ export { MixtureOfExperts, type MoeSizes } from "./layers/moe.ts";
 export { RMSNorm } from "./layers/rms-norm.ts";
 export { type RopeSettings, type Rotation, rotate } from "./layers/rope.ts";
 export type { Step } from "./layers/step.ts";
-export { type MemoryPlan, type PlannedGeneration, planMemory } from "./memory-plan.ts";
 export { CausalLM, makeCaches, parametersOf, setParameters } from "./model.ts";
-export { observe } from "./observe.ts";
 export { type Checkpoint, type OpenOptions, openCheckpoint } from "./open-checkpoint.ts";
 export { type HostTensor, SafetensorsFile } from "./safetensors/file.ts";
 export type { SafetensorsHeader, TensorEntry } from "./safetensors/header.ts";
 export { encodeSafetensors, safetensorsPieces, type WrittenTensor } from "./safetensors/write.ts";
-export { StepCost, type Work } from "./step-cost.ts";
 export { type ChatMessage, type ChatOptions, ChatTemplate } from "./tokenizer/chat-template.ts";
 export { readTokenizer } from "./tokenizer/read-tokenizer.ts";
 export type { TextStream } from "./tokenizer/text-stream.ts";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer/tokenizer.ts";
-export type { Usage } from "./usage.ts";
 export {
   type CacheVerification,
   type VerifiedStep,
   type VerifiedWay,
   type VerifyCacheOptions,
   verifyCaches,
-} from "./verify-cache.ts";
+} from "./verify/verify-cache.ts";
 export { ignoredKeys } from "./weights/ignored-keys.ts";
 export { type LoadOptions, loadParameters } from "./weights/load.ts";
 export {

@@ -1,17 +1,17 @@
 /** A checkpoint on the device, ready to generate. */
 import type * as jax from "jaxscale";
 import { CheckpointError } from "jaxscale";
-import { Chat, type ChatSettings } from "./chat.ts";
 import type { ModelConfig } from "./config/config.ts";
 import type { GenerationConfig } from "./config/generation.ts";
-import { Executables } from "./executables.ts";
 import type { CheckpointFiles } from "./files/byte-source.ts";
-import { type GeneratedStep, type GenerateOptions, generate } from "./generate.ts";
-import { type GeneratedText, type GenerateTextOptions, generateText, type Prompt } from "./generate-text.ts";
+import { Chat, type ChatSettings } from "./generate/chat.ts";
+import { Executables } from "./generate/executables.ts";
+import { type GeneratedStep, type GenerateOptions, generate } from "./generate/generate.ts";
+import { type GeneratedText, type GenerateTextOptions, generateText, type Prompt } from "./generate/generate-text.ts";
+import type { Usage } from "./generate/usage.ts";
 import { CausalLM, parametersOf, setParameters } from "./model.ts";
 import { openCheckpoint } from "./open-checkpoint.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
-import type { Usage } from "./usage.ts";
 import type { LoadOptions } from "./weights/load.ts";
 
 export interface LoadModelOptions extends LoadOptions {

@@ -1,12 +1,12 @@
 /** What a generation would take of the device's memory, from a config alone. */
 import * as jax from "jaxscale";
-import type { ModelConfig } from "./config/config.ts";
-import type { GenerationConfig } from "./config/generation.ts";
-import { Executables } from "./executables.ts";
-import { choiceOf, type GenerateOptions } from "./generate.ts";
-import { CausalLM, makeCaches } from "./model.ts";
-import { needsSeen } from "./sampling.ts";
-import { capacityFor, chunkWidths, roomFor } from "./session.ts";
+import type { ModelConfig } from "../config/config.ts";
+import type { GenerationConfig } from "../config/generation.ts";
+import { Executables } from "../generate/executables.ts";
+import { choiceOf, type GenerateOptions } from "../generate/generate.ts";
+import { needsSeen } from "../generate/sampling.ts";
+import { capacityFor, chunkWidths, roomFor } from "../generate/session.ts";
+import { CausalLM, makeCaches } from "../model.ts";
 import { cacheBytes, StepCost } from "./step-cost.ts";
 
 export interface PlannedGeneration {

@@ -1,9 +1,10 @@
 /** Conversations: the caches stay between turns, and only what is new is taken in. */
+
+import type { ChatMessage, ChatOptions } from "../tokenizer/chat-template.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { choiceOf, type GenerateOptions, type Generating, steps } from "./generate.ts";
 import { needsSeen } from "./sampling.ts";
 import { capacityFor, roomFor, Session } from "./session.ts";
-import type { ChatMessage, ChatOptions } from "./tokenizer/chat-template.ts";
-import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import { Meter, type Usage } from "./usage.ts";
 
 export interface ChatSettings extends Omit<GenerateOptions, "signal">, Pick<ChatOptions, "enableThinking" | "tools"> {

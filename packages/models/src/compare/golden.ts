@@ -1,7 +1,7 @@
 /** Files of golden tensors: what a reference computed from a checkpoint, under the names `{case}.{f32|bf16}.{tensor}`. */
-import { refused, shown } from "./checkpoint-error.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "./json/parse.ts";
-import type { HostTensor, SafetensorsFile } from "./safetensors/file.ts";
+import { refused, shown } from "../checkpoint-error.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../json/parse.ts";
+import type { HostTensor, SafetensorsFile } from "../safetensors/file.ts";
 
 /** What a reference keeps of one run. */
 export interface GoldenCase {

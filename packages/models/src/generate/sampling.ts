@@ -1,6 +1,6 @@
 /** From logits to the next token, in the order and by the definitions of transformers. */
 import * as jax from "jaxscale";
-import type { GenerationConfig } from "./config/generation.ts";
+import type { GenerationConfig } from "../config/generation.ts";
 
 export type Sampling = Pick<GenerationConfig, "doSample" | "temperature" | "topK" | "topP" | "repetitionPenalty">;
 

@@ -1,7 +1,7 @@
 /** Logits of given tokens by way of the caches, as generation fills and reads them; nothing is chosen. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
-import { type Caches, type CausalLM, makeCaches } from "./model.ts";
+import { type Caches, type CausalLM, makeCaches } from "../model.ts";
 
 const int32 = (values: readonly number[] | readonly (readonly number[])[]): jax.Array =>
   jax.numpy.array(values as number[], { dtype: "int32" });

@@ -1,8 +1,8 @@
 /** Decoding through the caches held against computing everything anew. */
-import { errorsBetween } from "./compare-errors.ts";
+import { errorsBetween } from "../compare/errors.ts";
+import { LatentCache } from "../layers/kv-cache.ts";
+import { type CausalLM, makeCaches } from "../model.ts";
 import { type Forced, ForcedDecoding, padded } from "./forced-decoding.ts";
-import { LatentCache } from "./layers/kv-cache.ts";
-import { type CausalLM, makeCaches } from "./model.ts";
 
 export interface VerifyCacheOptions {
   /** Token ids. */

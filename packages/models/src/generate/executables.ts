@@ -1,6 +1,6 @@
 /** The programs of generation: each is compiled once for its shapes, and runs as one submit. */
 import * as jax from "jaxscale";
-import { type Caches, type CausalLM, makeCaches } from "./model.ts";
+import { type Caches, type CausalLM, makeCaches } from "../model.ts";
 import { chooseTokens, markSeen, needsSeen, type Sampling } from "./sampling.ts";
 
 /** What a program may write over: caches of all layers, and the tokens that occurred (none without a penalty). */

@@ -1,8 +1,8 @@
 /** Which tokens a golden case was computed from. */
 import * as jax from "jaxscale";
-import { refused } from "./checkpoint-error.ts";
-import type { GoldenCase, GoldenFile } from "./compare-golden.ts";
-import type { CausalLM } from "./model.ts";
+import { refused } from "../checkpoint-error.ts";
+import type { CausalLM } from "../model.ts";
+import type { GoldenCase, GoldenFile } from "./golden.ts";
 
 interface Inputs {
   /** Rows without padding. */

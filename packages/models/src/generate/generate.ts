@@ -1,8 +1,8 @@
 /** Text, token by token: prompts in, an async iterator of tokens out. */
 import type * as jax from "jaxscale";
-import type { GenerationConfig } from "./config/generation.ts";
+import type { GenerationConfig } from "../config/generation.ts";
+import type { CausalLM } from "../model.ts";
 import type { Choice, Executables } from "./executables.ts";
-import type { CausalLM } from "./model.ts";
 import { needsSeen, type Sampling } from "./sampling.ts";
 import { capacityFor, roomFor, Session } from "./session.ts";
 import { Meter, type Usage } from "./usage.ts";

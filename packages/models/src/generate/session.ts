@@ -1,7 +1,7 @@
 /** Sequences on the device: their caches, filled by prompts and continued by decoding. */
 import * as jax from "jaxscale";
+import { type CausalLM, makeCaches } from "../model.ts";
 import type { Choice, Executables, Memory, Progress } from "./executables.ts";
-import { type CausalLM, makeCaches } from "./model.ts";
 
 /** Chunks have one of these widths, so that prompts of any length need few programs. */
 const bucketWidths = [16, 32, 64, 128, 256, 512] as const;

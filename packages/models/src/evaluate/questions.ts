@@ -1,7 +1,7 @@
 /** Files of questions with what a model should answer. */
-import { refused, shown } from "./checkpoint-error.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "./json/parse.ts";
-import type { ChatMessage } from "./tokenizer/chat-template.ts";
+import { refused, shown } from "../checkpoint-error.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../json/parse.ts";
+import type { ChatMessage } from "../tokenizer/chat-template.ts";
 
 export interface Question {
   /** For messages: its name, or its place in the file. */

@@ -1,7 +1,8 @@
 /** What the reference generated, token by token through the caches. */
-import { errorsBetween, type Places } from "./compare-errors.ts";
-import { bfloat16, exact, judged, type Running, type TensorComparison } from "./compare-tensor.ts";
-import { type Forced, ForcedDecoding, padded } from "./forced-decoding.ts";
+
+import { type Forced, ForcedDecoding, padded } from "../verify/forced-decoding.ts";
+import { errorsBetween, type Places } from "./errors.ts";
+import { bfloat16, exact, judged, type Running, type TensorComparison } from "./tensor.ts";
 
 /** How often the likeliest token is the reference's. */
 export interface Agreement {

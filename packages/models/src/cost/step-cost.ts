@@ -1,9 +1,9 @@
 /** What a model has to read and to compute for its tokens: what speeds are held against. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
-import { MixtureOfExperts } from "./layers/moe.ts";
-import { type CausalLM, makeCaches } from "./model.ts";
-import { itemSizeBytes } from "./safetensors/dtypes.ts";
+import { MixtureOfExperts } from "../layers/moe.ts";
+import { type CausalLM, makeCaches } from "../model.ts";
+import { itemSizeBytes } from "../safetensors/dtypes.ts";
 
 /** Attention that says what it costs; without it, it counts for nothing. */
 export interface CountedAttention {

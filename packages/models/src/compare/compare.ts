@@ -1,14 +1,14 @@
 /** A model held against what a reference computed from the same checkpoint, tensor by tensor. */
 import * as jax from "jaxscale";
-import { type Agreement, agreementOf, compareDecoding } from "./compare-decoding.ts";
-import type { Places } from "./compare-errors.ts";
-import type { GoldenFile } from "./compare-golden.ts";
-import { readInputs } from "./compare-inputs.ts";
-import { findFlips } from "./compare-routing.ts";
-import { compareTensor, type Running, type TensorComparison } from "./compare-tensor.ts";
-import { padded } from "./forced-decoding.ts";
-import type { CausalLM } from "./model.ts";
+import type { CausalLM } from "../model.ts";
+import { padded } from "../verify/forced-decoding.ts";
+import { type Agreement, agreementOf, compareDecoding } from "./decoding.ts";
+import type { Places } from "./errors.ts";
+import type { GoldenFile } from "./golden.ts";
+import { readInputs } from "./inputs.ts";
 import { observe } from "./observe.ts";
+import { findFlips } from "./routing.ts";
+import { compareTensor, type Running, type TensorComparison } from "./tensor.ts";
 
 export interface CaseComparison {
   readonly name: string;

@@ -1,8 +1,8 @@
 /** One tensor of a model against the reference's, and what difference is allowed. */
 import type * as jax from "jaxscale";
-import { type Errors, errorsBetween, type Places } from "./compare-errors.ts";
-import type { Allowance, GoldenCase, GoldenFile } from "./compare-golden.ts";
-import type { CausalLM } from "./model.ts";
+import type { CausalLM } from "../model.ts";
+import { type Errors, errorsBetween, type Places } from "./errors.ts";
+import type { Allowance, GoldenCase, GoldenFile } from "./golden.ts";
 
 export interface TensorComparison extends Errors {
   readonly name: string;

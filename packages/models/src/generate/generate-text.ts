@@ -1,7 +1,8 @@
 /** Text in, text out, as it comes. */
+
+import type { ChatMessage, ChatOptions } from "../tokenizer/chat-template.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type GeneratedStep, type GenerateOptions, type Generating, generate } from "./generate.ts";
-import type { ChatMessage, ChatOptions } from "./tokenizer/chat-template.ts";
-import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import type { Usage } from "./usage.ts";
 
 /** A text to continue as it is, or a conversation to answer, by way of the checkpoint's chat template. */

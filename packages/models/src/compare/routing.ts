@@ -1,5 +1,5 @@
 /** Tokens for which a bfloat16 run chooses other experts than float32: their values differ completely, and rightly so. */
-import type { Running } from "./compare-tensor.ts";
+import type { Running } from "./tensor.ts";
 
 export interface Flips {
   /** Tokens that are left out. */

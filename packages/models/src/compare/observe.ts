@@ -1,7 +1,7 @@
 /** What happens inside a model, by the names that reference outputs have. */
 import * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
-import type { CausalLM } from "./model.ts";
+import type { CausalLM } from "../model.ts";
 
 /**
  * A forward pass without caches that lets out all its intermediate values: `embed`, `layers.0.query`, `layers.0.attn`,

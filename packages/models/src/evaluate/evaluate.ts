@@ -1,6 +1,7 @@
 /** Questions put to a model, and its answers held against what is expected. */
-import type { Question } from "./evaluate-questions.ts";
-import type { LanguageModel } from "./language-model.ts";
+
+import type { LanguageModel } from "../language-model.ts";
+import type { Question } from "./questions.ts";
 
 export interface Answer {
   readonly question: Question;
