@@ -26,8 +26,7 @@ export function rotationAt(positions: jax.Array, settings: RopeSettings): Rotati
   const frequencies = Array.from({ length: headDim / 2 }, (_, j) =>
     2 * j < rotaryDim ? theta ** ((-2 * j) / rotaryDim) : 0,
   );
-  const angles = jax.numpy.einsum("bt,j->btj", positions.astype("float32"), jax.numpy.array(frequencies));
-  const perHead = jax.numpy.expandDims(angles, 2);
+  const perHead = jax.numpy.expandDims(positions.astype("float32"), [2, 3]).mul(jax.numpy.array(frequencies));
   return { cos: jax.numpy.cos(perHead), sin: jax.numpy.sin(perHead), settings };
 }
 
