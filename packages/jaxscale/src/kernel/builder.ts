@@ -238,6 +238,8 @@ export class KernelBuilder {
   subgroupMax = (x: Value): Value => this.#subgroup("subgroupMax", x);
   subgroupMin = (x: Value): Value => this.#subgroup("subgroupMin", x);
   subgroupShuffleXor = (x: Value, mask: number): Value => this.#subgroup("subgroupShuffleXor", x, this.u32(mask));
+  /** What lane `lane` has of `x`; an i32 that is the same in all lanes. */
+  subgroupShuffle = (x: Value, lane: Value): Value => this.#subgroup("subgroupShuffle", x, this.cast("u32", lane));
   /** Lane `lane`'s value of `x`. */
   subgroupBroadcast = (x: Value, lane: number): Value => this.#subgroup("subgroupBroadcast", x, this.u32(lane));
   subgroupBroadcastFirst = (x: Value): Value => this.#subgroup("subgroupBroadcastFirst", x);

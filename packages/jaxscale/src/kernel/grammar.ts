@@ -57,6 +57,7 @@ export const grammar = {
   subgroupAdd: { ...arithmetic(1), pinned: true },
   subgroupMax: { ...arithmetic(1), pinned: true },
   subgroupMin: { ...arithmetic(1), pinned: true },
+  subgroupShuffle: { arity: 2, accepts: "any", result: "same", pinned: true },
   subgroupShuffleXor: { arity: 2, accepts: "any", result: "same", pinned: true },
   subgroupBroadcast: { arity: 2, accepts: "any", result: "same", pinned: true },
   subgroupBroadcastFirst: { arity: 1, accepts: "any", result: "same", pinned: true },
@@ -77,7 +78,7 @@ export function resultType(name: OpName, args: readonly Value[]): ValueType {
   const rule: OpRule = grammar[name];
   invariant(args.length === rule.arity, `kernel op ${name} takes ${rule.arity} operands, got ${args.length}`);
   const operands = name === "select" ? args.slice(1) : args;
-  const shifts = name === "shl" || name === "shr" || name === "subgroupShuffleXor" || name === "subgroupBroadcast";
+  const shifts = name === "shl" || name === "shr" || name.startsWith("subgroupShuffle") || name === "subgroupBroadcast";
   const first = operands[0].type;
   for (const [i, a] of operands.entries()) {
     const fits = shifts && i === 1 ? scalarOf(a.type) === "u32" : a.type === first;

@@ -7,7 +7,7 @@ const taken = `
   cos countLeadingZeros countOneBits cross default diagnostic discard dot else enable exp exp2 f16 f32 false floor fma fn for
   function i32 if immediate immediates inverseSqrt let log log2 loop main max min mod override pow private ptr read
   read_write requires return round select shared sign sin sqrt storage storageBarrier struct subgroupAdd subgroupBroadcast
-  subgroupBroadcastFirst subgroupMax subgroupMin subgroupShuffleXor subgroup_size subgroup_invocation_id switch tan texture
+  subgroupBroadcastFirst subgroupMax subgroupMin subgroupShuffle subgroupShuffleXor subgroup_size subgroup_invocation_id switch tan texture
   true trunc u32 uniform uniforms unpack var vec2 vec3 vec4 while workgroup workgroupBarrier workgroup_id
   local_invocation_id num_workgroups zero_bits Immediates
   active as async await attribute auto base binding_array buffer class common compile default delete do enum error export

@@ -99,6 +99,7 @@ export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane" | "assum
   subgroupAdd: call("subgroupAdd"),
   subgroupMax: call("subgroupMax"),
   subgroupMin: call("subgroupMin"),
+  subgroupShuffle: call("subgroupShuffle"),
   subgroupShuffleXor: call("subgroupShuffleXor"),
   subgroupBroadcast: call("subgroupBroadcast"),
   subgroupBroadcastFirst: call("subgroupBroadcastFirst"),

@@ -4,6 +4,7 @@
  * that no logit is stored. @see https://arxiv.org/abs/2205.14135
  */
 import type { Target } from "../../base/target.ts";
+import { hideIndex } from "../../kernel/cancel.ts";
 import { Index } from "../../kernel/index-space.ts";
 import type { SharedDecl, Value, Variable } from "../../kernel/ir.ts";
 import { exp } from "../../kernel/math.ts";
@@ -62,17 +63,12 @@ export interface Running {
   readonly exchange: Exchange;
 }
 
-interface WeightedKey {
-  readonly key: Value;
-  readonly weight: (row: number) => Value;
-}
-
 /** Hands to every lane what lanes know of rows. */
 interface Exchange {
   /** Rows' numbers are shared; then, with `visit`, a row of this lane at a time. */
   readonly factors: (values: readonly Value[]) => (row: number) => Value;
-  /** Lanes' weights of rows, one key a lane: visits the keys, some at a time, with their weights in each of this lane's rows. */
-  readonly eachKey: (weights: readonly Value[], visit: (keys: readonly WeightedKey[]) => void) => void;
+  /** Lanes' weights of rows, one key a lane: visits the keys with their weights in each of this lane's rows. */
+  readonly eachKey: (weights: readonly Value[], visit: (key: Value, weight: (row: number) => Value) => void) => void;
 }
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -94,10 +90,13 @@ export function start(tile: Tile): Running {
 function throughRegisters({ emit: { k }, team }: Tile): Exchange {
   return {
     factors: (values) => (row) => values[row],
-    eachKey: (weights, visit) => {
-      const handed = range(team.lanes).map((lane) => weights.map((w) => k.subgroupBroadcast(w, lane)));
-      visit(handed.map((own, lane) => ({ key: k.i32(lane), weight: (row) => own[row] })));
-    },
+    // Drivers would unroll a loop whose turns they can count: the totals of many columns then compile for seconds.
+    eachKey: (weights, visit) =>
+      k.loop(k.i32(0), hideIndex(k, k.i32(team.lanes)), k.i32(1), (index) => {
+        const key = k.assume(index, { min: 0, max: team.lanes - 1 });
+        const handed = weights.map((w) => k.subgroupShuffle(w, key));
+        visit(key, (row) => handed[row]);
+      }),
   };
 }
 
@@ -120,7 +119,7 @@ function throughSharedMemory(tile: Tile): Exchange {
       weights.forEach((w, i) => k.storeShared(shared.weights, k.add(k.i32(i * team.lanes), team.lane), w));
       k.barrier();
       k.loop(k.i32(0), k.i32(team.lanes), k.i32(1), (key) =>
-        visit([{ key, weight: (r) => k.loadShared(shared.weights, k.add(k.mul(row(r), k.i32(team.lanes)), key)) }]),
+        visit(key, (r) => k.loadShared(shared.weights, k.add(k.mul(row(r), k.i32(team.lanes)), key))),
       );
       k.barrier();
     },
@@ -135,25 +134,23 @@ export function ownRow({ emit: { k }, team, columns, rows }: Tile, r: number): V
 }
 
 /** First column of this lane's block; lanes beyond the last column repeat the last vector. */
-export function columnOf({ emit: { k }, a, team, columns }: Tile, block: number): { column: Value; inside: Value } {
+export function columnOf({ emit: { k }, a, team, columns }: Tile, block: Value): { column: Value; inside: Value } {
   const lane = columns.lanes === team.lanes ? team.lane : k.rem(team.lane, k.i32(columns.lanes));
-  const vector = k.add(k.i32(block * columns.lanes), lane);
+  const vector = k.add(k.mul(block, k.i32(columns.lanes)), lane);
   const last = a.width / columns.width - 1;
   return { column: k.mul(k.min(vector, k.i32(last)), k.i32(columns.width)), inside: k.le(vector, k.i32(last)) };
 }
 
-/** This lane's vectors of a key's row of values. */
-function valuesOf(tile: Tile, key: Value): Value[] {
+/** This lane's vector of a key's row of values. */
+function valuesOf(tile: Tile, key: Value, block: Value): Value {
   const { emit, a, batch, keyHead, columns } = tile;
   const { k } = emit;
-  return range(columns.blocks).map((block) => {
-    const { column } = columnOf(tile, block);
-    const lanes = range(columns.width).map((l) => {
-      const coords = [batch, key, keyHead, k.add(column, k.i32(l))];
-      return emit.read(a.value, Index.fromCoords(k, a.value.aval.shape, coords));
-    });
-    return k.vec(lanes);
+  const { column } = columnOf(tile, block);
+  const lanes = range(columns.width).map((l) => {
+    const coords = [batch, key, keyHead, k.add(column, k.i32(l))];
+    return emit.read(a.value, Index.fromCoords(k, a.value.aval.shape, coords));
   });
+  return k.vec(lanes);
 }
 
 /** Goes through the keys of a range, one key a lane at a time. */
@@ -179,13 +176,7 @@ export function streamKeys(tile: Tile, running: Running, { low, high }: KeyRange
     running.largest.forEach((v, i) => k.set(v, largest[i]));
     running.sums.forEach((v, i) => k.set(v, k.fma(k.get(v), factors[i], weights[i])));
     scaleTotals(tile, running, running.exchange.factors(factors));
-    running.exchange.eachKey(weights, (keys) =>
-      addValues(
-        tile,
-        running,
-        keys.map((u) => ({ ...u, key: bounded(k.add(first, u.key)) })),
-      ),
-    );
+    running.exchange.eachKey(weights, (key, weight) => addValues(tile, running, bounded(k.add(first, key)), weight));
   });
 }
 
@@ -195,17 +186,36 @@ function scaleTotals({ emit: { k }, columns }: Tile, { totals }: Running, factor
   });
 }
 
-/** A total takes all keys before the next one is begun, so that it stays in a register. */
-function addValues(tile: Tile, running: Running, keys: readonly WeightedKey[]): void {
+function addValues(tile: Tile, { totals }: Running, key: Value, weight: (row: number) => Value): void {
   const { k } = tile.emit;
   const { width, blocks } = tile.columns;
-  const values = keys.map(({ key }) => valuesOf(tile, key));
-  for (let block = 0; block < blocks; block++)
-    running.totals.forEach((totals, r) => {
-      const add = (sum: Value, { weight }: WeightedKey, u: number): Value =>
-        k.fma(k.splat(weight(r), width), values[u][block], sum);
-      k.set(totals[block], keys.reduce(add, k.get(totals[block])));
-    });
+  const weights = totals.map((_, r) => k.splat(weight(r), width));
+  for (let block = 0; block < blocks; block++) {
+    const values = valuesOf(tile, key, k.i32(block));
+    totals.forEach((row, r) => k.set(row[block], k.fma(weights[r], values, k.get(row[block]))));
+  }
+}
+
+/** Visits the totals of this lane's rows, a block of columns at a time; what is done with them is compiled once. */
+export function eachBlock(
+  { emit: { k }, columns: { blocks } }: Tile,
+  { totals }: Running,
+  visit: (block: Value, totals: readonly Variable[]) => void,
+): void {
+  const current = totals.map(([total]) => total);
+  if (blocks === 1) {
+    visit(k.i32(0), current);
+    return;
+  }
+  // Drivers would unroll a loop whose turns they can count.
+  k.loop(k.i32(0), hideIndex(k, k.i32(blocks)), k.i32(1), (index) => {
+    visit(k.assume(index, { min: 0, max: blocks - 1 }), current);
+    for (const row of totals) {
+      const visited = k.get(row[0]);
+      row.slice(1).forEach((next, i) => k.set(row[i], k.get(next)));
+      k.set(row[blocks - 1], visited);
+    }
+  });
 }
 
 /** Fewest rows that lanes load one each of and hand round: that takes fewer loads than if all loaded all. */
@@ -260,11 +270,14 @@ export function addMaskedKeys(tile: Tile, running: Running, { low, high }: KeyRa
   const blind = own.map((row) => k.gt(row.weight, k.f32(0))).reduce(k.or);
   k.if(blind, () => {
     scaleTotals(tile, running, (r) => own[r].factor);
-    const add = (key: Value): void =>
-      addValues(tile, running, [
-        { key: k.assume(key, { min: 0, max: Math.max(0, a.keys - 1) }), weight: (r) => own[r].weight },
-      ]);
-    k.loop(k.i32(0), low, k.i32(1), add);
-    k.loop(high, k.i32(a.keys), k.i32(1), add);
+    const within = k.sub(high, low);
+    eachBlock(tile, running, (block, totals) =>
+      k.loop(k.i32(0), k.sub(k.i32(a.keys), within), k.i32(1), (i) => {
+        const outside = k.select(k.lt(i, low), i, k.add(i, within));
+        const key = k.assume(outside, { min: 0, max: Math.max(0, a.keys - 1) });
+        const values = valuesOf(tile, key, block);
+        totals.forEach((v, r) => k.set(v, k.fma(k.splat(own[r].weight, columns.width), values, k.get(v))));
+      }),
+    );
   });
 }

@@ -21,6 +21,7 @@ import {
   addMaskedKeys,
   columnOf,
   columnsFor,
+  eachBlock,
   inRegisters,
   lowest,
   ownRow,
@@ -44,8 +45,8 @@ interface Cut {
 
 /** Fewer keys than that are not worth a workgroup. */
 const shortestPart = 128;
-/** Vectors that an invocation sums up side by side: more would not stay in registers, and compile slowly. */
-const mostTotals = 32;
+/** Vectors that an invocation sums up side by side: more rows read the keys less often, but compile slowly. */
+const mostTotals = 96;
 
 function cutFor(a: Attention, { parameters, target }: ScheduleContext): Cut {
   const lanes = parameters.attentionLanes;
@@ -188,13 +189,13 @@ function storePartials(tile: Tile, running: Running, to: OpenPartials, place: Va
         k.store(to.sums, at, sums[i]);
       }),
     );
-    running.totals.forEach((blocks, r) =>
-      blocks.forEach((v, block) => {
-        const { column, inside } = columnOf(tile, block);
+    eachBlock(tile, running, (block, totals) => {
+      const { column, inside } = columnOf(tile, block);
+      totals.forEach((total, r) => {
         const at = k.add(k.mul(k.add(first, ownRow(tile, r)), k.i32(a.width)), column);
-        k.if(k.and(inside, ownsRow(tile, r)), () => k.store(to.totals, at, k.get(v)));
-      }),
-    );
+        k.if(k.and(inside, ownsRow(tile, r)), () => k.store(to.totals, at, k.get(total)));
+      });
+    });
   });
 }
 
@@ -213,15 +214,15 @@ function storeResults(tile: Tile, running: Running, view: MemoryView, number: Va
   const { emit, a, columns, sequence } = tile;
   const { k } = emit;
   const sum = running.exchange.factors(sumLanes(tile, running));
-  running.totals.forEach((blocks, r) => {
-    const index = k.add(k.mul(number, k.i32(height)), ownRow(tile, r));
-    const row = rowAt(k, a, tile.keyHead, k.assume(index, { min: 0, max: a.rows - 1 }));
-    const present = sequence.queries ? k.lt(row.query, sequence.queries) : k.bool(true);
-    blocks.forEach((v, block) => {
-      const { column, inside } = columnOf(tile, block);
+  eachBlock(tile, running, (block, totals) => {
+    const { column, inside } = columnOf(tile, block);
+    totals.forEach((total, r) => {
+      const index = k.add(k.mul(number, k.i32(height)), ownRow(tile, r));
+      const row = rowAt(k, a, tile.keyHead, k.assume(index, { min: 0, max: a.rows - 1 }));
+      const present = sequence.queries ? k.lt(row.query, sequence.queries) : k.bool(true);
       k.if(k.and(k.and(inside, ownsRow(tile, r)), k.lt(index, k.i32(a.rows))), () => {
         const at = Index.fromCoords(k, a.result.aval.shape, [tile.batch, row.query, row.head, column]).linear;
-        const means = a.keys === 0 ? k.get(v) : k.div(k.get(v), k.splat(sum(r), columns.width));
+        const means = a.keys === 0 ? k.get(total) : k.div(k.get(total), k.splat(sum(r), columns.width));
         const lanes = Array.from({ length: columns.width }, (_, l) =>
           emit.round(a.result, k.select(present, k.lane(means, l), k.f32(0))),
         );
@@ -278,16 +279,18 @@ function mergeParts(
   const [largest, sum] = [running.largest[0], running.sums[0]];
   eachPart((place) => k.set(largest, k.max(k.get(largest), k.load(from.largest, place))));
   const highest = k.max(k.get(largest), k.f32(lowest));
+  const weightAt = (place: Value): Value => k.exp(k.sub(k.load(from.largest, place), highest));
   const isFirst = k.eq(team.lane, k.i32(0));
   eachPart((place) => {
-    const weight = k.exp(k.sub(k.load(from.largest, place), highest));
     const own = k.select(isFirst, k.load(from.sums, place), k.f32(0));
-    k.set(sum, k.fma(weight, own, k.get(sum)));
-    for (const blocks of running.totals)
-      blocks.forEach((v, block) => {
-        const { column } = columnOf(tile, block);
-        const words = k.load(from.totals, k.add(k.mul(place, k.i32(a.width)), column), columns.width);
-        k.set(v, k.fma(k.splat(weight, columns.width), words, k.get(v)));
-      });
+    k.set(sum, k.fma(weightAt(place), own, k.get(sum)));
+  });
+  eachBlock(tile, running, (block, totals) => {
+    const { column } = columnOf(tile, block);
+    eachPart((place) => {
+      const weight = k.splat(weightAt(place), columns.width);
+      const words = k.load(from.totals, k.add(k.mul(place, k.i32(a.width)), column), columns.width);
+      for (const v of totals) k.set(v, k.fma(weight, words, k.get(v)));
+    });
   });
 }
