@@ -3,7 +3,7 @@ import { numpy as jnp } from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { randomNumbers, tensorOf } from "../tensors.ts";
-import { type ArrayFunction, agreesScheduled, kernelsOf, type Operands } from "./scheduled-as.ts";
+import { type ArrayFunction, agreesScheduled, countsOf, kernelsOf, type Operands } from "./scheduled-as.ts";
 
 // 4096 bytes a binding: a [160,64] float32 is 10 of them, and a kernel may bind 16.
 const limits = { maxStorageBufferBindingSize: 4096, maxStorageBuffersPerShaderStage: 16 };
@@ -71,5 +71,19 @@ for (const [what, { f, args, kernels }] of Object.entries(cases))
     assert.is(new Set(names).size, kernels, names.join(", "));
     await agreesScheduled(f, args, { limits });
   });
+
+test("the windows of a matrix, of which a binding spans 32 rows, are multiplied by one kernel", async () => {
+  const product: ArrayFunction = (x, t) => x.dot(t.T.astype("float32"));
+  const args = [floats(1, 64), halves(300, 64)];
+  assert.equal(await countsOf(product, args, { limits }), { kernels: 1, runs: 10 });
+});
+
+test("elementwise work on an array of ten bindings is one kernel", async () => {
+  const { kernels, runs } = await countsOf((a) => jnp.tanh(a), [floats(160, 64)], {
+    limits: { ...limits, maxStorageBuffersPerShaderStage: 8 },
+  });
+  assert.is(kernels, 1);
+  assert.is(runs, 10);
+});
 
 test.run();

@@ -55,6 +55,16 @@ export async function kernelsOf(f: ArrayFunction, args: Operands, schedule: Sche
   return steps.map((step) => (step.kind === "dispatch" ? program.kernels[step.kernel].name : step.kind));
 }
 
+/** How many kernels the device compiles, and how many it runs. */
+export async function countsOf(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<Counts> {
+  const { kernels, segments } = await programFor(traceFor(f, args), schedule);
+  return { kernels: kernels.length, runs: segments.reduce((n, { steps }) => n + steps.length, 0) };
+}
+export interface Counts {
+  readonly kernels: number;
+  readonly runs: number;
+}
+
 /** What the device makes of a function without closed-over arrays. */
 export async function runScheduled(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<HostTensor> {
   const program = await programFor(traceFor(f, args), schedule);

@@ -9,10 +9,10 @@ fn main(
 ) {
   let local_x = i32(local_invocation_id.x);
   let v = in0[0 >> 2u].x;
-  let v_1 = local_x;
-  let v_2 = min((max((select(v, v + 8, (v < 0))), 0)), 7) * 3 + v_1;
-  let v_3 = u32(v_2 % 2) * 16u;
-  let v_4 = v_2 / 2;
-  atomicAnd(&out0[v_4], ~(65535u << v_3));
-  atomicOr(&out0[v_4], ((((in1[v_1 / 2] >> (u32(v_1 % 2) * 16u)) & 65535u) << 16u) >> 16u) << v_3);
+  let v_1 = min((max((select(v, v + 8, (v < 0))), 0)), 7) * 3 + local_x;
+  let v_2 = u32(v_1 % 2) * 16u;
+  let v_3 = v_1 / 2;
+  atomicAnd(&out0[v_3], ~(65535u << v_2));
+  let v_4 = ((((in1[local_x / 2] >> (u32(local_x % 2) * 16u)) & 65535u) << 16u) >> 16u) << v_2;
+  atomicOr(&out0[v_3], v_4);
 }

@@ -173,9 +173,9 @@ fn main(
   }
   let v_76 = bitcast<i32>(8u | (bitcast<u32>(groups_x) >> 31u));
   for (var i_1 = 0; i_1 < v_76; i_1 += 1) {
-    let v_77 = i_1 * 2;
-    out0[(v_77 * 64 + v_1 + v_2) >> 2u] = sum;
-    out0[((v_77 + 1) * 64 + v_1 + v_2) >> 2u] = sum_1;
+    let v_77 = i_1 * 128 + v_1 + v_2;
+    out0[v_77 >> 2u] = sum;
+    out0[(v_77 + 64) >> 2u] = sum_1;
     sum = sum_2;
     sum_1 = sum_3;
     sum_2 = sum_4;

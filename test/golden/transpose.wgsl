@@ -9,7 +9,6 @@ fn main(
 ) {
   let workgroup_x = i32(workgroup_id.x);
   let local_x = i32(local_invocation_id.x);
-  let v = workgroup_x * 8 + local_x;
-  let v_1 = v % 2 * 48 + v / 2;
-  out0[(v * 4) >> 2u] = vec4<f32>(in0[v_1], in0[v_1 + 12], in0[v_1 + 24], in0[v_1 + 36]);
+  let v = local_x % 2 * 48 + workgroup_x * 4 + local_x / 2;
+  out0[(workgroup_x * 32 + local_x * 4) >> 2u] = vec4<f32>(in0[v], in0[v + 12], in0[v + 24], in0[v + 36]);
 }

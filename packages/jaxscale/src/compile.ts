@@ -2,6 +2,7 @@
 import type { Target } from "./base/target.ts";
 import { assemble } from "./fuse/assemble.ts";
 import { draft } from "./fuse/draft.ts";
+import { kernelsOf } from "./fuse/drafts.ts";
 import { type Fusion, fuse } from "./fuse/grouping.ts";
 import { Homes } from "./fuse/homes.ts";
 import { defaultParameters, type ScheduleParameters } from "./fuse/parameters.ts";
@@ -45,9 +46,8 @@ export function compile(optimized: ClosedJaxpr, target: Target, options: Compile
     : new ParameterChoice(defaultParameters(target), tunedFor(target));
   const fuseFor = (part: Jaxpr): Fusion => choice.add(fuse(part, target));
   const drafts = draft(fuseFor(jaxpr), { target, homes, parametersFor: choice.for, fuse: fuseFor });
-  const program = assemble(jaxpr, drafts, homes, target, options);
-  if (checks.enabled) for (const kernel of program.kernels) checkKernel(kernel);
-  return program;
+  if (checks.enabled) for (const kernel of kernelsOf(drafts)) checkKernel(kernel);
+  return assemble(jaxpr, drafts, homes, target, options);
 }
 
 /** Whether each IR is checked between stages; on in tests. */
@@ -69,7 +69,8 @@ export { type DoctorReport, examine, formatReport } from "./runtime/report.ts";
 export type { Storage } from "./runtime/storage.ts";
 
 /** IR no. 2 of each distinct kernel. */
-export const kernelsText = (program: Program): string => program.kernels.map(printKernel).join("\n\n");
+export const kernelsText = (program: Program): string =>
+  program.kernels.map((kernel) => printKernel(kernel)).join("\n\n");
 
 /** WGSL of each distinct kernel. */
 export const wgslText = (program: Program): string => program.kernels.map((k) => printWgsl(k)).join("\n\n");

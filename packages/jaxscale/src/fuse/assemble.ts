@@ -3,6 +3,7 @@ import { invariant } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import type { Jaxpr } from "../jaxpr/ir.ts";
 import type { Kernel } from "../kernel/ir.ts";
+import { printKernel } from "../kernel/print.ts";
 import type { KernelBinding, Program, Step } from "../kernel/program.ts";
 import type { Draft } from "./drafts.ts";
 import type { Bound } from "./emitter.ts";
@@ -26,12 +27,16 @@ export function assemble(
   const { slots, slotOf, arenas } = homes.plan(drafts, target);
   const kernels: Kernel[] = [];
   const numbers = new Map<Kernel, number>();
+  const numbersOfParts = new Map<string, number>();
   const numberOf = (kernel: Kernel): number => {
     let n = numbers.get(kernel);
-    if (n === undefined) {
-      numbers.set(kernel, (n = kernels.length));
-      kernels.push(kernel);
-    }
+    if (n !== undefined) return n;
+    // Kernels of parts of some work are alike but for what is known of their bounds.
+    const text = kernel.immediates.some(({ name: value }) => value === "part") ? printKernel(kernel, false) : undefined;
+    if (text !== undefined) n = numbersOfParts.get(text);
+    n ??= kernels.push(kernel) - 1;
+    numbers.set(kernel, n);
+    if (text !== undefined) numbersOfParts.set(text, n);
     return n;
   };
   const stepOf = (draft: Draft): Step => {

@@ -1,6 +1,7 @@
 /** The steps of a program before memory is planned: what each touches, by variable. */
 import type { Target } from "../base/target.ts";
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
+import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin } from "../kernel/program.ts";
 import type { Scratch } from "./emitter.ts";
 import type { Group } from "./group.ts";
@@ -37,6 +38,14 @@ export interface LoopDraft {
   /** Memory that lives through all turns, whether or not anything is in it before the first. */
   readonly carries: readonly Var[];
   readonly origin: KernelOrigin;
+}
+
+/** The kernels of some steps, each once; those that a program shares between launches may be several here. */
+export function kernelsOf(drafts: readonly Draft[], found = new Set<Kernel>()): ReadonlySet<Kernel> {
+  for (const draft of drafts)
+    if (draft.kind === "launch") found.add(draft.launch.kernel);
+    else if (draft.kind === "loop") kernelsOf(draft.body, found);
+  return found;
 }
 
 /** What is the same for a whole program. */

@@ -38,6 +38,7 @@ export class Emitter {
   readonly #defines: ReadonlySet<Var>;
   readonly #target: Target;
   readonly #turns: ScheduleContext["turns"];
+  readonly #part: number | undefined;
   readonly #resolve: (v: Var) => Var;
   readonly #views = new Map<Var, MemoryView>();
   readonly #computed = new Map<Var, Value>();
@@ -50,6 +51,7 @@ export class Emitter {
     this.#defines = group.defines;
     this.#target = context.target;
     this.#turns = context.turns;
+    this.#part = context.part?.index;
     this.#resolve = context.resolve;
   }
 
@@ -103,7 +105,7 @@ export class Emitter {
     let view = this.#views.get(memory);
     if (!view) {
       const name = `in${this.#views.size}`;
-      view = this.#viewOf(memory, { name, aval: memory.aval, access: "read", target: this.#target });
+      view = this.#viewOf(memory, { name, aval: memory.aval, access: "read" });
       this.#views.set(memory, view);
     }
     return view;
@@ -111,16 +113,16 @@ export class Emitter {
 
   /** The memory of a variable that the kernel writes. */
   output(v: Var, name: string, atomic = false): MemoryView {
-    const options = { name, aval: v.aval, access: "read_write", target: this.#target, atomic } as const;
-    return this.#viewOf(this.#resolve(v), options);
+    return this.#viewOf(this.#resolve(v), { name, aval: v.aval, access: "read_write", atomic });
   }
   /** Memory of the schedule's own, in words of one element type. */
   scratch(scratch: Scratch, element: BufferDecl["element"], access: BufferDecl["access"]): BufferDecl {
     this.bindings.push({ memory: scratch, access, window: 0, windowWords: scratch.sizeBytes / 4 });
     return this.k.buffer(scratch.name, element, access, scratch.sizeBytes / 4);
   }
-  #viewOf(memory: Var, options: ViewOptions): MemoryView {
-    return new MemoryView(this.k, options, (window, windowWords) =>
+  #viewOf(memory: Var, options: Omit<ViewOptions, "target" | "part">): MemoryView {
+    const here = { target: this.#target, part: this.#part };
+    return new MemoryView(this.k, { ...options, ...here }, (window, windowWords) =>
       this.bindings.push({ memory, access: options.access, window, windowWords }),
     );
   }

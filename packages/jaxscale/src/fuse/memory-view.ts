@@ -7,6 +7,7 @@ import type { KernelBuilder } from "../kernel/builder.ts";
 import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
 import { elementOfRun, loadElement, runLength, runOf } from "../kernel/packed.ts";
 import { coarse } from "../kernel/simplify.ts";
+import { partNumber } from "./grid.ts";
 
 /** Slots are padded to this, so that a vector of four words may be read and written at the end. */
 export const paddingBytes = 16;
@@ -38,25 +39,30 @@ export class MemoryView {
   readonly #declare: (window: number) => BufferDecl;
   readonly #windows: (BufferDecl | undefined)[];
   readonly #access: BufferDecl["access"];
+  readonly #part: number | undefined;
   readonly #runs = new Map<Value, { readonly words: Value; readonly block: readonly Statement[] }>();
 
   /** @param bind called for each window that the kernel touches, in the order of its buffers */
   constructor(
     k: KernelBuilder,
-    { name, aval, access, target, atomic = false }: ViewOptions,
+    { name, aval, access, target, part, atomic = false }: ViewOptions,
     bind: (window: number, windowWords: number) => void,
   ) {
     this.#k = k;
     this.#access = access;
+    this.#part = part;
     this.dtype = aval.dtype;
     this.#words = storageBytes(aval) / 4;
     const count = windowCount(aval, target);
     this.#windowWords = count === 1 ? this.#words : windowBytes(target) / 4;
     this.#windows = new Array<BufferDecl | undefined>(count).fill(undefined);
     const element = atomic ? "u32" : bufferElement(aval.dtype);
+    let declared = 0;
+    // Named in the order of use: what parts of the work do to their own windows is told by the same text.
     this.#declare = (i) => {
       bind(i, this.#windowWords);
-      return k.buffer(count === 1 ? name : `${name}_${i}`, element, access, this.#wordsOf(i), atomic);
+      const own = count === 1 ? name : `${name}_${part === undefined ? i : declared++}`;
+      return k.buffer(own, element, access, this.#wordsOf(i), atomic);
     };
     if (count === 1) this.#window(0);
   }
@@ -124,18 +130,24 @@ export class MemoryView {
   /** Whether a place lies before a window; asked of what is the same for whole rows, where that decides. */
   #isBefore(place: Value, window: number, perWord: number): Value {
     const k = this.#k;
-    const limit = window * this.#windowWords * perWord;
+    const size = this.#windowWords * perWord;
     for (let span = 2 ** 20; span >= 64; span /= 2) {
-      const rows = limit % span === 0 ? coarse(k, place, span) : undefined;
-      if (rows) return k.lt(rows, k.i32(limit / span));
+      const rows = size % span === 0 ? coarse(k, place, span) : undefined;
+      if (rows) return k.lt(rows, this.#start(window, size / span));
     }
-    return k.lt(place, k.i32(limit));
+    return k.lt(place, this.#start(window, size));
+  }
+  /** Where a window begins, for windows of some size: a constant, or counted from the window with the part's own number. */
+  #start(window: number, size: number): Value {
+    const k = this.#k;
+    if (this.#part === undefined) return k.i32(window * size);
+    return k.add(k.mul(partNumber(k, this.#part), k.i32(size)), k.i32((window - this.#part) * size));
   }
   /** A place's distance from the beginning of the window that holds it. */
   #within(place: Value, window: number, perWord: number, run = 1): Value {
     if (this.#windows.length === 1) return place;
     const k = this.#k;
-    const inside = k.sub(place, k.i32(window * this.#windowWords * perWord));
+    const inside = k.sub(place, this.#start(window, this.#windowWords * perWord));
     return k.assume(inside, { min: 0, max: this.#wordsOf(window) * perWord - run });
   }
 }
@@ -145,5 +157,7 @@ export interface ViewOptions {
   readonly aval: ShapedArray;
   readonly access: BufferDecl["access"];
   readonly target: Target;
+  /** Which part of the work the kernel does, if it is done in parts. */
+  readonly part?: number;
   readonly atomic?: boolean;
 }

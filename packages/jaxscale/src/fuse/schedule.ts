@@ -47,8 +47,6 @@ export interface Part {
   /** Of a matrix product: whether a part is a range of its rows or of its columns. */
   readonly along: "rows" | "columns";
 }
-const whole: Part = { index: 0, of: 1, along: "columns" };
-
 /** A loop around the group: its depth of nesting, and how often it turns. */
 export interface Turn {
   readonly depth: number;
@@ -73,12 +71,16 @@ export function kernelName(group: Group, suffix = ""): string {
 }
 
 /** Workgroups for `items` invocations, folded over two dimensions where one is too short. */
-export function gridFor(items: number, perWorkgroup: number, target: Target, part: Part = whole): Grid {
+export function gridFor(items: number, perWorkgroup: number, target: Target, part?: Part): Grid {
   const all = Math.max(1, ceilDivide(items, perWorkgroup));
-  const groups = Math.max(1, Math.floor(all / part.of));
+  const groups = Math.max(1, Math.floor(all / (part?.of ?? 1)));
   const rows = ceilDivide(groups, target.limits.maxComputeWorkgroupsPerDimension);
   const columns = ceilDivide(groups, rows);
-  const first = part.index * columns * rows;
+  if (!part) return [columns, rows, 1];
+  const full = columns * rows;
   // With fuller rows than needed the last parts may have nothing left to do.
-  return Object.assign([first < all ? columns : 0, rows, 1] as const, { first });
+  const left = Math.max(0, all - part.index * full);
+  return Object.assign([rows === 1 || left === 0 ? Math.min(columns, left) : columns, rows, 1] as const, {
+    part: { index: part.index, full },
+  });
 }

@@ -60,7 +60,10 @@ function* divisions(group: Group, { target, resolve }: ScheduleContext): Generat
 function launchesOf({ of, along }: Division, limit: number, schedule: (part: Part) => readonly Launch[]): Launch[] {
   const parts: (readonly Launch[])[] = [];
   for (let index = 0; ; index++) {
-    const made = withScratchOf(parts[0], schedule({ index, of, along }));
+    const made = withScratchOf(parts[0], schedule({ index, of, along })).map((l) => ({
+      ...l,
+      immediates: { ...l.immediates, part: index },
+    }));
     if (made.every((l) => l.workgroups[0] === 0)) break;
     parts.push(made);
     if (mostBindings(made) > limit) break;

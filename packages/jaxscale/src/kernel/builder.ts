@@ -174,6 +174,7 @@ export class KernelBuilder {
   /** `value`, of which the caller has proven tighter bounds (by a guard around it). */
   assume(value: Value, bounds: Range): Value {
     if (value.op === "const") return value;
+    if (value.range && bounds.min <= value.range.min && value.range.max <= bounds.max) return value;
     const known = value.range ?? bounds;
     const range = { min: Math.max(bounds.min, known.min), max: Math.min(bounds.max, known.max) };
     const tight = range.min <= range.max ? range : bounds;

@@ -1,17 +1,25 @@
 /** Kernel IR as text for readers: one statement a line, values numbered in the order in which they appear. */
 import type { Block, Kernel, Statement, Value, Variable } from "./ir.ts";
 
-export function printKernel(kernel: Kernel): string {
-  return new Printer().kernel(kernel);
+/** @param bounds whether to say how large buffers are, and what is assumed of values: kernels that differ there alone do the same */
+export function printKernel(kernel: Kernel, bounds = true): string {
+  return new Printer(bounds).kernel(kernel);
 }
 
 class Printer {
   readonly #names = new Map<Value | Variable, string>();
+  readonly #bounds: boolean;
   #count = 0;
+
+  constructor(bounds: boolean) {
+    this.#bounds = bounds;
+  }
 
   kernel(k: Kernel): string {
     const lines = [
-      ...k.buffers.map((b) => `  ${b.access} ${b.atomic ? "atomic " : ""}${b.name}: ${b.element}[${b.sizeWords}]`),
+      ...k.buffers.map(
+        (b) => `  ${b.access} ${b.atomic ? "atomic " : ""}${b.name}: ${b.element}[${this.#bounds ? b.sizeWords : ""}]`,
+      ),
       ...k.shared.map((s) => `  shared ${s.name}: ${s.type}[${s.size}]`),
       ...k.immediates.map((m) => `  immediate ${m.name}: ${m.type}`),
     ];
@@ -88,7 +96,7 @@ class Printer {
   #expression(v: Value): string {
     const operands = v.args.map((a) => this.#operand(a));
     const { attr } = v;
-    if (attr === undefined) return `${v.op} ${operands.join(", ")}`;
+    if (attr === undefined || (v.op === "assume" && !this.#bounds)) return `${v.op} ${operands.join(", ")}`;
     if (v.op === "lane") return `${operands[0]}.${"xyzw"[attr as number]}`;
     if (typeof attr !== "object") return `${v.op} ${operands.join(", ")} ${attr}`;
     if (attr.kind === "variable") return this.#name(attr);

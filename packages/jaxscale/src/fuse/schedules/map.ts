@@ -15,7 +15,9 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
   const { mapWorkgroup, mapVectors } = context.parameters;
   const runs = ceilDivide(size, runLength);
   const workgroup = Math.min(mapWorkgroup, runs);
-  const turns = Math.min(mapVectors, Math.max(1, Math.floor(runs / (workgroup * enoughWorkgroups))));
+  const most = Math.min(mapVectors, Math.max(1, Math.floor(runs / (workgroup * enoughWorkgroups))));
+  // Parts begin where windows do if both are powers of two.
+  const turns = context.part ? 2 ** Math.floor(Math.log2(most)) : most;
   const block = workgroup * turns;
   const grid = gridFor(runs, block, context.target, context.part);
 
