@@ -47,6 +47,21 @@ for (const [name, schedule] of Object.entries(schedules)) {
     await agreesScheduled(attend(), operands([1, 3, 301, 3, 3, 7, 5]), schedule);
   });
 
+  test(`heads wider than a vector for each lane, rows that see nothing: ${name}`, async () => {
+    const f = attend(([keyValueSeqLengths]) => ({ keyValueSeqLengths }));
+    for (const dtype of ["float32", "bfloat16"] as const) {
+      const args = operands([2, 1, 300, 5, 1, 36, 332], dtype);
+      await agreesScheduled(f, [...args, integers(270, 0)], schedule, dtype === "float32" ? undefined : coarse);
+    }
+    const args = operands([1, 3, 150, 2, 1, 6, 201]);
+    const nothingInRow1 = tensorOf([1, 1, 3, 150], "bool", (i) => Number(i < 150 || i >= 300));
+    await agreesScheduled(
+      attend(([mask]) => ({ mask })),
+      [...args, nothingInRow1],
+      schedule,
+    );
+  });
+
   test(`packed types are rounded once: ${name}`, async () => {
     await agreesScheduled(attend(), operands([2, 3, 13, 6, 2, 16, 24], "bfloat16"), schedule, coarse);
     await agreesScheduled(attend(), operands([1, 3, 270, 2, 1, 6, 3], "float16"), schedule, coarse);

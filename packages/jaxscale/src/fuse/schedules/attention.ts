@@ -46,7 +46,7 @@ interface Cut {
 /** Fewer keys than that are not worth a workgroup. */
 const shortestPart = 128;
 /** Vectors that an invocation sums up side by side: more rows read the keys less often, but compile slowly. */
-const mostTotals = 96;
+const mostTotals = 72;
 
 function cutFor(a: Attention, { parameters, target }: ScheduleContext): Cut {
   const lanes = parameters.attentionLanes;
