@@ -1,9 +1,8 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runProgram } from "../child-process.ts";
+import { collectGarbage } from "../collect-garbage.ts";
 import "../setup.ts";
 
 const { jit, lax, nn, numpy: jnp } = jax;
@@ -23,16 +22,6 @@ test("10,000 eager operations in one turn, results dropped, stay within a budget
   assert.ok(launches >= 10_000);
   assert.ok(peakBytes <= 64 * mebibyte, `${peakBytes} bytes`);
 });
-
-/** Collects dropped arrays, and lets their finalizers run. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString("--expose-gc");
-  const gc = runInNewContext("gc") as () => void;
-  for (let i = 0; i < 3; i++) {
-    gc();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 interface State {
   readonly w: A;
@@ -106,6 +95,7 @@ test("dropped results are found again by the next turns, without a budget being 
 });
 
 test("`using`-style disposal gives memory back at once", async () => {
+  await collectGarbage();
   const before = jax.statistics().bytesInUse;
   const x = jnp.zeros(2 ** 20);
   await x.blockUntilReady();

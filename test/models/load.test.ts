@@ -3,6 +3,7 @@ import { type Checkpoint, type CheckpointFiles, folderFiles, openCheckpoint, typ
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { collectGarbage } from "../collect-garbage.ts";
 import { readSafetensors } from "../conformance/safetensors.ts";
 import { rejection } from "../rejection.ts";
 import { fixture, shipped } from "./fixtures.ts";
@@ -154,6 +155,7 @@ test("the host reads no more than a piece at a time, and holds at most two on th
 
 test("an aborted load stops, throws the reason and leaves nothing on the device", async () => {
   await jax.ready();
+  await collectGarbage();
   const checkpoint = await openCheckpoint(folders["glm4-tiny"]);
   const before = jax.statistics().bytesInUse;
   const controller = new AbortController();
@@ -173,6 +175,7 @@ test("an aborted load stops, throws the reason and leaves nothing on the device"
 
 test("a file that is cut off while it is read leaves nothing on the device", async () => {
   await jax.ready();
+  await collectGarbage();
   const before = jax.statistics().bytesInUse;
   let reads = 0;
   const failing = watch(folderFiles(folders["glm4-tiny"]), async (_, read) => {
