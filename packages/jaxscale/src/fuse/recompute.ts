@@ -30,11 +30,12 @@ export function recomputeCheapGroups(state: GroupingState): void {
   const recomputedWork = new Map<Group, number>();
   const aliased = new Set(state.aliases.values());
   for (const group of [...state.groups]) {
-    if (group.kind !== "map" || group.reads.size > 3 || group.sources.length > 0) continue;
+    if (group.kind !== "map" || group.sources.length > 0) continue;
     if ([...group.defines].some((v) => outvars.has(v) || aliased.has(v))) continue;
     const readers = [...state.groups].filter((g) => g.needs.has(group));
+    if (group.reads.size > (readers.every(writesWindow) ? maxRecomputedLoads : 3)) continue;
     const size = Math.max(1, group.domain.rows);
-    if (readers.length === 0 || readers.some((g) => wantsInMemory(g, group, size, state.aliases))) continue;
+    if (readers.length === 0 || readers.some((g) => wantsInMemory(g, group, size, state))) continue;
     const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
     const own = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
     const work = own + (recomputedWork.get(group) ?? 0);
@@ -42,7 +43,7 @@ export function recomputeCheapGroups(state: GroupingState): void {
     const lone =
       readers.length === 1 &&
       !readsOften.has(readers[0].kind) &&
-      readers[0].domain.rows * readers[0].domain.columns <= size &&
+      elementsMade(readers[0]) <= size &&
       work * (places[0] - 1) <= maxRepeatedWork;
     const most = size === 1 ? maxRecomputedScalarWork : 2;
     if (!lone && (own > most || work > most + maxRepeatedWork)) continue;
@@ -109,6 +110,16 @@ function bindsTooMuch(reader: Group, group: Group, { target }: GroupingState): b
   return after > before || reader.kind === "map" || reader.kind === "reduce";
 }
 
+/** Whether a group writes a window of an array in place: then it reads each element of what it writes there once. */
+function writesWindow({ kind, members: [eqn] }: Group): boolean {
+  if (kind !== "update") return false;
+  const { lowering } = rules(eqn);
+  return lowering.kind === "update" && lowering.window !== undefined;
+}
+
+const elementsMade = (group: Group): number =>
+  writesWindow(group) ? sizeOf(group.members[0].inputs[1].aval.shape) : group.domain.rows * group.domain.columns;
+
 /** At how many places of one value a reader needs it to make one of its own elements. */
 function placesRead(reader: Group, group: Group, state: GroupingState): number {
   if (reader.kind !== "map" && reader.kind !== "reduce") return 1;
@@ -137,15 +148,17 @@ function dissolve(group: Group, readers: readonly Group[], { graph, groups, owne
 
 /**
  * Loops, branches and users' kernels get their operands in memory. An update may read its operands more than once, so that it recomputes
- * scalars only, its indices; and it must not read elsewhere in what it writes to.
+ * scalars, its indices, and what it writes once to a window; and it must not read elsewhere in what it writes to.
  */
-function wantsInMemory(reader: Group, group: Group, size: number, aliases: ReadonlyMap<Var, Var>): boolean {
+function wantsInMemory(reader: Group, group: Group, size: number, state: GroupingState): boolean {
   if (reader.kind === "loop" || reader.kind === "branch" || reader.kind === "custom") return true;
   if (reader.kind !== "update") return false;
   const [{ inputs }] = reader.members;
-  const resolve = (v: Var): Var => aliases.get(v) ?? v;
+  const resolve = (v: Var): Var => state.aliases.get(v) ?? v;
   const updated = inputs[0].kind === "var" ? resolve(inputs[0]) : undefined;
   const touches =
     updated !== undefined && (group.defines.has(updated) || [...group.reads].some((v) => resolve(v) === updated));
-  return size > 1 || touches;
+  if (touches) return true;
+  const isIndex = inputs.slice(2).some((a) => [...state.leaves([a])].some((v) => group.defines.has(v)));
+  return size > 1 && (!writesWindow(reader) || isIndex);
 }
