@@ -59,10 +59,18 @@ const copyOrigin = ({ scope, site }: KernelOrigin, old: Var): KernelOrigin => ({
   bytes: 2 * storageBytes(old.aval),
 });
 
+const partOf = ({ flops, transcendentals, bytes, ...origin }: KernelOrigin, share: number): KernelOrigin => ({
+  ...origin,
+  flops: Math.round(flops * share),
+  transcendentals: Math.round(transcendentals * share),
+  bytes: Math.round(bytes * share),
+});
+
 function launchDraft(launch: Launch, origin: KernelOrigin): Draft {
   const bound = (access: "read" | "read_write"): (Var | Scratch)[] =>
     launch.bindings.filter((b) => b.access === access).map((b) => b.memory);
-  const own = launch.prepares ? { ...origin, flops: 0, transcendentals: 0, bytes: 0 } : origin;
+  const { prepares, share = 1 } = launch;
+  const own = prepares || share < 1 ? partOf(origin, prepares ? 0 : share) : origin;
   return { kind: "launch", launch, reads: bound("read"), writes: bound("read_write"), origin: own };
 }
 

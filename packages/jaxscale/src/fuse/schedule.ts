@@ -14,8 +14,10 @@ export interface Launch {
   readonly kernel: Kernel;
   readonly bindings: readonly Bound[];
   readonly workgroups: readonly [number, number, number];
-  /** The group's work is another launch's: this one prepares it, or does a further part of it. */
+  /** The group's work is another launch's, which this one prepares. */
   readonly prepares?: boolean;
+  /** How much of the work it does, where that is done in parts. */
+  readonly share?: number;
   /** Values of the kernel's own immediates, by name. */
   readonly immediates?: Readonly<Record<string, number>>;
 }

@@ -1,5 +1,6 @@
 /** Groups whose kernel would bind more than the device allows, in parts that each touch less. */
 import { DeviceError } from "../base/errors.ts";
+import { sizeOf } from "../base/shapes.ts";
 import type { AccessAnalysis } from "./access.ts";
 import type { Bound, Scratch } from "./emitter.ts";
 import type { Group } from "./group.ts";
@@ -68,13 +69,11 @@ function launchesOf({ of, along }: Division, limit: number, schedule: (part: Par
     parts.push(made);
     if (mostBindings(made) > limit) break;
   }
-  return parts[0].flatMap((_, step) =>
-    parts
-      .map((launches) => launches[step])
-      .filter((l) => l.workgroups[0] > 0)
-      // The work of all parts is counted once.
-      .map((l, i) => (i === 0 ? l : { ...l, prepares: true })),
-  );
+  return parts[0].flatMap((_, step) => {
+    const launches = parts.map((part) => part[step]).filter((l) => l.workgroups[0] > 0);
+    const all = launches.reduce((n, { workgroups }) => n + sizeOf(workgroups), 0);
+    return launches.map((l) => ({ ...l, share: sizeOf(l.workgroups) / all }));
+  });
 }
 
 /** All parts share the first one's memory between kernels. */
