@@ -44,5 +44,4 @@ export function testGreedy(name: string): void {
     }
     model.dispose();
   });
-  test.run();
 }
