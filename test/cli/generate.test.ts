@@ -32,8 +32,14 @@ test("--raw continues a text; --benchmark tells of times, tokens, MFU and MBU be
   const [answer, , prefill, decode, roofs] = output.split("\n");
   assert.is(answer, output_text);
   assert.match(prefill, /^prefill +16 tokens +[\d.]+ ms +[\d.]+ tokens\/s +MFU [\d.]+ %$/);
-  assert.match(decode, /^decode +9 tokens +[\d.]+ ms +[\d.]+ tokens\/s +MFU [\d.]+ %, MBU [\d.]+ %$/);
-  assert.match(roofs, /^against [\d.]+ GFLOP\/s and [\d.]+ GB\/s, measured on this adapter/);
+  assert.match(
+    decode,
+    /^decode +9 tokens +[\d.]+ ms +[\d.]+ tokens\/s +MFU [\d.]+ %, MBU [\d.]+ %, [\d.]+ % of the bfloat16 roof$/,
+  );
+  assert.match(
+    roofs,
+    /^against [\d.]+ GFLOP\/s and [\d.]+ GB\/s \(bfloat16 weights [\d.]+\), measured on this adapter/,
+  );
   const [mbu] = /(?<=MBU )[\d.]+/.exec(decode) as RegExpExecArray;
   assert.ok(Number(mbu) > 0 && Number(mbu) <= 100, mbu);
 });

@@ -14,7 +14,7 @@ export async function benchmarkText(model: LanguageModel, usage: Usage, compileM
   const flops = steps.reduce((sum, step) => sum + step.flops, 0);
   const perSecond = (work: number, ms: number): number => (ms > 0 ? (1000 * work) / ms : 0);
   const mfu = (work: number, ms: number): string => percent(perSecond(work, ms), roofs.gigaflopsPerSecond * 1e9);
-  const mbu = percent(perSecond(bytes, decodeMs), roofs.readGigabytesPerSecond * 1e9);
+  const mbu = (gigabytesPerSecond: number): string => percent(perSecond(bytes, decodeMs), gigabytesPerSecond * 1e9);
   const rows: readonly (readonly [name: string, tokens: string, time: string, rate: string, use: string])[] = [
     [
       "prefill",
@@ -28,7 +28,7 @@ export async function benchmarkText(model: LanguageModel, usage: Usage, compileM
       count(steps.length),
       `${decodeMs.toFixed(1)} ms`,
       `${usage.decodeTokensPerSecond.toFixed(1)} tokens/s`,
-      `MFU ${mfu(flops, decodeMs)}, MBU ${mbu}`,
+      `MFU ${mfu(flops, decodeMs)}, MBU ${mbu(roofs.readGigabytesPerSecond)}, ${mbu(roofs.bfloat16GigabytesPerSecond)} of the bfloat16 roof`,
     ],
   ];
   const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i].length)));
@@ -36,7 +36,7 @@ export async function benchmarkText(model: LanguageModel, usage: Usage, compileM
     ...rows.map((row) =>
       row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i] ?? 0))).join("  "),
     ),
-    `against ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s and ${roofs.readGigabytesPerSecond.toFixed(1)} GB/s, measured on this adapter; compilation before that took ${(compileMs / 1000).toFixed(1)} s`,
+    `against ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s and ${roofs.readGigabytesPerSecond.toFixed(1)} GB/s (bfloat16 weights ${roofs.bfloat16GigabytesPerSecond.toFixed(1)}), measured on this adapter; compilation before that took ${(compileMs / 1000).toFixed(1)} s`,
   ].join("\n");
 }
 

@@ -9,16 +9,24 @@ export interface ModelFlags {
   readonly dtype?: DType;
 }
 
+/** Of commands that hold a model against something. */
+export interface CheckFlags extends ModelFlags {
+  readonly dtype: "float32" | "bfloat16";
+  readonly json?: boolean;
+}
+
+const addModelPath = (command: Command): Command =>
+  command.requiredOption("--model_path <path>", "folder of a checkpoint, or hub id: org/name or org/name@revision");
+const dtypeOption = (description: string): Option =>
+  new Option("--dtype <dtype>", description).choices(["bfloat16", "float32"]);
+
+/** `--model_path`, `--dtype` (float32 unless given) and `--json`. */
+export const addCheckFlags = (command: Command): Command =>
+  addModelPath(command).addOption(dtypeOption("to compute in").default("float32")).option("--json", "print JSON");
+
 /** `--model_path`, `--dtype`, and the three kinds of parallelism, of which there is one device each. */
 export function addModelFlags(command: Command): Command {
-  command
-    .requiredOption("--model_path <path>", "folder of a checkpoint, or hub id: org/name or org/name@revision")
-    .addOption(
-      new Option("--dtype <dtype>", "of weights, activations and caches; as the checkpoint says if absent").choices([
-        "bfloat16",
-        "float32",
-      ]),
-    );
+  addModelPath(command).addOption(dtypeOption("of weights, activations and caches; as the checkpoint says if absent"));
   for (const [flag, what] of [
     ["tp", "tensor"],
     ["dp", "data"],

@@ -6,40 +6,36 @@ import {
   compareWithGolden,
   folderFiles,
   GoldenFile,
-  LanguageModel,
   readTextFile,
   SafetensorsFile,
   type TensorComparison,
 } from "@jaxscale/models";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { CheckpointError } from "jaxscale";
+import { loadModel } from "../load-model.ts";
+import { addCheckFlags, type CheckFlags } from "../model-flags.ts";
 import { formatTable, scientific } from "../table.ts";
 
-interface CompareOptions {
-  readonly model_path: string;
+interface CompareOptions extends CheckFlags {
   readonly golden: string;
-  readonly dtype: "float32" | "bfloat16";
-  readonly json?: boolean;
 }
 
 export function addCompare(program: Command): void {
-  program
+  const command = program
     .command("compare")
-    .description("run a checkpoint on golden inputs, and show where it leaves the golden tensors")
-    .requiredOption("--model_path <folder or hub id>", "the checkpoint")
+    .description("run a checkpoint on golden inputs, and show where it leaves the golden tensors");
+  addCheckFlags(command)
     .requiredOption(
       "--golden <file>",
       "safetensors with {case}.{f32|bf16}.{tensor}; a .json of the same name beside it is read too",
     )
-    .addOption(new Option("--dtype <dtype>", "to compute in").choices(["float32", "bfloat16"]).default("float32"))
-    .option("--json", "print JSON")
     .addHelpText("after", "\nThe exit code is 1 if a tensor is over tolerance, or a float32 token differs.")
     .action(run);
 }
 
 async function run(options: CompareOptions): Promise<void> {
   const golden = await openGolden(options.golden);
-  const model = await LanguageModel.load(options.model_path, { dtype: options.dtype });
+  const model = await loadModel(options);
   const comparison = await compareWithGolden(model.model, golden);
   model.dispose();
   console.log(options.json ? JSON.stringify({ ...options, ...comparison }, null, 1) : report(comparison, options));

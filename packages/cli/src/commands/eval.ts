@@ -1,30 +1,27 @@
 /** `jaxscale eval`: how many questions of a file a model answers as expected. */
 import { basename, dirname } from "node:path";
-import { type Answer, evaluate, folderFiles, LanguageModel, parseQuestions, readTextFile } from "@jaxscale/models";
-import { type Command, Option } from "commander";
+import { type Answer, evaluate, folderFiles, parseQuestions, readTextFile } from "@jaxscale/models";
+import type { Command } from "commander";
 import { CheckpointError } from "jaxscale";
 import { integer } from "../flags.ts";
+import { loadModel } from "../load-model.ts";
+import { addCheckFlags, type CheckFlags } from "../model-flags.ts";
 import { formatTable } from "../table.ts";
 
-interface EvalFlags {
-  readonly model_path: string;
+interface EvalFlags extends CheckFlags {
   readonly file: string;
-  readonly dtype: "float32" | "bfloat16";
   readonly batch_size: number;
   readonly max_new_tokens: number;
-  readonly json?: boolean;
 }
 
 export function addEval(program: Command): void {
-  program
+  const command = program
     .command("eval")
-    .description("put the questions of a file to a model, and count the answers that are exactly the expected ones")
-    .requiredOption("--model_path <path>", "folder of a checkpoint, or hub id: org/name or org/name@revision")
+    .description("put the questions of a file to a model, and count the answers that are exactly the expected ones");
+  addCheckFlags(command)
     .requiredOption("--file <file>", "JSON lines with messages, prompt or prompt_ids, and expected or output_ids")
-    .addOption(new Option("--dtype <dtype>", "to compute in").choices(["float32", "bfloat16"]).default("float32"))
     .option("--batch_size <n>", "questions at a time", integer(1), 16)
     .option("--max_new_tokens <n>", "tokens of an answer in text at most", integer(1), 128)
-    .option("--json", "print JSON")
     .addHelpText("after", "\nThe exit code is 1 if an answer is not the expected one.")
     .action(run);
 }
@@ -34,7 +31,7 @@ async function run(flags: EvalFlags): Promise<void> {
   const text = await readTextFile(folderFiles(dirname(file)), basename(file));
   if (text === undefined) throw new CheckpointError(`${file}: must be a file of questions; got no such file`);
   const questions = parseQuestions(text, file, dtype);
-  const model = await LanguageModel.load(flags.model_path, { dtype });
+  const model = await loadModel(flags);
   const answers = await evaluate(model, questions, {
     batchSize: flags.batch_size,
     maxNewTokens: flags.max_new_tokens,

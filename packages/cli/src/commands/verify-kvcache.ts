@@ -1,32 +1,23 @@
 /** `jaxscale verify-kvcache`: decoding through the caches against computing everything anew. */
-import {
-  type CacheVerification,
-  LanguageModel,
-  openCheckpoint,
-  type VerifiedWay,
-  verifyCaches,
-} from "@jaxscale/models";
-import { type Command, Option } from "commander";
+import { type CacheVerification, openCheckpoint, type VerifiedWay, verifyCaches } from "@jaxscale/models";
+import type { Command } from "commander";
 import { integer } from "../flags.ts";
+import { loadModel } from "../load-model.ts";
+import { addCheckFlags, type CheckFlags } from "../model-flags.ts";
 import { formatTable, scientific } from "../table.ts";
 
-interface VerifyFlags {
-  readonly model_path: string;
-  readonly dtype: "float32" | "bfloat16";
+interface VerifyFlags extends CheckFlags {
   readonly prompt?: string;
   readonly max_new_tokens: number;
-  readonly json?: boolean;
 }
 
 export function addVerifyKvcache(program: Command): void {
-  program
+  const command = program
     .command("verify-kvcache")
-    .description("hold cached decoding against full recomputation, token by token, in chunks and all at once")
-    .requiredOption("--model_path <path>", "folder of a checkpoint, or hub id: org/name or org/name@revision")
+    .description("hold cached decoding against full recomputation, token by token, in chunks and all at once");
+  addCheckFlags(command)
     .option("--prompt <text>", "to begin with; 24 tokens from all over the vocabulary if absent")
-    .addOption(new Option("--dtype <dtype>", "to compute in").choices(["float32", "bfloat16"]).default("float32"))
     .option("--max_new_tokens <n>", "steps of decoding", integer(1), 16)
-    .option("--json", "print JSON")
     .addHelpText("after", "\nIn bfloat16 the model is loaded in float32 before. The exit code is 1 over tolerance.")
     .action(run);
 }
@@ -34,7 +25,7 @@ export function addVerifyKvcache(program: Command): void {
 async function run({ model_path, dtype, prompt, max_new_tokens, json }: VerifyFlags): Promise<void> {
   const { config, tokenizer } = await openCheckpoint(model_path);
   const ids = prompt === undefined ? spread(config.vocabSize) : (await tokenizer()).encodePrompt(prompt);
-  const verification = await verifyCaches((dtype) => LanguageModel.load(model_path, { dtype }), {
+  const verification = await verifyCaches((dtype) => loadModel({ model_path, dtype }), {
     prompt: ids,
     newTokens: max_new_tokens,
     dtype,

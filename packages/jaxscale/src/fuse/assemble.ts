@@ -7,6 +7,7 @@ import { printKernel } from "../kernel/print.ts";
 import type { KernelBinding, Program, Step } from "../kernel/program.ts";
 import type { Draft } from "./drafts.ts";
 import type { Bound } from "./emitter.ts";
+import { partImmediate } from "./grid.ts";
 import type { Homes } from "./homes.ts";
 import { storageBytes } from "./memory-view.ts";
 import { splitIntoSegments } from "./segments.ts";
@@ -32,7 +33,9 @@ export function assemble(
     let n = numbers.get(kernel);
     if (n !== undefined) return n;
     // Kernels of parts of some work are alike but for what is known of their bounds.
-    const text = kernel.immediates.some(({ name: value }) => value === "part") ? printKernel(kernel, false) : undefined;
+    const text = kernel.immediates.some(({ name: value }) => value === partImmediate)
+      ? printKernel(kernel, false)
+      : undefined;
     if (text !== undefined) n = numbersOfParts.get(text);
     n ??= kernels.push(kernel) - 1;
     numbers.set(kernel, n);

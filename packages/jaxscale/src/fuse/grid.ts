@@ -9,9 +9,12 @@ export type Grid = readonly [number, number, number] & {
   readonly part?: { readonly index: number; readonly full: number };
 };
 
+/** Immediate that tells a kernel its part. */
+export const partImmediate = "part";
+
 /** Which part of its work a kernel does: told at the launch, so that one kernel does all parts that are alike. */
 export const partNumber = (k: KernelBuilder, index: number): Value =>
-  k.immediate("part", "i32", { min: index, max: index });
+  k.immediate(partImmediate, "i32", { min: index, max: index });
 
 /** Number of this workgroup in a grid folded over x and y. */
 export function workgroupNumber(k: KernelBuilder, grid: Grid): Value {

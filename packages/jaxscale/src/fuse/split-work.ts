@@ -3,6 +3,7 @@ import { DeviceError } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
 import type { AccessAnalysis } from "./access.ts";
 import type { Bound, Scratch } from "./emitter.ts";
+import { partImmediate } from "./grid.ts";
 import type { Group } from "./group.ts";
 import { storageBytes, windowBytes, windowCount } from "./memory-view.ts";
 import { kernelName, type Launch, type Part, type ScheduleContext } from "./schedule.ts";
@@ -63,7 +64,7 @@ function launchesOf({ of, along }: Division, limit: number, schedule: (part: Par
   for (let index = 0; ; index++) {
     const made = withScratchOf(parts[0], schedule({ index, of, along })).map((l) => ({
       ...l,
-      immediates: { ...l.immediates, part: index },
+      immediates: { ...l.immediates, [partImmediate]: index },
     }));
     if (made.every((l) => l.workgroups[0] === 0)) break;
     parts.push(made);

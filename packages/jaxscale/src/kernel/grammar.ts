@@ -73,17 +73,26 @@ const accepted: Record<Scalars, readonly string[]> = {
   any: ["f32", "i32", "u32", "f16", "bool"],
 };
 
+/** Operations whose second operand is a number of bits or lanes. */
+const takesU32: ReadonlySet<OpName> = new Set([
+  "shl",
+  "shr",
+  "subgroupBroadcast",
+  "subgroupShuffle",
+  "subgroupShuffleXor",
+]);
+
 /** Type of an op's result; the only place where operand types are checked. */
 export function resultType(name: OpName, args: readonly Value[]): ValueType {
   const rule: OpRule = grammar[name];
   invariant(args.length === rule.arity, `kernel op ${name} takes ${rule.arity} operands, got ${args.length}`);
   const operands = name === "select" ? args.slice(1) : args;
-  const shifts = name === "shl" || name === "shr" || name.startsWith("subgroupShuffle") || name === "subgroupBroadcast";
   const first = operands[0].type;
   for (const [i, a] of operands.entries()) {
-    const fits = shifts && i === 1 ? scalarOf(a.type) === "u32" : a.type === first;
+    const isCount = i === 1 && takesU32.has(name);
+    const fits = isCount ? scalarOf(a.type) === "u32" : a.type === first;
     invariant(
-      fits && (accepted[rule.accepts].includes(scalarOf(a.type)) || (shifts && i === 1)),
+      fits && (accepted[rule.accepts].includes(scalarOf(a.type)) || isCount),
       `kernel op ${name} does not take ${args.map((x) => x.type).join(", ")}`,
     );
   }

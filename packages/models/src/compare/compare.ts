@@ -1,7 +1,7 @@
 /** A model held against what a reference computed from the same checkpoint, tensor by tensor. */
 import * as jax from "jaxscale";
 import type { CausalLM } from "../model.ts";
-import { padded } from "../verify/forced-decoding.ts";
+import { int32, padded } from "../token-rows.ts";
 import { type Agreement, agreementOf, compareDecoding } from "./decoding.ts";
 import type { Places } from "./errors.ts";
 import type { GoldenFile } from "./golden.ts";
@@ -40,7 +40,7 @@ export async function compareWithGolden(model: CausalLM, golden: GoldenFile): Pr
   const cases: CaseComparison[] = [];
   for (const one of golden.cases) {
     const { ids, columns } = await readInputs(model, golden, one);
-    const values = run(model, jax.numpy.array(padded(ids, one.width), { dtype: "int32" }));
+    const values = run(model, int32(padded(ids, one.width)));
     cases.push(await compareCase({ model, golden, one, ids, columns, values }));
     for (const value of Object.values(values)) value.dispose();
   }

@@ -1,6 +1,7 @@
 /** What the reference generated, token by token through the caches. */
 
-import { type Forced, ForcedDecoding, padded } from "../verify/forced-decoding.ts";
+import { likeliest, padded } from "../token-rows.ts";
+import { type Forced, ForcedDecoding } from "../verify/forced-decoding.ts";
 import { errorsBetween, type Places } from "./errors.ts";
 import { bfloat16, exact, judged, type Running, type TensorComparison } from "./tensor.ts";
 
@@ -34,7 +35,7 @@ export async function compareDecoding(
   let agreeing = 0;
   for (let step = 0; step < steps; step++)
     chosen.forEach((row, b) => {
-      if (argmax(logits, (step * one.batch + b) * vocabSize, vocabSize) === row[step]) agreeing++;
+      if (likeliest(logits, vocabSize, (step * one.batch + b) * vocabSize) === row[step]) agreeing++;
     });
   const agreement = { agreeing, total: steps * one.batch };
   if (!expected || expected.values.length !== logits.length) return { agreement };
@@ -94,8 +95,8 @@ export async function agreementOf({ golden, one, columns, values }: Running, { c
     row.forEach((column, index) => {
       if (!counts(b, index)) return;
       total++;
-      const wanted = argmax(expected.values, (b * width + column) * size, size);
-      if (argmax(actual, (b * width + index) * size, size) === wanted) agreeing++;
+      const wanted = likeliest(expected.values, size, (b * width + column) * size);
+      if (likeliest(actual, size, (b * width + index) * size) === wanted) agreeing++;
     });
   });
   return { agreeing, total };
@@ -104,12 +105,6 @@ export async function agreementOf({ golden, one, columns, values }: Running, { c
 /** The likeliest tokens, `[B][steps]`. */
 function stepsAsRows(values: ArrayLike<number>, [steps, batch, size]: readonly number[]): number[][] {
   return Array.from({ length: batch }, (_, b) =>
-    Array.from({ length: steps }, (_, step) => argmax(values, (step * batch + b) * size, size)),
+    Array.from({ length: steps }, (_, step) => likeliest(values, size, (step * batch + b) * size)),
   );
-}
-
-function argmax(values: ArrayLike<number>, from: number, size: number): number {
-  let best = 0;
-  for (let i = 1; i < size; i++) if (values[from + i] > values[from + best]) best = i;
-  return best;
 }

@@ -1,6 +1,7 @@
 /** Sequences on the device: their caches, filled by prompts and continued by decoding. */
 import * as jax from "jaxscale";
 import { type CausalLM, makeCaches } from "../model.ts";
+import { int32, padded } from "../token-rows.ts";
 import type { Choice, Executables, Memory, Progress } from "./executables.ts";
 
 /** Chunks have one of these widths, so that prompts of any length need few programs. */
@@ -29,12 +30,9 @@ export function roomFor({
   readonly added: number;
   readonly maxNewTokens: number;
 }): number {
-  const padded = chunkWidths(added).reduce((sum, width) => sum + width, 0);
-  return start + Math.max(padded, added + maxNewTokens);
+  const inChunks = chunkWidths(added).reduce((sum, width) => sum + width, 0);
+  return start + Math.max(inChunks, added + maxNewTokens);
 }
-
-const int32 = (values: number | readonly number[] | readonly (readonly number[])[]): jax.Array =>
-  jax.numpy.array(values as number[], { dtype: "int32" });
 
 /** Rows that grow together. Make one, `prefill`, then `decode` as often as there is room; `dispose` gives its memory back. */
 export class Session {
@@ -118,7 +116,7 @@ export class Session {
     for (const width of widths) {
       const parts = rows.map((row) => row.slice(at, at + width));
       const chunk = {
-        ids: int32(parts.map((part) => [...part, ...new Array<number>(width - part.length).fill(0)])),
+        ids: int32(padded(parts, width)),
         start: int32(new Array<number>(this.batch).fill(start + at)),
         counts: int32(parts.map((part) => part.length)),
         last,

@@ -2,13 +2,7 @@
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { type Caches, type CausalLM, makeCaches } from "../model.ts";
-
-const int32 = (values: readonly number[] | readonly (readonly number[])[]): jax.Array =>
-  jax.numpy.array(values as number[], { dtype: "int32" });
-
-/** Rows padded behind to equal lengths. */
-export const padded = (rows: readonly (readonly number[])[], width: number): number[][] =>
-  rows.map((row) => [...row, ...new Array<number>(width - row.length).fill(0)]);
+import { int32 } from "../token-rows.ts";
 
 /** What a run leaves; give the arrays back with `dispose`. */
 export interface Forced {

@@ -1,8 +1,10 @@
 /** Decoding through the caches held against computing everything anew. */
+import * as nnx from "@jaxscale/nnx";
 import { errorsBetween } from "../compare/errors.ts";
-import { LatentCache } from "../layers/kv-cache.ts";
-import { type CausalLM, makeCaches } from "../model.ts";
-import { type Forced, ForcedDecoding, padded } from "./forced-decoding.ts";
+import { MultiHeadLatentAttention } from "../layers/mla.ts";
+import type { CausalLM } from "../model.ts";
+import { likeliest, padded } from "../token-rows.ts";
+import { type Forced, ForcedDecoding } from "./forced-decoding.ts";
 
 export interface VerifyCacheOptions {
   /** Token ids. */
@@ -109,7 +111,7 @@ async function recomputeSteps(
     const data = (await logits.data()) as Float32Array;
     logits.dispose();
     steps.push(data);
-    tokens.push(argmax(data));
+    tokens.push(likeliest(data, data.length));
   }
   return { tokens, steps };
 }
@@ -138,7 +140,7 @@ async function throughCaches(
     return joined(runs, total);
   };
   const single = new Array<number>(total - first - 1).fill(1);
-  const absorbs = makeCaches(model.config, { batch: 1, capacity: 1, dtype: model.dtype })[0] instanceof LatentCache;
+  const absorbs = [...nnx.iterModules(model)].some(([, module]) => module instanceof MultiHeadLatentAttention);
   return [
     judge("token by token", first, await through([first + 1, ...single], true)),
     judge(`in chunks of ${chunk}`, 0, await through([chunk, chunk, chunk], true)),
@@ -202,19 +204,12 @@ function wayOf({ name, from, run, reference, own, size }: Verified): VerifiedWay
     ? { maxAbs: 3 * ownErrors.maxAbs, rmsRelative: 2 * ownErrors.rmsRelative }
     : { maxAbs: 2e-5 * Math.max(1, largest) };
   const within = maxAbs <= allowed.maxAbs && rmsRelative <= (allowed.rmsRelative ?? Number.POSITIVE_INFINITY);
-  const at = (values: Float32Array, place: number): Float32Array => values.subarray(place * size, (place + 1) * size);
   const steps = places.map((place) => ({
     place,
     maxAbs: errorsOf(run.logits, [place]).maxAbs,
-    agrees: argmax(at(run.logits, place)) === argmax(at(reference.logits, place)),
+    agrees: likeliest(run.logits, size, place * size) === likeliest(reference.logits, size, place * size),
     judged: isJudged(place),
   }));
   // Where most tokens cannot be judged nothing is shown.
   return { name, steps, maxAbs, rmsRelative, allowed, passed: within && 2 * judged.length >= places.length };
-}
-
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-  return best;
 }
