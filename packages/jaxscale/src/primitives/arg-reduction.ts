@@ -11,8 +11,7 @@ import type { Value } from "../kernel/ir.ts";
 import { checkAxes } from "./axes.ts";
 import { definePrimitive, type PrimitiveRules } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
-import { forEachReduced, reductionRule } from "./reduction.ts";
-import { batchReduction } from "./reduction-rules.ts";
+import { batchReduction, forEachReduced, reductionRule } from "./reduction.ts";
 
 export type ArgReductionParams = {
   /** Exactly one. */

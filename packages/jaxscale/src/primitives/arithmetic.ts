@@ -2,8 +2,16 @@
 import { isFloat, isNumber, isSigned } from "../base/dtypes.ts";
 import { DTypeError } from "../base/errors.ts";
 import * as float from "../kernel/float.ts";
-import { constantLike, defineBinary, defineNary, defineUnary, formatAvals, uniformType } from "./define-elementwise.ts";
-import { noTangent, stretchTo } from "./elementwise-rules.ts";
+import {
+  constantLike,
+  defineBinary,
+  defineNary,
+  defineUnary,
+  formatAvals,
+  noTangent,
+  stretchTo,
+  uniformType,
+} from "./define-elementwise.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import type { PrimitiveRules } from "./primitive.ts";
 

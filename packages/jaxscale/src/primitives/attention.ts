@@ -3,7 +3,7 @@ import { type DType, isFloat } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
-import { spread } from "./call-rules.ts";
+import { spread } from "./call.ts";
 import { type Dimension, newFactors } from "./factors.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { type AttentionOperand, type AttentionPlan, definePrimitive, type LoweringContext } from "./primitive.ts";

@@ -4,10 +4,10 @@ import { ShapeError } from "../base/errors.ts";
 import { formatShape, type Shape } from "../base/shapes.ts";
 import { formatAval } from "../jaxpr/ir.ts";
 import { localShape, newFactors } from "./factors.ts";
+import { batched, linearJvp, shiftedByOne } from "./linear-rules.ts";
 import { along, axisMovement, origin } from "./movement.ts";
-import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { type DerivedRules, definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
-import { broadcastRules } from "./shape-rules.ts";
 
 export type BroadcastInDimParams = {
   readonly shape: Shape;
@@ -21,6 +21,20 @@ function broadcastRule({ inputs: [x], params }: LoweringContext<BroadcastInDimPa
   const operand = x.shape.map((size, axis) => (size === 1 ? [] : result[params.broadcastDimensions[axis]]));
   return f.rule([operand], [result]);
 }
+
+const broadcastRules: DerivedRules<BroadcastInDimParams> = {
+  jvp: linearJvp("broadcast_in_dim"),
+  transpose: ({ reduceSum, expandDims }, [ct], _, { inputs: [x], params: { shape, broadcastDimensions } }) => {
+    const unit = x.shape.map((_, axis) => axis).filter((axis) => x.shape[axis] === 1);
+    const kept = broadcastDimensions.filter((_, axis) => !unit.includes(axis));
+    const axes = shape.map((_, axis) => axis).filter((axis) => !kept.includes(axis));
+    return [ct && expandDims(reduceSum(ct, axes), unit)];
+  },
+  batch: ({ broadcastInDim, batchToFront }, [x], [dim], { params, axis }) => {
+    const dimensions = [0, ...shiftedByOne(params.broadcastDimensions)];
+    return batched(broadcastInDim(batchToFront(x, dim, axis.size), [axis.size, ...params.shape], dimensions), 0);
+  },
+};
 
 /** Repeats the operand along new axes and along its axes of size 1. */
 export const broadcastInDim = definePrimitive<BroadcastInDimParams>("broadcast_in_dim", {

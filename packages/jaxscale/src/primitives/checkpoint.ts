@@ -2,10 +2,10 @@
 import { invariant } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
-import { callRules, spread } from "./call-rules.ts";
+import { callRules, spread } from "./call.ts";
+import { replicatedRule } from "./factors.ts";
 import { definePrimitive } from "./primitive.ts";
 import { bool } from "./python-text.ts";
-import { replicatedRule } from "./sharding-free.ts";
 
 export type CheckpointParams = {
   readonly jaxpr: ClosedJaxpr;

@@ -2,11 +2,11 @@
 import { type DType, isNumber } from "../base/dtypes.ts";
 import { DTypeError, invariant } from "../base/errors.ts";
 import { formatAval, shapedArray } from "../jaxpr/ir.ts";
+import { replicatedRule } from "./factors.ts";
 import { batched } from "./linear-rules.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { definePrimitive, type MapLowering, type PrimitiveRules } from "./primitive.ts";
 import { list, tuple } from "./python-text.ts";
-import { replicatedRule } from "./sharding-free.ts";
 
 export type CollectiveParams = {
   /** Names of the axes. */

@@ -9,8 +9,8 @@ import { Index } from "../kernel/index-space.ts";
 import type { Value } from "../kernel/ir.ts";
 import { checkAxis } from "./axes.ts";
 import { newFactors } from "./factors.ts";
-import { definePrimitive, type Read } from "./primitive.ts";
-import { concatenateRules } from "./shape-rules.ts";
+import { batched, linearJvp } from "./linear-rules.ts";
+import { type DerivedRules, definePrimitive, type Read } from "./primitive.ts";
 
 export type ConcatenateParams = { readonly dimension: number };
 
@@ -50,6 +50,23 @@ function layEndToEnd(inputs: readonly HostTensor[], dimension: number): HostTens
   }
   return out;
 }
+
+const concatenateRules: DerivedRules<ConcatenateParams> = {
+  jvp: linearJvp("concatenate"),
+  transpose: ({ bind }, [ct], operands, { inputs, params: { dimension } }) => {
+    if (ct === null) return operands.map(() => null);
+    if (operands.length === 1) return [ct];
+    return bind("split", [ct], { axis: dimension, sizes: inputs.map((x) => x.shape[dimension]) });
+  },
+  batch: ({ concatenate, batchToFront }, operands, dims, { params, axis }) =>
+    batched(
+      concatenate(
+        operands.map((x, i) => batchToFront(x, dims[i], axis.size)),
+        params.dimension + 1,
+      ),
+      0,
+    ),
+};
 
 export const concatenate = definePrimitive<ConcatenateParams>("concatenate", {
   ...concatenateRules,

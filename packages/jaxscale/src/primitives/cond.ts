@@ -2,6 +2,7 @@
 import { invariant } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
 import {
+  type Atom,
   type ClosedJaxpr,
   type JaxprEqn,
   newLiteral,
@@ -10,14 +11,129 @@ import {
   shapedArray,
   type Var,
 } from "../jaxpr/ir.ts";
+import { writeJaxpr } from "../jaxpr/write.ts";
 import { broadcastInDim } from "./broadcast.ts";
-import { condRules } from "./cond-rules.ts";
-import { definePrimitive } from "./primitive.ts";
-import { replicatedRule } from "./sharding-free.ts";
+import { spread } from "./call.ts";
+import { replicatedRule } from "./factors.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
+import { type BatchAxis, type Batched, definePrimitive, type Linearized, type PrimitiveRules } from "./primitive.ts";
 
 export type CondParams = {
   /** All of one type; without constants. */
   readonly branches: readonly ClosedJaxpr[];
+};
+
+type Flags = readonly boolean[];
+type Dims = readonly (number | null)[];
+const isSet = <T>(x: T | null): x is T => x !== null;
+const either = (lists: readonly Flags[]): Flags => lists[0].map((_, i) => lists.some((list) => list[i]));
+
+/** Residuals of all branches side by side: a branch gives its own, and zeros for the others'. */
+function linearize(
+  ops: OpBuilder,
+  [index, ...primals]: readonly Operand[],
+  nonzero: Flags,
+  { branches }: CondParams,
+): Linearized {
+  const { linearizeJaxpr } = ops.transforms;
+  const set = nonzero.slice(1);
+  const nonzeroOut = either(branches.map((b) => linearizeJaxpr(b, set).nonzero));
+  const parts = branches.map((b) => linearizeJaxpr(b, set, nonzeroOut));
+  const total = branches[0].jaxpr.outvars.length;
+  const argumentAvals = primals.map((x) => x.aval);
+  // What each branch keeps beyond arguments and results.
+  const kept = parts.map(({ primal }) => primal.jaxpr.outvars.slice(total).map((a) => a.aval));
+  const primalBranches = parts.map(({ primal }, i) =>
+    writeJaxpr(argumentAvals, (w, args) => {
+      const out = w.call(primal, args);
+      const zeros = (aval: ShapedArray): Atom => {
+        const zero = { kind: "literal", value: 0, aval: { ...aval, shape: [] } } as const;
+        return w.bind(broadcastInDim, [zero], { shape: aval.shape, broadcastDimensions: [] })[0];
+      };
+      return [...out.slice(0, total), ...kept.flatMap((avals, j) => (i === j ? out.slice(total) : avals.map(zeros)))];
+    }),
+  );
+  const out = ops.bind("cond", [index, ...primals], { branches: primalBranches });
+  const [results, residuals] = [out.slice(0, total), out.slice(total)];
+  const tangentAvals = argumentAvals.filter((_, i) => set[i]);
+  const shared = [...primals, ...results, ...residuals];
+  const tangentBranches = parts.map(({ tangent, residuals: origins }, i) => {
+    const before = kept.slice(0, i).reduce((n, avals) => n + avals.length, 0);
+    return writeJaxpr([...shared.map((x) => x.aval), ...tangentAvals], (w, args) => {
+      const own = origins.map(({ from, index: at }) => {
+        if (from === "argument") return args[at];
+        return args[primals.length + (at < total ? at : at + before)];
+      });
+      return w.call(tangent, [...own, ...args.slice(shared.length)]);
+    });
+  });
+  return {
+    results,
+    linear: ([, ...tangents]) =>
+      spread(
+        nonzeroOut,
+        ops.bind("cond", [index, ...shared, ...tangents.filter(isSet)], { branches: tangentBranches }),
+      ),
+  };
+}
+
+/** With the choice the same for all rows, one branch runs on all; else all run, and each row takes its own. */
+function batch(
+  ops: OpBuilder,
+  operands: readonly Operand[],
+  dims: Dims,
+  { branches }: CondParams,
+  axis: BatchAxis,
+): Batched {
+  const [index, ...args] = operands;
+  const [indexDim, ...argDims] = dims;
+  const { batchJaxpr } = ops.transforms;
+  const mapped = either(branches.map((b) => batchJaxpr(b, axis, argDims).dims.map((d) => d !== null)));
+  if (indexDim === null) {
+    const batched = branches.map((b) => batchJaxpr(b, axis, argDims, mapped).jaxpr);
+    return { results: ops.bind("cond", operands, { branches: batched }), dims: mapped.map((m) => (m ? 0 : null)) };
+  }
+  const all = branches[0].jaxpr.outvars.map(() => true);
+  const outs = branches.map((b) => ops.transforms.evalJaxpr(batchJaxpr(b, axis, argDims, all).jaxpr, args));
+  const results = outs[0].map((first, i) => {
+    const which = ops.broadcastInDim(index, first.aval.shape, [0]);
+    const cases = outs.map((out) => out[i]);
+    const chosen = cases.length === 2 ? ops.ne(which, 0) : which;
+    return ops.bind1("select_n", [chosen, ...cases]);
+  });
+  return { results, dims: results.map(() => 0) };
+}
+
+export const condRules: Pick<
+  PrimitiveRules<CondParams>,
+  "differentiate" | "linearize" | "transpose" | "batch" | "prune"
+> = {
+  differentiate({ bind, transforms }, [index, ...primals], [, ...tangents], { params: { branches } }) {
+    const set = tangents.map(isSet);
+    const nonzero = either(branches.map((b) => transforms.jvpJaxpr(b, set).nonzero));
+    const both = branches.map((b) => transforms.jvpJaxpr(b, set, nonzero).jaxpr);
+    const out = bind("cond", [index, ...primals, ...tangents.filter(isSet)], { branches: both });
+    return { results: out.slice(0, nonzero.length), tangents: spread(nonzero, out.slice(nonzero.length)) };
+  },
+  linearize: (ops, primals, nonzero, { params }) => linearize(ops, primals, nonzero, params),
+  transpose({ bind, transforms }, cotangents, [index, ...operands], { params: { branches } }) {
+    const linear = operands.map((x) => x === null);
+    const given = cotangents.map(isSet);
+    const back = branches.map((b) => transforms.transposeJaxpr(b, linear, given, true).jaxpr);
+    const values = [index, ...operands].filter(isSet);
+    return [null, ...spread(linear, bind("cond", [...values, ...cotangents.filter(isSet)], { branches: back }))];
+  },
+  batch: (ops, operands, dims, { params, axis }) => batch(ops, operands, dims, params, axis),
+  prune({ branches }, usedResults, pruneJaxpr) {
+    const used = either(branches.map((b) => pruneJaxpr(b, usedResults).usedArguments));
+    const pruned = branches.map((b): ClosedJaxpr => {
+      const { jaxpr, usedArguments } = pruneJaxpr(b, usedResults);
+      const own = spread(usedArguments, jaxpr.jaxpr.invars);
+      const invars = b.jaxpr.invars.flatMap((v, i) => (used[i] ? [own[i] ?? v] : []));
+      return { jaxpr: { ...jaxpr.jaxpr, invars }, consts: jaxpr.consts };
+    });
+    return { params: { branches: pruned }, usedOperands: [true, ...used] };
+  },
 };
 
 /** Operands: the branch's number (int32[], in range), the arguments of every branch. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.switch.html */

@@ -1,20 +1,12 @@
 /** Inclusive prefix folds along one axis. */
-
 import { sizeOf, stridesOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
+import { scanAssociatively } from "./associative-scan.ts";
 import { checkAxis } from "./axes.ts";
-import {
-  batchCumulative,
-  type CumulativeRules,
-  cumsumRules,
-  extremeSlopes,
-  logAddExpOf,
-  logAddExpSlopes,
-  productSlopes,
-  scanJvp,
-} from "./cumulative-rules.ts";
 import { newFactors } from "./factors.ts";
+import { batched, linearJvp, shifted } from "./linear-rules.ts";
 import { checkAccepts, initialValue, logAddExp, type Monoid, max, min, product, sum } from "./monoids.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
 import { definePrimitive, type PrimitiveRules } from "./primitive.ts";
 import { bool } from "./python-text.ts";
 
@@ -41,6 +33,67 @@ function scan(x: HostTensor, { axis, reverse }: CumulativeParams, monoid: Monoid
   }
   return out;
 }
+
+export type CumulativeRules = Pick<PrimitiveRules<CumulativeParams>, "jvp" | "transpose">;
+/** How the combined value c of a and b moves with a, and with b. */
+type Slopes = (ops: OpBuilder, a: Operand, b: Operand, c: Operand) => readonly [Operand, Operand];
+
+export const batchCumulative =
+  (name: string): NonNullable<PrimitiveRules<CumulativeParams>["batch"]> =>
+  ({ bind1 }, [x], [dim], { params }) =>
+    batched(bind1(name, [x], { ...params, axis: shifted([params.axis], dim as number)[0] }), dim);
+
+export const cumsumRules: CumulativeRules = {
+  jvp: linearJvp("cumsum"),
+  transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("cumsum", [ct], { ...params, reverse: !params.reverse })],
+};
+
+/** Scans pairs of values and tangents, combined as `combine` says. */
+export const scanJvp =
+  (
+    combine: (ops: OpBuilder, a: Operand, b: Operand) => Operand,
+    slopes: Slopes,
+  ): NonNullable<PrimitiveRules<CumulativeParams>["jvp"]> =>
+  (ops, [x], [dx], { params: { axis, reverse } }) => {
+    if (dx === null) return [null];
+    const turned = (y: Operand): Operand => (reverse ? ops.bind1("rev", [y], { dimensions: [axis] }) : y);
+    const [, tangent] = scanAssociatively(
+      ops,
+      ([a, da], [b, db]) => {
+        const c = combine(ops, a, b);
+        const [byA, byB] = slopes(ops, a, b, c);
+        return [c, ops.addAny(ops.mul(da, byA), ops.mul(byB, db)) as Operand];
+      },
+      [turned(x), turned(dx)],
+      axis,
+    );
+    return [turned(tangent)];
+  };
+
+export const productSlopes: Slopes = (_, a, b) => [b, a];
+
+/** 1 for what is the extreme alone, 1/2 for each if both are. */
+export const extremeSlopes: Slopes = ({ div, select, eq, fullLike }, a, b, c) => {
+  const share = (x: Operand, other: Operand): Operand =>
+    div(select(eq(x, c), fullLike(c, 1), fullLike(c, 0)), select(eq(other, c), fullLike(c, 2), fullLike(c, 1)));
+  return [share(a, b), share(b, a)];
+};
+
+export function logAddExpOf(
+  { max, sub, add, abs, neg, exp, log1p, ne, select }: OpBuilder,
+  a: Operand,
+  b: Operand,
+): Operand {
+  const difference = sub(a, b);
+  // Equal infinities differ by NaN.
+  return select(ne(difference, difference), add(a, b), add(max(a, b), log1p(exp(neg(abs(difference))))));
+}
+
+export const logAddExpSlopes: Slopes = ({ exp, sub, select, eq, fullLike }, a, b, c) => {
+  const finite = (x: Operand): Operand => select(eq(x, Number.POSITIVE_INFINITY), fullLike(x, 0), x);
+  const bottom = (x: Operand): Operand => select(eq(x, Number.NEGATIVE_INFINITY), fullLike(x, 0), x);
+  return [exp(sub(finite(a), bottom(finite(c)))), exp(sub(finite(b), bottom(finite(c))))];
+};
 
 function defineCumulative(name: string, given: Monoid, rules: CumulativeRules): PrimitiveRules<CumulativeParams> {
   const monoid: Monoid = {

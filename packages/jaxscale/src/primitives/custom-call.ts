@@ -2,9 +2,9 @@
 import { invariant } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
 import type { ClosedJaxpr, ShapedArray } from "../jaxpr/ir.ts";
+import { replicatedRule } from "./factors.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import type { BatchAxis } from "./primitive.ts";
-import { replicatedRule } from "./sharding-free.ts";
 
 export type Operands = readonly Operand[];
 export type Dims = readonly (number | null)[];

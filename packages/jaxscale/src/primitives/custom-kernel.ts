@@ -6,9 +6,9 @@ import { sameShape } from "../base/shapes.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import type { UserSource } from "../kernel/user-source.ts";
 import { checkTypes, type NamedAval, planKernel } from "./custom-plan.ts";
+import { replicatedRule } from "./factors.ts";
 import type { Operand } from "./op-builder.ts";
 import { type Cost, definePrimitive, type ShardingRule } from "./primitive.ts";
-import { replicatedRule } from "./sharding-free.ts";
 
 /** What a user said of a kernel; inputs and results are by position, in the order of their names. */
 export interface KernelDefinition {

@@ -12,9 +12,9 @@ import {
   type Operands,
   placed,
 } from "./custom-call.ts";
+import { replicatedRule } from "./factors.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { type Differentiated, definePrimitive, type RuleContext } from "./primitive.ts";
-import { replicatedRule } from "./sharding-free.ts";
 
 export type CustomVjpParams = CustomCall & {
   readonly fwd: NamedRule<(primals: Operands) => { readonly results: Operands; readonly residuals: Operands }>;

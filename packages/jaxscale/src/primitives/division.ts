@@ -1,8 +1,9 @@
-/** Quotients. Of integers they follow JAX where the mathematics is silent. */
+/** Quotients and remainders. Of integers they follow JAX where the mathematics is silent. */
 import { isFloat, isNumber } from "../base/dtypes.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Value } from "../kernel/ir.ts";
-import { constantLike, defineBinary } from "./define-elementwise.ts";
+import { floatRem } from "../kernel/math.ts";
+import { constantLike, defineBinary, stretchTo } from "./define-elementwise.ts";
 
 /** Integers truncate toward zero; `x / 0` is -1 (all ones), `INT_MIN / -1` is INT_MIN. */
 export const div = defineBinary("div", {
@@ -23,3 +24,15 @@ export function unlessZero(k: KernelBuilder, y: Value, of: (divisor: Value) => V
   const isZero = k.eq(y, constantLike(k, y, 0));
   return k.select(isZero, otherwise, of(k.select(isZero, constantLike(k, y, 1), y)));
 }
+
+/** Remainder with the dividend's sign; of integers by 0, the dividend. */
+export const rem = defineBinary("rem", {
+  accepts: isNumber,
+  exact: true,
+  jvp: (ops, [x, y], [dx, dy], { aval: { shape } }) => {
+    const { mul, neg, sign, div, floor, abs } = ops;
+    return [dx && stretchTo(ops, dx, shape), dy && mul(neg(dy), mul(sign(div(x, y)), floor(abs(div(x, y)))))];
+  },
+  reference: (x, y, { dtype }) => (!isFloat(dtype) && y === 0 ? x : x % y),
+  kernel: (k, x, y) => (x.type === "f32" ? floatRem(k, x, y) : unlessZero(k, y, (divisor) => k.rem(x, divisor), x)),
+});

@@ -9,9 +9,18 @@ import { Index } from "../kernel/index-space.ts";
 import type { Value } from "../kernel/ir.ts";
 import { checkIndexDType } from "./dimension-numbers.ts";
 import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
-import { definePrimitive, type LoweringContext, type Read, type ShardingRule } from "./primitive.ts";
+import { batchGather } from "./gather.ts";
+import { batched } from "./linear-rules.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
+import {
+  type BatchAxis,
+  type DerivedRules,
+  definePrimitive,
+  type LoweringContext,
+  type Read,
+  type ShardingRule,
+} from "./primitive.ts";
 import { tuple } from "./python-text.ts";
-import { dynamicSliceRules } from "./window-rules.ts";
 import { clampStart, toSigned } from "./window-start.ts";
 
 export type DynamicSliceParams = { readonly sliceSizes: readonly number[] };
@@ -49,6 +58,51 @@ function sliceRule({ inputs: [operand, ...starts], params }: LoweringContext<Dyn
   const { whole, box } = boxDimensions(f, operand.shape, params.sliceSizes);
   return f.rule([whole, ...starts.map(() => [])], [box]);
 }
+
+/** No cotangents for starts. */
+export const none = (xs: readonly unknown[]): null[] => xs.map(() => null);
+
+/** Scalars as one index vector, or one for each index along the mapped axis. */
+export function indexVectors(
+  ops: OpBuilder,
+  starts: readonly Operand[],
+  dims: readonly (number | null)[],
+  { size }: BatchAxis,
+): { readonly vectors: Operand; readonly dim: number | null } {
+  if (dims.every((dim) => dim === null)) {
+    const parts = starts.map((x) => ops.broadcastInDim(x, [1], []));
+    return { vectors: ops.concatenate(parts, 0), dim: null };
+  }
+  const columns = starts.map((x, i) => ops.broadcastInDim(x, [size, 1], dims[i] === null ? [] : [0]));
+  return { vectors: ops.concatenate(columns, 1), dim: 0 };
+}
+
+const dynamicSliceRules: DerivedRules<DynamicSliceParams> = {
+  jvp: ({ bind1 }, [, ...starts], [dx], { params }) => [dx && bind1("dynamic_slice", [dx, ...starts], params)],
+  transpose: ({ bind1, zeros }, [ct], [, ...starts], { inputs: [x] }) => [
+    ct && bind1("dynamic_update_slice", [zeros(x), ct, ...(starts as Operand[])]),
+    ...none(starts),
+  ],
+  batch: (ops, [x, ...starts], [dim, ...startDims], { params: { sliceSizes }, inputs, axis }) => {
+    const axes = [...inputs[0].shape.keys()];
+    if (axes.length === 0) return batched(x, dim);
+    const indices = indexVectors(ops, starts, startDims, axis);
+    return batchGather(ops, [x, indices.vectors], [dim, indices.dim], axis, {
+      dimensionNumbers: {
+        offsetDims: axes,
+        collapsedSliceDims: [],
+        startIndexMap: axes,
+        operandBatchingDims: [],
+        startIndicesBatchingDims: [],
+      },
+      sliceSizes,
+      mode: "CLIP",
+      fillValue: null,
+      indicesAreSorted: true,
+      uniqueIndices: true,
+    });
+  },
+};
 
 /** Operands: x, then an integer scalar for each axis, clamped so that the slice keeps its size (negative starts are wrapped by the caller). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_slice.html */
 export const dynamicSlice = definePrimitive<DynamicSliceParams>("dynamic_slice", {

@@ -3,12 +3,48 @@
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, stridesOf } from "../base/shapes.ts";
 import { hostTensor } from "../base/tensor-data.ts";
+import type { Params } from "../jaxpr/ir.ts";
 import { formatAval, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
-import { boxDimensions, checkStarts, clampStarts, readStarts } from "./dynamic-slice.ts";
+import { boxDimensions, checkStarts, clampStarts, indexVectors, none, readStarts } from "./dynamic-slice.ts";
 import { newFactors } from "./factors.ts";
-import { definePrimitive } from "./primitive.ts";
-import { dynamicUpdateSliceRules } from "./window-rules.ts";
+import { batched } from "./linear-rules.ts";
+import type { Operand } from "./op-builder.ts";
+import { type DerivedRules, definePrimitive } from "./primitive.ts";
+import { batchScatter } from "./scatter.ts";
+
+const dynamicUpdateSliceRules: DerivedRules<Params> = {
+  jvp: ({ bind1, zeros }, [x, update, ...starts], [dx, dUpdate]) =>
+    dx || dUpdate
+      ? [bind1("dynamic_update_slice", [dx ?? zeros(x.aval), dUpdate ?? zeros(update.aval), ...starts])]
+      : [null],
+  transpose: ({ bind1, zeros }, [ct], [x, update, ...starts], { inputs }) => {
+    if (ct === null) return [null, null, ...none(starts)];
+    const at = starts as Operand[];
+    return [
+      x === null ? bind1("dynamic_update_slice", [ct, zeros(inputs[1]), ...at]) : null,
+      update === null ? bind1("dynamic_slice", [ct, ...at], { sliceSizes: inputs[1].shape }) : null,
+      ...none(starts),
+    ];
+  },
+  batch: (ops, [x, update, ...starts], [dim, updateDim, ...startDims], { inputs, axis }) => {
+    const axes = [...inputs[0].shape.keys()];
+    if (axes.length === 0) return batched(update, updateDim);
+    const indices = indexVectors(ops, starts, startDims, axis);
+    return batchScatter(ops, "scatter", [x, indices.vectors, update], [dim, indices.dim, updateDim], axis, {
+      dimensionNumbers: {
+        updateWindowDims: axes,
+        insertedWindowDims: [],
+        scatterDimsToOperandDims: axes,
+        operandBatchingDims: [],
+        scatterIndicesBatchingDims: [],
+      },
+      mode: "CLIP",
+      indicesAreSorted: true,
+      uniqueIndices: true,
+    });
+  },
+};
 
 /** Operands: x, update, then an integer scalar for each axis, clamped so that the update fits (negative starts are wrapped by the caller). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_update_slice.html */
 export const dynamicUpdateSlice = definePrimitive("dynamic_update_slice", {

@@ -1,6 +1,6 @@
 /** Writing sharding rules: an op's dimensions as products of named factors. */
 import type { Shape } from "../base/shapes.ts";
-import type { Factor, ShardingRule } from "./primitive.ts";
+import type { Factor, LoweringContext, ShardingRule } from "./primitive.ts";
 
 /** A dimension as the factors it is the product of, major first; none for size 1. */
 export type Dimension = readonly string[];
@@ -82,4 +82,20 @@ export function reshapeFactors(from: Shape, to: Shape): ShardingRule {
     if (b === 1) b = to[++j];
   }
   return f.rule([operand], [result]);
+}
+
+/** The rule of ops whose operands every device needs whole. */
+export function replicatedRule({
+  inputs,
+  outputs,
+}: Pick<LoweringContext<unknown>, "inputs" | "outputs">): ShardingRule {
+  const factors: Record<string, { size: number; kind: "replicated" }> = {};
+  const whole = (shape: readonly number[]): readonly (readonly string[])[] =>
+    shape.map((size) => {
+      if (size === 1) return [];
+      const name = `r${Object.keys(factors).length}`;
+      factors[name] = { size, kind: "replicated" };
+      return [name];
+    });
+  return { operands: inputs.map((a) => whole(a.shape)), results: outputs.map((a) => whole(a.shape)), factors };
 }

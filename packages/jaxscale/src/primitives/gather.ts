@@ -1,5 +1,4 @@
 /** gather: slices of static size, each from a start in an array of indices. */
-
 import { computeType, type DType, kindOf, rangeOf } from "../base/dtypes.ts";
 import { ShapeError } from "../base/errors.ts";
 import { roundTo } from "../base/rounding.ts";
@@ -9,9 +8,18 @@ import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
 import { checkAxes, checkOperandDimensions, type OperandDimensions } from "./dimension-numbers.ts";
 import { localShape, newFactors } from "./factors.ts";
-import { gatherRules } from "./gather-rules.ts";
-import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { batched, shiftedByOne } from "./linear-rules.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
+import {
+  type BatchAxis,
+  type Batched,
+  type DerivedRules,
+  definePrimitive,
+  type LoweringContext,
+  type ShardingRule,
+} from "./primitive.ts";
 import { bool, tuple } from "./python-text.ts";
+import type { ScatterDimensionNumbers } from "./scatter-dimensions.ts";
 import { type GatherScatterMode, type WindowMap, windowDimensions, windowMap } from "./window-map.ts";
 import { hostPlaces, readStart, startOf } from "./window-start.ts";
 
@@ -101,6 +109,76 @@ function fillOf(dtype: DType, fill: number | boolean | null): number {
 function formatFill(fill: number | boolean | null): string {
   if (typeof fill === "boolean") return bool(fill);
   return fill === null ? "None" : String(fill).replace("Infinity", "inf").replace("NaN", "nan");
+}
+
+export const gatherRules: DerivedRules<GatherParams> = {
+  jvp: ({ bind1 }, [, indices], [dx], { params }) => {
+    // What is out of bounds is constant.
+    const fillValue = params.mode === "FILL_OR_DROP" ? 0 : null;
+    return [dx && bind1("gather", [dx, indices], { ...params, fillValue })];
+  },
+  transpose: ({ bind1, zeros }, [ct], [, indices], { inputs: [x], params }) => {
+    if (ct === null || indices === null) return [null, null];
+    const { dimensionNumbers: numbers, mode, indicesAreSorted, uniqueIndices } = params;
+    const dimensionNumbers: ScatterDimensionNumbers = {
+      updateWindowDims: numbers.offsetDims,
+      insertedWindowDims: numbers.collapsedSliceDims,
+      scatterDimsToOperandDims: numbers.startIndexMap,
+      operandBatchingDims: numbers.operandBatchingDims,
+      scatterIndicesBatchingDims: numbers.startIndicesBatchingDims,
+    };
+    const flags = { dimensionNumbers, mode, indicesAreSorted, uniqueIndices };
+    return [bind1("scatter-add", [zeros(x), indices, ct], flags), null];
+  },
+  batch: (ops, operands, dims, { params, axis }) => batchGather(ops, operands, dims, axis, params),
+};
+
+export function batchGather(
+  ops: OpBuilder,
+  [x, indices]: readonly Operand[],
+  [dim, indicesDim]: readonly (number | null)[],
+  { size }: BatchAxis,
+  params: GatherParams,
+): Batched {
+  const { dimensionNumbers: numbers, sliceSizes } = params;
+  const offsetDims = shiftedByOne(numbers.offsetDims);
+  if (dim === null) {
+    const startIndicesBatchingDims = shiftedByOne(numbers.startIndicesBatchingDims);
+    const result = ops.bind1("gather", [x, ops.batchToFront(indices, indicesDim, size)], {
+      ...params,
+      dimensionNumbers: { ...numbers, offsetDims, startIndicesBatchingDims },
+      // Rows of indices that are each sorted and unique need not be so together.
+      indicesAreSorted: false,
+      uniqueIndices: false,
+    });
+    return batched(result, 0);
+  }
+  const operand = ops.batchToFront(x, dim, size);
+  const operandDims = {
+    collapsedSliceDims: shiftedByOne(numbers.collapsedSliceDims),
+    operandBatchingDims: shiftedByOne(numbers.operandBatchingDims),
+    startIndexMap: shiftedByOne(numbers.startIndexMap),
+  };
+  if (indicesDim === null) {
+    const whole = { ...numbers, ...operandDims, offsetDims: [0, ...offsetDims] };
+    const wholeSizes = [size, ...sliceSizes];
+    return batched(
+      ops.bind1("gather", [operand, indices], { ...params, dimensionNumbers: whole, sliceSizes: wholeSizes }),
+      0,
+    );
+  }
+  const paired = {
+    ...operandDims,
+    offsetDims,
+    operandBatchingDims: [0, ...operandDims.operandBatchingDims],
+    startIndicesBatchingDims: [0, ...shiftedByOne(numbers.startIndicesBatchingDims)],
+  };
+  const result = ops.bind1("gather", [operand, ops.batchToFront(indices, indicesDim, size)], {
+    ...params,
+    dimensionNumbers: paired,
+    sliceSizes: [size === 0 ? 0 : 1, ...sliceSizes],
+  });
+  return batched(result, 0);
 }
 
 /** Operands: x, integer indices `[…, entries]`, whose last axis holds index vectors. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.gather.html */

@@ -1,6 +1,5 @@
 /** Ops that give their operand back. */
-import { defineUnary } from "./define-elementwise.ts";
-import { noTangent } from "./elementwise-rules.ts";
+import { defineUnary, noTangent } from "./define-elementwise.ts";
 
 /** The operand, as a constant to differentiation. */
 export const stopGradient = defineUnary("stop_gradient", {

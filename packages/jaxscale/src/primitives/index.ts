@@ -31,7 +31,6 @@ export * from "./pad.ts";
 export * from "./ragged-dot.ts";
 export * from "./random.ts";
 export * from "./reduction.ts";
-export * from "./remainder.ts";
 export * from "./rounding.ts";
 export * from "./scan.ts";
 export * from "./scatter.ts";

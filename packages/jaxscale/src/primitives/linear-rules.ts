@@ -3,11 +3,9 @@ import type { Params } from "../jaxpr/ir.ts";
 import type { Operand } from "./op-builder.ts";
 import type { Batched, PrimitiveRules } from "./primitive.ts";
 
-type Rules<P extends Params> = PrimitiveRules<P>;
-
 /** The tangent of a linear op is the op of the tangents. */
 export const linearJvp =
-  <P extends Params>(name: string): NonNullable<Rules<P>["jvp"]> =>
+  <P extends Params>(name: string): NonNullable<PrimitiveRules<P>["jvp"]> =>
   (ops, primals, tangents, { params }) =>
     ops.bind(
       name,

@@ -7,9 +7,9 @@ import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
 import type { Value } from "../kernel/ir.ts";
 import { newFactors } from "./factors.ts";
-import { definePrimitive } from "./primitive.ts";
+import { batched, linearJvp } from "./linear-rules.ts";
+import { type DerivedRules, definePrimitive } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
-import { padRules } from "./shape-rules.ts";
 
 /** Elements before (negative: cut), after (negative: cut), and between neighbours. */
 export type Padding = readonly [low: number, high: number, interior: number];
@@ -30,6 +30,42 @@ function paddedShape(x: ShapedArray, config: readonly Padding[]): number[] {
     );
   return shape;
 }
+
+const padRules: DerivedRules<PadParams> = {
+  jvp: linearJvp("pad"),
+  transpose: ({ pad, slice, reduceSum, sub, literal }, [ct], [x, value], { params: { paddingConfig } }) => {
+    if (ct === null) return [null, null];
+    const { shape, dtype } = ct.aval;
+    const total = (y: typeof ct) =>
+      reduceSum(
+        y,
+        y.aval.shape.map((_, axis) => axis),
+      );
+    const cut = pad(
+      ct,
+      literal(0, dtype),
+      paddingConfig.map(([low, high]): Padding => [-low, -high, 0]),
+    );
+    const starts = shape.map(() => 0);
+    const ofOperand = slice(
+      cut,
+      starts,
+      cut.aval.shape,
+      paddingConfig.map(([, , interior]) => interior + 1),
+    );
+    return [x === null ? ofOperand : null, value === null ? sub(total(ct), total(ofOperand)) : null];
+  },
+  batch: (ops, [x, value], [xDim, valueDim], { params, axis }) => {
+    const dim = xDim ?? 0;
+    const operand = xDim === null ? ops.broadcastAt(x, 0, axis.size) : x;
+    const config = params.paddingConfig.toSpliced(dim, 0, [0, 0, 0]);
+    if (valueDim === null) return batched(ops.pad(operand, value, config), dim);
+    const { shape, dtype } = operand.aval;
+    const padded = ops.pad(operand, ops.literal(0, dtype), config);
+    const inside = ops.pad(ops.full(shape, 1, "bool"), ops.literal(0, "bool"), config);
+    return batched(ops.select(inside, padded, ops.broadcastInDim(value, padded.aval.shape, [dim])), dim);
+  },
+};
 
 /** Operands: x, and the padding value, a scalar of the same dtype. */
 export const pad = definePrimitive<PadParams>("pad", {

@@ -315,6 +315,9 @@ export interface Batched {
   readonly dims: readonly (number | null)[];
 }
 
+/** The rules of differentiation and batching, written beside a primitive and spread into it. */
+export type DerivedRules<P extends Params> = Pick<PrimitiveRules<P>, "jvp" | "transpose" | "batch">;
+
 export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> {
   readonly lowering: Lowering<P>;
   /** Must be cheap: called by partitioning and by tests on every equation. */

@@ -1,8 +1,7 @@
 /** Rounding floats to whole numbers. The sign of the operand stays, also on zero. */
 import { isFloat } from "../base/dtypes.ts";
 import { copySign } from "../kernel/float.ts";
-import { defineUnary } from "./define-elementwise.ts";
-import { noTangent } from "./elementwise-rules.ts";
+import { defineUnary, noTangent } from "./define-elementwise.ts";
 
 export const floor = defineUnary("floor", {
   accepts: isFloat,

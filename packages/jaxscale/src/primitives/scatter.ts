@@ -1,17 +1,24 @@
 /** Scatters: an operand with updates written, added, … at places in an array of indices. */
-
 import { type DType, isFloat, isNumber } from "../base/dtypes.ts";
 import { DTypeError } from "../base/errors.ts";
-import { forEachIndex, sizeOf } from "../base/shapes.ts";
+import { forEachIndex, type Shape, sizeOf } from "../base/shapes.ts";
 import { hostTensor } from "../base/tensor-data.ts";
 import { type ClosedJaxpr, formatAval, newVar, shapedArray } from "../jaxpr/ir.ts";
 import { maximum, minimum } from "../kernel/float.ts";
 import { type Dimension, type FactorList, newFactors } from "./factors.ts";
-import { definePrimitive, type PrimitiveRules, primitiveNamed } from "./primitive.ts";
+import type { GatherParams } from "./gather.ts";
+import { batched, shiftedByOne } from "./linear-rules.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
+import { type BatchAxis, type Batched, definePrimitive, type PrimitiveRules, primitiveNamed } from "./primitive.ts";
 import { bool } from "./python-text.ts";
-import { checkScatter, formatScatterDimensionNumbers, type ScatterParams, scatterMap } from "./scatter-dimensions.ts";
+import {
+  checkScatter,
+  formatScatterDimensionNumbers,
+  type ScatterDimensionNumbers,
+  type ScatterParams,
+  scatterMap,
+} from "./scatter-dimensions.ts";
 import { type Combine, scatterLowering } from "./scatter-lowering.ts";
-import { batchScatter, scatterAddRules, scatterExtremeRules, scatterMulRules, scatterRules } from "./scatter-rules.ts";
 import { windowDimensions } from "./window-map.ts";
 import { hostPlaces, startOf } from "./window-start.ts";
 
@@ -37,6 +44,167 @@ function updateJaxpr(operation: string, dtype: DType): ClosedJaxpr {
     source: { scope: "" },
   };
   return { jaxpr: { constvars: [], invars: [old, update], eqns: [eqn], outvars: [result] }, consts: [] };
+}
+
+type Rules = Pick<PrimitiveRules<ScatterParams>, "jvp" | "differentiate" | "transpose">;
+
+/** Reads what a scatter of such updates writes. */
+function inverseGather(
+  ops: OpBuilder,
+  x: Operand,
+  indices: Operand,
+  updates: Shape,
+  { dimensionNumbers: numbers }: ScatterParams,
+  mode: GatherParams["mode"],
+): Operand {
+  const gone = [...numbers.insertedWindowDims, ...numbers.operandBatchingDims];
+  const window = numbers.updateWindowDims.map((axis) => updates[axis]);
+  return ops.bind1("gather", [x, indices], {
+    dimensionNumbers: {
+      offsetDims: numbers.updateWindowDims,
+      collapsedSliceDims: numbers.insertedWindowDims,
+      startIndexMap: numbers.scatterDimsToOperandDims,
+      operandBatchingDims: numbers.operandBatchingDims,
+      startIndicesBatchingDims: numbers.scatterIndicesBatchingDims,
+    },
+    sliceSizes: x.aval.shape.map((_, axis) => (gone.includes(axis) ? 1 : (window.shift() as number))),
+    mode,
+    fillValue: mode === "FILL_OR_DROP" ? 0 : null,
+    indicesAreSorted: false,
+    uniqueIndices: false,
+  });
+}
+
+/** To read where a scatter may write: what is read elsewhere is not used. */
+const modeWithin = ({ mode }: ScatterParams): GatherParams["mode"] => (mode === "CLIP" ? "CLIP" : "PROMISE_IN_BOUNDS");
+
+const needsUnique = (op: string): TypeError =>
+  new TypeError(`${op}: no transpose rule unless uniqueIndices is promised`);
+
+export const scatterAddRules = (name: "scatter-add" | "scatter-sub"): Rules => ({
+  jvp: ({ bind, zeros }, [x, indices, updates], [dx, , dUpdates], { params }) =>
+    bind(name, [dx ?? zeros(x.aval), indices, dUpdates ?? zeros(updates.aval)], params),
+  transpose: (ops, [ct], [x, indices, updates], { inputs, params }) => {
+    if (ct === null || indices === null) return [null, null, null];
+    const read = updates === null ? inverseGather(ops, ct, indices, inputs[2].shape, params, params.mode) : null;
+    return [x === null ? ct : null, null, read && name === "scatter-sub" ? ops.neg(read) : read];
+  },
+});
+
+export const scatterMulRules: Rules = {
+  jvp: (ops, [x, indices, updates], [dx, , dUpdates], { params }) => {
+    const byOperand = dx && ops.bind1("scatter-mul", [dx, indices, updates], params);
+    if (dUpdates && !params.uniqueIndices)
+      throw new TypeError("scatter-mul: no differentiation rule for updates unless uniqueIndices is promised");
+    const byUpdates = dUpdates && ops.mul(x, ops.bind1("scatter-add", [ops.zeros(x.aval), indices, dUpdates], params));
+    return [ops.addAny(byOperand, byUpdates)];
+  },
+  transpose: (ops, [ct], [x, indices, updates], { inputs, params }) => {
+    if (ct === null || indices === null) return [null, null, null];
+    if (updates !== null) return [ops.bind1("scatter-mul", [ct, indices, updates], params), null, null];
+    if (!params.uniqueIndices || x === null) throw needsUnique("scatter-mul");
+    return [null, null, inverseGather(ops, ops.mul(ct, x), indices, inputs[2].shape, params, params.mode)];
+  },
+};
+
+export const scatterRules: Rules = {
+  differentiate: (ops, [x, indices, updates], [dx, , dUpdates], { params }) => {
+    if (dx === null && dUpdates === null)
+      return { results: ops.bind("scatter", [x, indices, updates], params), tangents: [null] };
+    const [tangent, updateTangent] = [dx ?? ops.zeros(x.aval), dUpdates ?? ops.zeros(updates.aval)];
+    if (params.uniqueIndices) {
+      const results = ops.bind("scatter", [x, indices, updates], params);
+      return { results, tangents: ops.bind("scatter", [tangent, indices, updateTangent], params) };
+    }
+    const { kept, won } = winners(ops, x, indices, updates, params);
+    const masked = [x, updates, tangent, updateTangent].map((value, i) => {
+      const holds = i % 2 === 0 ? kept() : won();
+      return ops.select(holds, value, ops.zeros(value.aval));
+    });
+    const add = (value: Operand, update: Operand): Operand =>
+      ops.bind1("scatter-add", [value, indices, update], params);
+    return { results: [add(masked[0], masked[1])], tangents: [add(masked[2], masked[3])] };
+  },
+  transpose: (ops, [ct], [x, indices, updates], { inputs, params }) => {
+    if (ct === null || indices === null) return [null, null, null];
+    if (!params.uniqueIndices) throw needsUnique("scatter");
+    return [
+      x === null ? ops.bind1("scatter", [ct, indices, ops.full(inputs[2].shape, 0, ct.aval.dtype)], params) : null,
+      null,
+      updates === null ? inverseGather(ops, ct, indices, inputs[2].shape, params, params.mode) : null,
+    ];
+  },
+};
+
+/** Which of several updates of one element wins is open, so they are numbered and the numbers scattered: `kept` elements have none, `won` updates find their own. */
+function winners(
+  ops: OpBuilder,
+  x: Operand,
+  indices: Operand,
+  updates: Operand,
+  params: ScatterParams,
+): { readonly kept: () => Operand; readonly won: () => Operand } {
+  const { shape } = updates.aval;
+  const idShape = shape.map((size, axis) => (params.dimensionNumbers.updateWindowDims.includes(axis) ? 1 : size));
+  const count = idShape.reduce((a, b) => a * b, 1);
+  const ids = ops.add(ops.reshape(ops.iota("uint32", [count], 0), idShape), ops.full(shape, 1, "uint32"));
+  const scattered = ops.bind1("scatter", [ops.full(x.aval.shape, 0, "uint32"), indices, ids], params);
+  const found = inverseGather(ops, scattered, indices, shape, params, modeWithin(params));
+  return { kept: () => ops.eq(scattered, ops.fullLike(scattered, 0)), won: () => ops.eq(ids, found) };
+}
+
+/** Of several updates that reach the extreme, and of the operand if it does too, each has an equal share of the tangent. */
+export const scatterExtremeRules: Rules = {
+  jvp: (ops, [x, indices, updates], [dx, , dUpdates], { results: [result], params }) => {
+    const { bind1, zeros, fullLike, select, eq, add, div, mul } = ops;
+    const read = (y: Operand): Operand =>
+      inverseGather(ops, y, indices, updates.aval.shape, params, modeWithin(params));
+    const counted = (of: () => Operand): Operand => {
+      const zero = zeros(x.aval);
+      return read(bind1("scatter-add", [zero, indices, of()], params));
+    };
+    const [tangent, updateTangent] = [dx ?? zeros(x.aval), dUpdates ?? zeros(updates.aval)];
+    const [initial, target] = [read(x), read(result)];
+    const [wins, stays] = [eq(updates, target), eq(initial, target)];
+    const winning = counted(() => select(wins, fullLike(updates, 1), fullLike(updates, 0)));
+    const all = counted(() => fullLike(updates, 1));
+    const shared = (): Operand => div(1, add(winning, 1));
+    const ofUpdates = select(wins, select(stays, shared(), div(1, winning)), fullLike(updates, 0));
+    const ofOperand = div(add(-1, select(stays, shared(), fullLike(winning, 0))), all);
+    const change = add(mul(read(tangent), ofOperand), mul(updateTangent, ofUpdates));
+    return [bind1("scatter-add", [tangent, indices, change], params)];
+  },
+};
+
+export function batchScatter(
+  ops: OpBuilder,
+  name: string,
+  [x, indices, updates]: readonly Operand[],
+  [dim, indicesDim, updatesDim]: readonly (number | null)[],
+  { size }: BatchAxis,
+  params: ScatterParams,
+): Batched {
+  const { dimensionNumbers: numbers } = params;
+  const operand = ops.batchToFront(x, dim, size);
+  const update = ops.batchToFront(updates, updatesDim, size);
+  const shiftedNumbers: ScatterDimensionNumbers = {
+    updateWindowDims: shiftedByOne(numbers.updateWindowDims),
+    insertedWindowDims: shiftedByOne(numbers.insertedWindowDims),
+    scatterDimsToOperandDims: shiftedByOne(numbers.scatterDimsToOperandDims),
+    operandBatchingDims: shiftedByOne(numbers.operandBatchingDims),
+    scatterIndicesBatchingDims: numbers.scatterIndicesBatchingDims,
+  };
+  if (indicesDim === null) {
+    const whole = { ...shiftedNumbers, updateWindowDims: [0, ...shiftedNumbers.updateWindowDims] };
+    return batched(ops.bind1(name, [operand, indices, update], { ...params, dimensionNumbers: whole }), 0);
+  }
+  const paired = {
+    ...shiftedNumbers,
+    operandBatchingDims: [0, ...shiftedNumbers.operandBatchingDims],
+    scatterIndicesBatchingDims: [0, ...shiftedByOne(numbers.scatterIndicesBatchingDims)],
+  };
+  const vectors = ops.batchToFront(indices, indicesDim, size);
+  return batched(ops.bind1(name, [operand, vectors, update], { ...params, dimensionNumbers: paired }), 0);
 }
 
 /** Operands: x, integer indices `[…, entries]`, whose last axis holds index vectors, and updates. Duplicates are applied in the order of the updates. */

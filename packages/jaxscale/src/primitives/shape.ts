@@ -5,10 +5,10 @@ import { formatShape, type Shape, sizeOf } from "../base/shapes.ts";
 import { formatAval, shapedArray } from "../jaxpr/ir.ts";
 import { checkAxes } from "./axes.ts";
 import { localShape, newFactors, reshapeFactors } from "./factors.ts";
+import { batched, linearJvp, shifted, shiftedByOne } from "./linear-rules.ts";
 import { along, axisMovement, moves, origin } from "./movement.ts";
-import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { type DerivedRules, definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
-import { reshapeRules, revRules, squeezeRules, transposeRules } from "./shape-rules.ts";
 
 const isSize = (n: number): boolean => Number.isInteger(n) && n >= 0;
 
@@ -16,6 +16,13 @@ export type ReshapeParams = { readonly newSizes: Shape };
 
 const reshapeRule = ({ inputs: [x], params }: LoweringContext<ReshapeParams>): ShardingRule =>
   reshapeFactors(x.shape, params.newSizes);
+
+const reshapeRules: DerivedRules<ReshapeParams> = {
+  jvp: linearJvp("reshape"),
+  transpose: ({ reshape }, [ct], _, { inputs: [x] }) => [ct && reshape(ct, x.shape)],
+  batch: ({ reshape, batchToFront }, [x], [dim], { params, axis }) =>
+    batched(reshape(batchToFront(x, dim, axis.size), [axis.size, ...params.newSizes]), 0),
+};
 
 /** The same elements, in row-major order, under another shape. */
 export const reshape = definePrimitive<ReshapeParams>("reshape", {
@@ -37,6 +44,19 @@ export const reshape = definePrimitive<ReshapeParams>("reshape", {
 });
 
 export type TransposeParams = { readonly permutation: readonly number[] };
+
+const transposeRules: DerivedRules<TransposeParams> = {
+  jvp: linearJvp("transpose"),
+  transpose: ({ transpose }, [ct], _, { params: { permutation } }) => [
+    ct &&
+      transpose(
+        ct,
+        permutation.map((_, axis) => permutation.indexOf(axis)),
+      ),
+  ],
+  batch: ({ transpose }, [x], [dim], { params }) =>
+    batched(transpose(x, [dim as number, ...shifted(params.permutation, dim as number)]), 0),
+};
 
 /** Axis `i` of the result is axis `permutation[i]` of the operand. */
 export const transpose = definePrimitive<TransposeParams>("transpose", {
@@ -64,6 +84,13 @@ export type DimensionsParams = { readonly dimensions: readonly number[] };
 const keptAxes = (shape: Shape, dropped: readonly number[]): number[] =>
   shape.map((_, axis) => axis).filter((axis) => !dropped.includes(axis));
 
+const squeezeRules: DerivedRules<DimensionsParams> = {
+  jvp: linearJvp("squeeze"),
+  transpose: ({ expandDims }, [ct], _, { params }) => [ct && expandDims(ct, params.dimensions)],
+  batch: ({ squeeze, batchToFront }, [x], [dim], { params, axis }) =>
+    batched(squeeze(batchToFront(x, dim, axis.size), shiftedByOne(params.dimensions)), 0),
+};
+
 /** Drops axes of size 1. */
 export const squeeze = definePrimitive<DimensionsParams>("squeeze", {
   ...squeezeRules,
@@ -89,6 +116,13 @@ export const squeeze = definePrimitive<DimensionsParams>("squeeze", {
   },
   printParams: ({ dimensions }) => ({ dimensions: tuple(dimensions) }),
 });
+
+const revRules: DerivedRules<DimensionsParams> = {
+  jvp: linearJvp("rev"),
+  transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("rev", [ct], params)],
+  batch: ({ bind1 }, [x], [dim], { params }) =>
+    batched(bind1("rev", [x], { dimensions: shifted(params.dimensions, dim as number) }), dim),
+};
 
 /** Reverses the order along some axes. */
 export const rev = definePrimitive<DimensionsParams>("rev", {

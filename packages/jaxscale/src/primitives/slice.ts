@@ -4,10 +4,11 @@ import { ShapeError } from "../base/errors.ts";
 import { formatAval } from "../jaxpr/ir.ts";
 import { checkAxis } from "./axes.ts";
 import { localShape, newFactors } from "./factors.ts";
+import { batched, linearJvp, shifted } from "./linear-rules.ts";
 import { along, axisMovement } from "./movement.ts";
-import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import type { Padding } from "./pad.ts";
+import { type DerivedRules, definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
-import { sliceRules, splitRules } from "./shape-rules.ts";
 
 export type SliceParams = {
   readonly startIndices: readonly number[];
@@ -28,6 +29,24 @@ function sliceRule(context: LoweringContext<SliceParams>): ShardingRule {
   );
   return f.rule([operand], [result]);
 }
+
+const sliceRules: DerivedRules<SliceParams> = {
+  jvp: linearJvp("slice"),
+  transpose: ({ pad, literal }, [ct], _, { inputs: [x], params: { startIndices, strides } }) => {
+    if (ct === null) return [null];
+    const config = ct.aval.shape.map((size, axis): Padding => {
+      const [start, stride] = [startIndices[axis], strides?.[axis] ?? 1];
+      const end = start + (size === 0 ? 0 : 1 + (size - 1) * stride);
+      return [start, x.shape[axis] - end, stride - 1];
+    });
+    return [pad(ct, literal(0, ct.aval.dtype), config)];
+  },
+  batch: ({ slice }, [x], [at], { params: { startIndices, limitIndices, strides } }) => {
+    const dim = at as number;
+    const limits = limitIndices.toSpliced(dim, 0, x.aval.shape[dim]);
+    return batched(slice(x, startIndices.toSpliced(dim, 0, 0), limits, strides?.toSpliced(dim, 0, 1)), dim);
+  },
+};
 
 /** Elements `start, start + stride, … < limit` along every axis. */
 export const slice = definePrimitive<SliceParams>("slice", {
@@ -76,6 +95,20 @@ export const slice = definePrimitive<SliceParams>("slice", {
 });
 
 export type SplitParams = { readonly axis: number; readonly sizes: readonly number[] };
+
+const splitRules: DerivedRules<SplitParams> = {
+  jvp: linearJvp("split"),
+  transpose: ({ concatenate, zeros }, cotangents, _, { outputs, params }) => [
+    concatenate(
+      cotangents.map((ct, i) => ct ?? zeros(outputs[i])),
+      params.axis,
+    ),
+  ],
+  batch: ({ bind }, [x], [dim], { params: { axis, sizes } }) => ({
+    results: bind("split", [x], { axis: shifted([axis], dim as number)[0], sizes }),
+    dims: sizes.map(() => dim),
+  }),
+};
 
 /** Consecutive pieces along an axis, one result each. */
 export const split = definePrimitive<SplitParams>("split", {

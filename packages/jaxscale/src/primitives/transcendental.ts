@@ -5,8 +5,7 @@ import { roundTo } from "../base/rounding.ts";
 import { intToFloat } from "../kernel/float.ts";
 import * as math from "../kernel/math.ts";
 import { roundToDtype } from "../kernel/rounding.ts";
-import { defineBinary, defineFunction, defineNary, defineUnary, formatAvals } from "./define-elementwise.ts";
-import { stretchTo } from "./elementwise-rules.ts";
+import { defineBinary, defineFunction, defineNary, defineUnary, formatAvals, stretchTo } from "./define-elementwise.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 
 export const exp = defineFunction("exp", Math.exp, math.exp, ({ mul }, _, [dx], y) => mul(dx, y));

@@ -1,7 +1,7 @@
 /** Derivatives of functions of flat lists of arrays. */
 import { isFloat } from "../base/dtypes.ts";
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
-import { spread } from "../primitives/call-rules.ts";
+import { spread } from "../primitives/call.ts";
 import type { Array } from "../trace/array.ts";
 import { JaxprTrace } from "../trace/staging.ts";
 import { currentTrace, withTrace } from "../trace/trace.ts";

@@ -1,7 +1,7 @@
 /** Transformations of jaxprs into jaxprs, and the builder through which rules reach them. */
 import { invariant } from "../base/errors.ts";
 import type { ClosedJaxpr, Params } from "../jaxpr/ir.ts";
-import { spread } from "../primitives/call-rules.ts";
+import { spread } from "../primitives/call.ts";
 import { type LinearizedJaxpr, makeOps, type OpBuilder, type Operand } from "../primitives/op-builder.ts";
 import { type BatchAxis, primitiveNamed } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";

@@ -8,7 +8,6 @@ import * as division from "../../primitives/division.ts";
 import * as format from "../../primitives/float-format.ts";
 import * as identity from "../../primitives/identity.ts";
 import type { PrimitiveRules } from "../../primitives/primitive.ts";
-import * as remainder from "../../primitives/remainder.ts";
 import * as rounding from "../../primitives/rounding.ts";
 import * as special from "../../primitives/special-functions.ts";
 import * as transcendental from "../../primitives/transcendental.ts";
@@ -44,7 +43,7 @@ export const mul = binary(arithmetic.mul);
 /** x / y; of integers truncated toward zero, and all ones by zero. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.div.html */
 export const div = binary(division.div);
 /** Remainder with the sign of x; x by integer zero. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.rem.html */
-export const rem = binary(remainder.rem);
+export const rem = binary(division.rem);
 /** The larger; NaN if either is; of bools: or. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.max.html */
 export const max = binary(arithmetic.max);
 /** The smaller; NaN if either is; of bools: and. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.min.html */

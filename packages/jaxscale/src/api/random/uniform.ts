@@ -5,8 +5,8 @@ import { broadcastShapes, formatShape, type Shape, sameShape } from "../../base/
 import { formatAval } from "../../jaxpr/ir.ts";
 import { add, sub } from "../../primitives/arithmetic.ts";
 import { or, shiftRightLogical } from "../../primitives/bitwise.ts";
+import { rem } from "../../primitives/division.ts";
 import { randomBits } from "../../primitives/random.ts";
-import { rem } from "../../primitives/remainder.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
