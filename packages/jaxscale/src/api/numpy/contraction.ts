@@ -1,11 +1,12 @@
 /** Products of arrays summed over shared axes. */
 
 import { describe } from "../../base/describe.ts";
-import { type DType, promoteTypes } from "../../base/dtypes.ts";
+import { type DType, isBool, promoteTypes } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { axesOf, canonicalAxis } from "../../base/shapes.ts";
 import { formatAval, type ShapedArray } from "../../jaxpr/ir.ts";
 import { mul } from "../../primitives/arithmetic.ts";
+import { and } from "../../primitives/bitwise.ts";
 import { type DotDimensionNumbers, dotGeneral } from "../../primitives/dot-general.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
@@ -47,6 +48,9 @@ export function contract(
   const product = bind1(dotGeneral, [x, y], { dimensionNumbers: numbers, preferredElementType: dtype });
   return convert(product, dtype, preferred === undefined && common.weakType);
 }
+
+/** Products of elements of one dtype; of bools: and. */
+const times = (x: Array, y: Array): Array => bind1(isBool(x.dtype) ? and : mul, [x, y], {});
 
 /**
  * The last axis of x times the last but one of y (its only one, if it is a vector). Every pair of rows is combined: `[a, k] · [b, k, c]` is `[a, b, c]`.
@@ -132,7 +136,7 @@ export function inner(x: ArrayLike, y: ArrayLike, options?: ContractionOptions):
   const [lhs, rhs] = [asArray("inner", x), asArray("inner", y)];
   if (lhs.ndim === 0 || rhs.ndim === 0) {
     const [a, b] = promoteTypesOf("inner", lhs, rhs);
-    return bind1(mul, [a, b], {});
+    return times(a, b);
   }
   return tensordot(lhs, rhs, { axes: [[-1], [-1]], ...preferred });
 }
@@ -140,7 +144,7 @@ export function inner(x: ArrayLike, y: ArrayLike, options?: ContractionOptions):
 /** Every element of x times every element of y, both flattened: `[m, n]`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.outer.html */
 export function outer(x: ArrayLike, y: ArrayLike): Array {
   const [lhs, rhs] = promoteTypesOf("outer", x, y);
-  return bind1(mul, [insertAxes("outer", ravel(lhs), [1]), insertAxes("outer", ravel(rhs), [0])], {});
+  return times(insertAxes("outer", ravel(lhs), [1]), insertAxes("outer", ravel(rhs), [0]));
 }
 
 export interface TensordotOptions extends ContractionOptions {

@@ -86,6 +86,10 @@ export function sideIndex(k: KernelBuilder, side: Side, batch: Value, free: Valu
 /** A value in the type that sums are kept in. */
 export const widen = (k: KernelBuilder, product: Product, v: Value): Value => k.cast(product.accumulator, v);
 
+/** What a sum makes of the result: a bool is whether any of its products is true. */
+export const resultOf = (k: KernelBuilder, { result }: Product, sum: Value): Value =>
+  k.cast(computeType(result.aval.dtype), sum);
+
 /** `a · b + sum`. */
 export const multiplyAdd = (k: KernelBuilder, a: Value, b: Value, sum: Value): Value =>
   scalarOf(sum.type) === "f32" ? k.fma(a, b, sum) : k.add(k.mul(a, b), sum);

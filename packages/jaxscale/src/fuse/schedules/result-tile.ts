@@ -3,7 +3,7 @@ import type { Var } from "../../jaxpr/ir.ts";
 import type { Value } from "../../kernel/ir.ts";
 import type { Emitter } from "../emitter.ts";
 import type { MemoryView } from "../memory-view.ts";
-import type { Product } from "./product.ts";
+import { type Product, resultOf } from "./product.ts";
 import { runLength, storeElement, storeRun } from "./store.ts";
 
 export interface Output {
@@ -29,7 +29,7 @@ export function writeColumns(
     for (let first = 0; first < sums.length; first += runLength)
       for (const { v, view } of outputs) {
         const values = Array.from({ length: runLength }, (_, i) => {
-          emit.define(product.result, sums[first + i]);
+          emit.define(product.result, resultOf(k, product, sums[first + i]));
           return emit.at(v, position(first + i));
         });
         storeRun(k, view, position(first), values);
@@ -40,7 +40,7 @@ export function writeColumns(
     const write = (): void => {
       const column = k.assume(k.add(firstColumn, k.i32(c)), { min: 0, max: product.columns - 1 });
       const at = product.position(k, batch, row, column);
-      emit.define(product.result, sum);
+      emit.define(product.result, resultOf(k, product, sum));
       for (const { v, view } of outputs) storeElement(k, view, at, emit.at(v, at));
     };
     if (guarded) k.if(k.lt(k.add(firstColumn, k.i32(c)), k.i32(product.columns)), write);
