@@ -359,6 +359,30 @@ function thrown(f: () => unknown): Error {
   throw new Error("nothing was thrown");
 }
 
+test("a name that could end the comment it stands in is refused", () => {
+  const options = {
+    inputs: [],
+    outputs: () => ({ y: struct([1]) }),
+    wgsl: "fn main() { y[0] = 1; }",
+    workgroups: () => [1],
+    cost: () => ({ flops: 0 }),
+  };
+  for (const end of ["\n", "\v", "\f", "\r", "\u0085", "\u2028", "\u2029", "\0"])
+    assert.throws(
+      () => customKernel({ ...options, name: `k${end}var<private> injected: i32;` }),
+      /^custom kernel: must have a name of one line; got "k.*injected: i32;", called at .*custom-kernel\.test\.ts:/s,
+    );
+  assert.throws(() => customKernel({ ...options, name: "" }), /must have a name of one line; got ""/);
+  const f = jit(() => customKernel({ ...options, name: "größe * 2 */" })({}).y);
+  assert.match(f.lower().asText("wgsl"), /^\/\/ größe \* 2 \*\/$/m);
+});
+
+test("names of functions and scopes do not reach the WGSL", () => {
+  const f = (x: jax.Array) => jax.namedScope("a\nb", () => x.add(1).sum());
+  const named = Object.defineProperty(f, "name", { value: "f\nvar<private> injected: i32;" });
+  assert.not.match(jit(named).lower(range(4)).asText("wgsl"), /^b|injected/m);
+});
+
 test("WGSL that does not compile is a DeviceError with the line of the WGSL and that of the call", async () => {
   const broken = customKernel({
     name: "broken",

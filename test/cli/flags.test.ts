@@ -1,6 +1,6 @@
 /** What flags mean. */
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withUnderscores } from "../../packages/cli/src/flags.ts";
@@ -9,7 +9,7 @@ import { addModelFlags, addSamplingFlags, type SamplingFlags, samplingOf } from 
 const parse = (...args: readonly string[]): SamplingFlags => {
   const command = new Command().exitOverride().configureOutput({ writeErr: () => {} });
   addSamplingFlags(addModelFlags(command), { maxNewTokens: 128 });
-  return command.parse(withUnderscores(["--model_path", "x", ...args]), { from: "user" }).opts();
+  return command.parse(withUnderscores(["--model_path", "x", ...args], command.options), { from: "user" }).opts();
 };
 
 /** With what was said on standard error meanwhile. */
@@ -63,12 +63,14 @@ test("--sample means temperature 0.8, top-p 0.8, no top-k, penalty 1.1, unless t
 });
 
 test("dashes in flags become underscores; in values, and behind --, they stay", () => {
-  assert.equal(withUnderscores(["--model-path=a-b", "--top-k", "-1", "x-y", "-h", "--", "--a-b"]), [
+  const options = [new Option("--prompt <text>"), new Option("--enable_thinking")];
+  const kept = (...args: readonly string[]): void => assert.equal(withUnderscores(args, options), args);
+  kept("--prompt", "--foo-bar well-known");
+  kept("--prompt", "--enable-thinking", "--model_path=a-b", "--top_k", "-1", "x-y", "-h", "--", "--a-b");
+  kept("--prompt=--foo-bar=a-b", "--prompt", "--prompt");
+  assert.equal(withUnderscores(["--enable-thinking", "--model-path=a-b", "--", "--a-b"], options), [
+    "--enable_thinking",
     "--model_path=a-b",
-    "--top_k",
-    "-1",
-    "x-y",
-    "-h",
     "--",
     "--a-b",
   ]);

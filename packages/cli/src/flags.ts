@@ -1,13 +1,19 @@
 /** Flags that several commands share, and how they may be written. */
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, type Option } from "commander";
 
 /** `--model-path` as `--model_path`, the spelling in which flags are declared; values and what follows `--` stay as they are. */
-export function withUnderscores(args: readonly string[]): string[] {
+export function withUnderscores(args: readonly string[], options: readonly Option[]): string[] {
   const end = args.indexOf("--");
+  let isValue = false;
   return args.map((arg, i) => {
-    if ((end >= 0 && i >= end) || !/^--[a-z]/.test(arg)) return arg;
-    const [name, ...value] = arg.slice(2).split("=");
-    return `--${[name.replaceAll("-", "_"), ...value].join("=")}`;
+    if (isValue || (end >= 0 && i >= end) || !/^--[a-z]/.test(arg)) {
+      isValue = false;
+      return arg;
+    }
+    const [name, ...value] = arg.split("=");
+    const flag = `--${name.slice(2).replaceAll("-", "_")}`;
+    isValue = value.length === 0 && options.some(({ long, required }) => long === flag && required);
+    return [flag, ...value].join("=");
   });
 }
 

@@ -33,7 +33,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program.parseAsync(withUnderscores(process.argv.slice(2)), { from: "user" });
+  const args = process.argv.slice(2);
+  const options = program.commands.find((command) => command.name() === args[0])?.options ?? [];
+  await program.parseAsync(withUnderscores(args, options), { from: "user" });
 } catch (error) {
   process.exitCode = reportError(error);
 }

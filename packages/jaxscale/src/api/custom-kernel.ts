@@ -9,7 +9,7 @@ import {
   customKernel as customKernelPrimitive,
   type KernelDefinition,
 } from "../primitives/custom-kernel.ts";
-import { checkNames, kernelError, planKernel } from "../primitives/custom-plan.ts";
+import { checkKernelName, checkNames, kernelError, planKernel } from "../primitives/custom-plan.ts";
 import type { Operand } from "../primitives/op-builder.ts";
 import { type Combine, parseShardingRule } from "../primitives/sharding-text.ts";
 import type { Array, ArrayLike } from "../trace/array.ts";
@@ -140,6 +140,7 @@ function define<In extends string, Out extends string>(
 ): KernelDefinition {
   const { name, shardingRule, vmapRule, jvp } = options;
   const inputs = [...constraints.keys()];
+  checkKernelName(name);
   checkNames(name, inputs);
   const wgsl = sourceOf(name, options.wgsl);
   const aliases = new Map(Object.entries(options.aliases ?? {}) as [string, string][]);

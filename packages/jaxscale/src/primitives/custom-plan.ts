@@ -21,6 +21,15 @@ type ErrorClass = new (message: string) => Error;
 export const kernelError = (name: string, message: string, Class: ErrorClass = TypeError): Error =>
   new Class(`custom kernel ${name}: ${message}${calledAt()}`);
 
+// What ends a line, and with it a comment, in WGSL is a control character or a Unicode separator.
+const oneLine = /^[^\p{Cc}\p{Zl}\p{Zp}]+$/u;
+
+/** @throws TypeError unless the name can stand in a comment of the WGSL and in a label */
+export function checkKernelName(name: string): void {
+  if (typeof name === "string" && oneLine.test(name)) return;
+  throw new TypeError(`custom kernel: must have a name of one line; got ${JSON.stringify(name)}${calledAt()}`);
+}
+
 /** @throws TypeError for names that WGSL does not allow, or that are declared twice */
 export function checkNames(kernel: string, names: readonly string[]): void {
   const declared = new Map<string, string>();
