@@ -6,9 +6,10 @@ import { type Glm4MoeLiteConfig, parseGlm4MoeLite } from "./config/glm4-moe-lite
 import { GatedMLP } from "./layers/gated-mlp.ts";
 import { LatentCache } from "./layers/kv-cache.ts";
 import { MultiHeadLatentAttention } from "./layers/mla.ts";
-import { MixtureOfExperts } from "./layers/moe.ts";
+import { expertParts, expertShare, MixtureOfExperts } from "./layers/moe.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { Step } from "./layers/step.ts";
+import type { IgnoreRule } from "./weights/plan.ts";
 
 /** x + attention(norm(x)), then x + mlp(norm(x)), where the MLP is one or many. */
 export class Glm4MoeLiteDecoderLayer extends nnx.Module {
@@ -40,6 +41,17 @@ export class Glm4MoeLiteDecoderLayer extends nnx.Module {
   }
 }
 
+/** Layers behind the last one predict further tokens; a checkpoint has one even where its config says none. */
+function predictionLayers({ numHiddenLayers: layers, numNextnPredictLayers }: Glm4MoeLiteConfig): IgnoreRule {
+  const end = layers + Math.max(1, numNextnPredictLayers);
+  return (key) => {
+    const index = /^model\.layers\.(0|[1-9][0-9]{0,8})\./.exec(key)?.[1];
+    return index !== undefined && Number(index) >= layers && Number(index) < end
+      ? `predicts further tokens; not a decoder layer, for there are ${layers}`
+      : undefined;
+  };
+}
+
 export const glm4MoeLite: Architecture<Glm4MoeLiteConfig> = {
   parse: parseGlm4MoeLite,
   rope: ({ rope, qkRopeHeadDim, rotaryDim, ropeInterleave }) => ({
@@ -51,4 +63,8 @@ export const glm4MoeLite: Architecture<Glm4MoeLiteConfig> = {
   layer: (config, index, dtype) => new Glm4MoeLiteDecoderLayer(config, index, dtype),
   cache: ({ kvLoraRank, qkRopeHeadDim }, { batch, capacity, dtype }: CacheSize) =>
     new LatentCache(jax.numpy.zeros([batch, capacity, kvLoraRank + qkRopeHeadDim], { dtype })),
+  ignoredKeys: predictionLayers,
+  stacked: expertParts,
+  activeShare: expertShare,
+  attentionForms: { first: "expanded", cached: "absorbed" },
 };

@@ -33,7 +33,8 @@ export { GqaAttention, type GqaSizes } from "./layers/gqa-attention.ts";
 export { emptyKeyValueCache, KeyValueCache, LatentCache, SequenceCache } from "./layers/kv-cache.ts";
 export { Embedding, Linear } from "./layers/linear.ts";
 export { type MlaSizes, MultiHeadLatentAttention } from "./layers/mla.ts";
-export { MixtureOfExperts, type MoeSizes } from "./layers/moe.ts";
+export { expertParts, expertShare, MixtureOfExperts, type MoeSizes } from "./layers/moe.ts";
+export { describe } from "./layers/param.ts";
 export { RMSNorm } from "./layers/rms-norm.ts";
 export { type RopeSettings, type Rotation, rotate } from "./layers/rope.ts";
 export type { Step } from "./layers/step.ts";
@@ -53,15 +54,18 @@ export {
   type VerifyCacheOptions,
   verifyCaches,
 } from "./verify/verify-cache.ts";
-export { ignoredKeys } from "./weights/ignored-keys.ts";
+export { keyRules } from "./weights/key-rules.ts";
 export { type LoadOptions, loadParameters } from "./weights/load.ts";
 export {
   type IgnoreRule,
+  type KeyRules,
   type LoadPlan,
   type ParameterSpec,
   type PlannedLoad,
   type PlannedParameter,
   planLoad,
+  type StackingRule,
+  type TensorPart,
 } from "./weights/plan.ts";
 export { formatBytes, formatProgress, type OnProgress, type Progress } from "./weights/progress.ts";
 export { openWeights, type Weights } from "./weights/weights.ts";

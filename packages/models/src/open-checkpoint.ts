@@ -8,7 +8,7 @@ import { type GenerationConfig, readGenerationConfig } from "./config/generation
 import type { CheckpointFiles } from "./files/byte-source.ts";
 import { readTokenizer } from "./tokenizer/read-tokenizer.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
-import { ignoredKeys } from "./weights/ignored-keys.ts";
+import { keyRules } from "./weights/key-rules.ts";
 import { type LoadOptions, loadParameters } from "./weights/load.ts";
 import { type LoadPlan, type PlannedLoad, planLoad } from "./weights/plan.ts";
 import type { OnProgress } from "./weights/progress.ts";
@@ -43,15 +43,15 @@ export async function openCheckpoint(from: string | CheckpointFiles, options: Op
   const files = typeof from === "string" ? await resolveCheckpoint(from, options) : from;
   const config = await readConfig(files);
   const generation = await readGenerationConfig(files, config);
-  const ignore = ignoredKeys(config);
+  const rules = keyRules(config);
   return {
     files,
     config,
     generation,
     tokenizer: () => tokenizerFor(files, config),
-    plan: (parameters) => withWeights(files, async (weights) => planLoad(weights, parameters, ignore)),
+    plan: (parameters) => withWeights(files, async (weights) => planLoad(weights, parameters, rules)),
     load: (parameters, loading) =>
-      withWeights(files, (weights) => loadParameters(weights, parameters, { ignore, ...loading })),
+      withWeights(files, (weights) => loadParameters(weights, parameters, { ...rules, ...loading })),
   };
 }
 

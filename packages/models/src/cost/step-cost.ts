@@ -1,7 +1,7 @@
 /** What a model has to read and to compute for its tokens: what speeds are held against. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
-import { MixtureOfExperts } from "../layers/moe.ts";
+import { architectureOf } from "../architectures.ts";
 import { type CausalLM, makeCaches } from "../model.ts";
 import { itemSizeBytes } from "../safetensors/dtypes.ts";
 
@@ -91,15 +91,9 @@ interface Weight {
 }
 
 function weightsOf(model: CausalLM): readonly Weight[] {
-  const shares = new Map<nnx.Param, number>();
-  for (const [, module] of nnx.iterModules(model)) {
-    if (!(module instanceof MixtureOfExperts)) continue;
-    const { numExpertsPerTok, nRoutedExperts } = module.gate.sizes;
-    for (const [, expert] of nnx.state(module.experts, nnx.Param))
-      shares.set(expert as nnx.Param, numExpertsPerTok / nRoutedExperts);
-  }
+  const { activeShare } = architectureOf(model.config);
   const embedding = model.model.embed_tokens.weight;
-  return [...nnx.state(model, nnx.Param)].map(([, leaf]) => {
+  return [...nnx.state(model, nnx.Param)].map(([path, leaf]) => {
     const parameter = leaf as nnx.Param;
     const use =
       parameter === embedding
@@ -110,7 +104,8 @@ function weightsOf(model: CausalLM): readonly Weight[] {
           ? "head"
           : "product";
     const { size, dtype, shape } = parameter;
-    return { size, itemBytes: itemSizeBytes(dtype), rows: shape[0], use, share: shares.get(parameter) ?? 1 };
+    const share = activeShare?.(model.config, path.join(".")) ?? 1;
+    return { size, itemBytes: itemSizeBytes(dtype), rows: shape[0], use, share };
   });
 }
 

@@ -1,6 +1,7 @@
 /** Mixtures of experts: a router chooses a few gated MLPs for each token. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
+import type { TensorPart } from "../weights/plan.ts";
 import { GatedMLP, gate } from "./gated-mlp.ts";
 import { matmulTransposed } from "./linear.ts";
 import { describe } from "./param.ts";
@@ -167,3 +168,26 @@ export class MixtureOfExperts extends nnx.Module {
       this.sow(nnx.Intermediate, name, value.reshape(batch, count, -1));
   }
 }
+
+/**
+ * The parts of `mlp.experts.gate_up_proj [E, 2·I, H]` (gate rows first) and `mlp.experts.down_proj [E, H, I]`, which lie on disk
+ * expert by expert, `mlp.experts.{e}.{gate,up,down}_proj.weight`: the `stacked` of an architecture with a `MixtureOfExperts`.
+ */
+export function expertParts(name: string, shape: readonly number[]): readonly TensorPart[] | undefined {
+  const found = expertWeight.exec(name);
+  if (found === null || shape.length !== 3) return undefined;
+  const [, experts, kind] = found;
+  const [count, rows, columns] = shape;
+  const halves = kind === "down_proj" ? ["down_proj"] : ["gate_proj", "up_proj"];
+  return Array.from({ length: count }, (_, e) =>
+    halves.map((half) => ({ key: `${experts}.${e}.${half}.weight`, shape: [rows / halves.length, columns] })),
+  ).flat();
+}
+
+/** Of the experts' weights the share that a token uses; of all others 1: the `activeShare` of an architecture with a `MixtureOfExperts`. */
+export const expertShare = (
+  { numExpertsPerTok, nRoutedExperts }: Pick<MoeSizes, "numExpertsPerTok" | "nRoutedExperts">,
+  name: string,
+): number => (expertWeight.test(name) ? numExpertsPerTok / nRoutedExperts : 1);
+
+const expertWeight = /^(.*\.mlp\.experts)\.(gate_up_proj|down_proj)$/;

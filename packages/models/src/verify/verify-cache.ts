@@ -1,7 +1,6 @@
 /** Decoding through the caches held against computing everything anew. */
-import * as nnx from "@jaxscale/nnx";
+import { architectureOf } from "../architectures.ts";
 import { errorsBetween } from "../compare/errors.ts";
-import { MultiHeadLatentAttention } from "../layers/mla.ts";
 import type { CausalLM } from "../model.ts";
 import { likeliest, padded } from "../token-rows.ts";
 import { type Forced, ForcedDecoding } from "./forced-decoding.ts";
@@ -140,11 +139,11 @@ async function throughCaches(
     return joined(runs, total);
   };
   const single = new Array<number>(total - first - 1).fill(1);
-  const absorbs = [...nnx.iterModules(model)].some(([, module]) => module instanceof MultiHeadLatentAttention);
+  const { attentionForms: forms } = architectureOf(model.config);
   return [
     judge("token by token", first, await through([first + 1, ...single], true)),
     judge(`in chunks of ${chunk}`, 0, await through([chunk, chunk, chunk], true)),
-    judge(absorbs ? "all at once, absorbed against expanded" : "all at once", 0, await through([total], false)),
+    judge(`all at once${forms ? `, ${forms.cached} against ${forms.first}` : ""}`, 0, await through([total], false)),
   ];
 }
 

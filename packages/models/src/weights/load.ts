@@ -1,13 +1,11 @@
 /** From files to arrays on the device. */
 import { arrayFromChunks, type Array as DeviceArray } from "jaxscale";
 import { PieceReader } from "./pieces.ts";
-import { type IgnoreRule, type LoadPlan, planLoad } from "./plan.ts";
+import { type KeyRules, type LoadPlan, planLoad } from "./plan.ts";
 import { type OnProgress, ProgressMeter } from "./progress.ts";
 import type { Weights } from "./weights.ts";
 
-export interface LoadOptions {
-  /** Keys on disk that need not be in the plan, with the reason. */
-  readonly ignore?: IgnoreRule;
+export interface LoadOptions extends KeyRules {
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
   /** Bytes read at once; for tests. */
@@ -22,10 +20,10 @@ export interface LoadOptions {
 export async function loadParameters(
   weights: Weights,
   plan: LoadPlan,
-  { ignore, signal, onProgress, pieceBytes }: LoadOptions = {},
+  { signal, onProgress, pieceBytes, ...rules }: LoadOptions = {},
 ): Promise<Record<string, DeviceArray>> {
   signal?.throwIfAborted();
-  const { parameters, readBytes } = planLoad(weights, plan, ignore);
+  const { parameters, readBytes } = planLoad(weights, plan, rules);
   const meter = new ProgressMeter(readBytes, onProgress);
   const reader = new PieceReader({ signal, pieceBytes, onRead: (name, sizeBytes) => meter.add(name, sizeBytes) });
   const loaded = new Map<string, DeviceArray>();

@@ -3,7 +3,6 @@ import type { DType } from "jaxscale";
 import { quoted, refused, shapeText } from "../checkpoint-error.ts";
 import { isFloatDType } from "../safetensors/cast.ts";
 import { arrayDtype, itemSizeBytes } from "../safetensors/dtypes.ts";
-import { expertParts, type Part } from "./expert-keys.ts";
 import type { Located, Weights } from "./weights.ts";
 
 /** A parameter that a model has. */
@@ -13,11 +12,28 @@ export interface ParameterSpec {
   readonly dtype?: DType;
 }
 
-/** By name; the names are the checkpoint's, but that experts are stacked (`….mlp.experts.gate_up_proj`, `….mlp.experts.down_proj`). */
+/** By name; the names are the checkpoint's, but for parameters that are stacked. */
 export type LoadPlan = Readonly<Record<string, ParameterSpec>>;
 
 /** Why a key on disk is not wanted; undefined if there is no reason, and it must not be there. */
 export type IgnoreRule = (key: string) => string | undefined;
+
+/** A tensor on disk that is a part of a parameter. */
+export interface TensorPart {
+  readonly key: string;
+  readonly shape: readonly number[];
+}
+
+/** The tensors on disk that a parameter is stacked from, in the order of its bytes; undefined if it is none of these. */
+export type StackingRule = (name: string, shape: readonly number[]) => readonly TensorPart[] | undefined;
+
+/** How a checkpoint's keys differ from the names of a model's parameters. */
+export interface KeyRules {
+  /** Keys on disk that need not be in the plan, with the reason. */
+  readonly ignore?: IgnoreRule;
+  /** Parameters of the plan that lie in parts on disk; one that lies there whole is read whole. */
+  readonly stacked?: StackingRule;
+}
 
 /** A parameter and where its bytes come from, in their order. */
 export interface PlannedParameter {
@@ -38,10 +54,12 @@ export interface PlannedLoad {
 }
 
 /** @throws CheckpointError for a missing, unexpected or mis-shaped tensor, naming file, key, expected and found */
-export function planLoad(weights: Weights, plan: LoadPlan, ignore: IgnoreRule = () => undefined): PlannedLoad {
+export function planLoad(weights: Weights, plan: LoadPlan, { ignore, stacked }: KeyRules = {}): PlannedLoad {
   const used = new Set<string>();
   const parameters = Object.entries(plan).map(([name, spec]) => {
-    const parts = partsOf(name, spec.shape, weights).map((part) => locate(part, name, weights));
+    const whole = [{ key: name, shape: spec.shape }];
+    const wanted = weights.tensors.has(name) ? whole : (stacked?.(name, spec.shape) ?? whole);
+    const parts = wanted.map((part) => locate(part, name, weights));
     for (const { key } of parts) used.add(key);
     return { name, shape: spec.shape, dtype: spec.dtype ?? commonDtype(parts, name), parts };
   });
@@ -55,12 +73,7 @@ export function planLoad(weights: Weights, plan: LoadPlan, ignore: IgnoreRule = 
   };
 }
 
-function partsOf(name: string, shape: readonly number[], { tensors }: Weights): readonly Part[] {
-  if (tensors.has(name)) return [{ key: name, shape }];
-  return expertParts(name, shape) ?? [{ key: name, shape }];
-}
-
-function locate({ key, shape }: Part, name: string, { tensors, location }: Weights): Located {
+function locate({ key, shape }: TensorPart, name: string, { tensors, location }: Weights): Located {
   const found = tensors.get(key);
   if (found === undefined) {
     const use = key === name ? "" : `, a part of ${name}`;
@@ -99,12 +112,12 @@ function requireCastable(part: Located, dtype: DType): void {
 function requireAllUsed(
   { tensors }: Weights,
   used: ReadonlySet<string>,
-  ignore: IgnoreRule,
+  ignore: IgnoreRule | undefined,
 ): ReadonlyMap<string, string> {
   const skipped = new Map<string, string>();
   for (const { key, file, shape, dtype } of tensors.values()) {
     if (used.has(key)) continue;
-    const reason = ignore(key);
+    const reason = ignore?.(key);
     if (reason === undefined)
       throw refused(
         { file: file.name, key },
