@@ -62,7 +62,7 @@ const trainStep = nnx.jit(
   (m: Mlp) => {
     const [loss, gradients] = nnx.valueAndGrad(lossOf)(m);
     const descend = (p: jax.Array, g: jax.Array): jax.Array => p.sub(g.mul(0.5));
-    nnx.update(m, jax.tree.map<nnx.State, jax.Array>(descend, nnx.state(m, nnx.Param), gradients));
+    nnx.update(m, jax.tree.map(descend, nnx.state(m, nnx.Param), gradients));
     return loss;
   },
   { donateArgnums: 0, name: "trainStep" },
@@ -80,7 +80,7 @@ console.log(`  right: ${(100 * Number(await right.item())).toFixed(1)} %`);
 // Structure and state apart: the state is a tree of Variables by path.
 const [graphdef, biases, weights] = nnx.split(model, nnx.PathContains("bias"), nnx.Param);
 console.log(`\nsplit: ${biases.size} biases, ${weights.size} other parameters`);
-const without = nnx.merge(graphdef, jax.tree.map<nnx.State, jax.Array>(jnp.zerosLike, biases), weights);
+const without = nnx.merge(graphdef, jax.tree.map(jnp.zerosLike, biases), weights);
 const changed = jnp.mean(predict(without, x).equal(predict(model, x)).astype("float32"));
 console.log(`merged without biases, it answers the same in ${(100 * Number(await changed.item())).toFixed(1)} %`);
 

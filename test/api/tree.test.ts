@@ -57,6 +57,35 @@ test("paths name each leaf", () => {
   );
 });
 
+test("isLeaf says what else is a leaf, as in JAX", () => {
+  const isNull = (at: unknown): boolean => at === null;
+  const isList = (at: unknown): boolean => Array.isArray(at);
+  assert.equal(
+    tree.map((leaf: unknown) => leaf === null, { a: 1, b: null }, { isLeaf: isNull }),
+    { a: false, b: true },
+  );
+  assert.equal(
+    tree.map((leaf: number[], other: unknown) => [leaf.length, other], { a: [1, 2] }, { a: 5 }, { isLeaf: isList }),
+    { a: [2, 5] },
+  );
+  assert.equal(
+    tree.mapWithPath((path, leaf) => [tree.keystr(path), leaf], [null, 1], { isLeaf: isNull }),
+    [
+      ["[0]", null],
+      ["[1]", 1],
+    ],
+  );
+  assert.is(
+    tree.reduce((sum: number, leaf: number[]) => sum + leaf.length, { a: [1, 2], b: [3] }, 0, { isLeaf: isList }),
+    3,
+  );
+  assert.equal(
+    tree.reduce((all: number[], leaf: number[]) => [...all, ...leaf], { a: [1, 2], b: [3] }, { isLeaf: isList }),
+    [1, 2, 3],
+  );
+  assert.equal(tree.leaves({ a: [1], b: 2 }, { isLeaf: isList }), [[1], 2]);
+});
+
 test("transpose turns a list of trees into a tree of lists", () => {
   const turned = tree.transpose(tree.structure([0, 0]), tree.structure({ a: 0, b: 0 }), [
     { a: 1, b: 2 },

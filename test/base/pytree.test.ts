@@ -98,12 +98,12 @@ for (const { tree, leaves, treedef, num_leaves, num_nodes, paths, simple_paths, 
 }
 
 test("treeMap takes subtrees where the first tree has a leaf", () => {
-  const paired = treeMap((leaf, other) => [leaf, other], { a: 1, b: [2] }, { b: [{ c: 3 }], a: null });
+  const paired = treeMap((leaf, other) => [leaf, other], { a: 1, b: [2] }, [{ b: [{ c: 3 }], a: null }]);
   assert.equal(paired, { a: [1, null], b: [[2, { c: 3 }]] });
 });
 
 test("a structure that differs is named by its path", () => {
-  const pair = (a: unknown, b: unknown) => () => treeMap((x) => x, a, b);
+  const pair = (a: unknown, b: unknown) => () => treeMap((x) => x, a, [b]);
   assert.throws(
     pair({ a: [1, 2] }, { a: [1] }),
     /tree 2 has another structure at \['a'\]: must be an array of length 2; got an array of length 1/,

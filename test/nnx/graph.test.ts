@@ -172,10 +172,7 @@ test("a State is read by path, and says what there is", async () => {
     /there must be a leaf at the path; got items\.3, where there is a State with weight/,
   );
   assert.throws(() => state.get("named", "c"), /got named\.c, where there is nothing, but above it a State with a, b/);
-  const doubled = jax.tree.map<nnx.State, jax.Array>(
-    (x) => x.mul(2),
-    nnx.filterState(state, nnx.PathContains("items")),
-  );
+  const doubled = jax.tree.map((x) => x.mul(2), nnx.filterState(state, nnx.PathContains("items")));
   assert.equal(await doubled.get("items", 0, "weight").get().toList(), [2, 2]);
   assert.is(doubled.get("items", 0, "weight").constructor, nnx.Param);
   const merged = nnx.mergeState(state, doubled);

@@ -62,7 +62,7 @@ test("five steps of gradient descent with dropout go as in Flax, in one compiled
       traces++;
       const [loss, grads] = nnx.valueAndGrad((inner: Model) => lossOf(inner, tokens))(m);
       const descend = (p: jax.Array, g: jax.Array): jax.Array => p.sub(g.mul(0.3));
-      nnx.update(m, jax.tree.map<nnx.State, jax.Array>(descend, nnx.state(m, nnx.Param), grads));
+      nnx.update(m, jax.tree.map(descend, nnx.state(m, nnx.Param), grads));
       return loss;
     },
     { donateArgnums: 0 },

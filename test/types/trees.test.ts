@@ -1,4 +1,5 @@
 /** What functions of trees give back, by type and by value. */
+import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -69,6 +70,27 @@ test("a tree that its type does not tell takes the types that it is told", () =>
     tree.map((x) => (x as number) + 1, nested),
     [2, [3, [4]]],
   );
+});
+
+test("map infers over the State of a module, with and without annotations", async () => {
+  const model = new nnx.Linear(2, 1, { rngs: new nnx.Rngs(0), useBias: false });
+  const state = nnx.state(model, nnx.Param);
+  const doubled = jax.tree.map((p) => p.mul(2), state);
+  typed<Same<typeof doubled, nnx.State>>(true);
+  const descend = (p: A, g: A): A => p.sub(g);
+  const left = jax.tree.map(descend, doubled, state);
+  typed<Same<typeof left, nnx.State>>(true);
+  assert.equal(await left.get("kernel").get().toList(), await model.kernel.get().toList());
+  const both = jax.tree.map((p) => p.mul(2), { state, step: jnp.array(1) });
+  typed<Same<typeof both, { state: nnx.State; step: A }>>(true);
+  assert.is(await both.step.item(), 2);
+});
+
+test("map with an annotated callback tells its result where the tree's leaves are other ones too", () => {
+  const tree2: { a: A | number; b: A[] } = { a: jnp.ones([2]), b: [] };
+  const ranks = jax.tree.map((leaf: A) => leaf.ndim, tree2);
+  typed<Same<typeof ranks, { a: number; b: number[] }>>(true);
+  assert.equal(ranks, { a: 1, b: [] });
 });
 
 test("evalShape gives the result's tree with shapes for leaves, and gives arrays to the function", () => {

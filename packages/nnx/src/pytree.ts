@@ -8,7 +8,9 @@ import { Variable } from "./variable.ts";
  * A pytree whose attributes are its children in order of their names, as far as they hold data, and static otherwise.
  * It is rebuilt without its constructor, so subclasses keep no `#private` fields.
  */
-export abstract class Pytree {}
+export abstract class Pytree {
+  declare readonly [jax.tree.leafType]?: jax.Array;
+}
 export type PytreeClass = abstract new (...args: never) => Pytree;
 
 /** Where a class keeps its attributes, if not in its objects themselves: those that would hide its methods. */
@@ -54,9 +56,9 @@ export function layoutOf(node: Pytree, trail: Trail | null = null): Layout {
     const key = keyOf(name);
     if (isData(value)) names.push(key);
     else {
-      refuseHiddenData(node, pathOf({ key, up: trail }), value);
       // The owner may change it later.
       statics.push([key, jax.tree.copyStatic(value)]);
+      refuseHiddenData(node, pathOf({ key, up: trail }), value);
     }
   }
   names.sort(compareKeys);

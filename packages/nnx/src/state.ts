@@ -24,6 +24,7 @@ export type StateEntry = readonly [path: Path, leaf: unknown];
  * it was taken from. Iterating gives `[path, leaf]`.
  */
 export class State {
+  declare readonly [jax.tree.leafType]?: jax.Array;
   readonly layout: StateLayout;
   readonly leaves: readonly unknown[];
 

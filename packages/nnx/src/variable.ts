@@ -31,6 +31,7 @@ const none: VariableMetadata = Object.freeze({});
  * (`x.dot(layer.kernel)`); methods are those of its value: `layer.kernel.get().sum()`. A pytree of one child.
  */
 export class Variable<T = jax.Array> implements jax.ArrayHolder {
+  declare readonly [jax.tree.leafType]?: jax.Array;
   #value: T;
   readonly #trace = jax.currentTrace();
   readonly metadata: VariableMetadata;

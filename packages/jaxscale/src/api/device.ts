@@ -31,7 +31,7 @@ export async function devices(): Promise<readonly Device[]> {
 
 /** A tree of numbers, typed arrays or arrays as arrays on the device. */
 export function devicePut<T>(tree: T): T {
-  return treeMap((x) => (x instanceof Array ? x : asarray(x as never)), tree, { isLeaf: ArrayBuffer.isView }) as T;
+  return treeMap((x) => (x instanceof Array ? x : asarray(x as never)), tree) as T;
 }
 
 /** Values of a tree of arrays, as typed arrays in row-major order. @throws DeviceError if the work failed */

@@ -213,7 +213,7 @@ class JittedFunction {
       treedef,
       avals,
       // The caller may change them later.
-      statics: statics.map(copyStatic),
+      statics: copyStatic(statics) as readonly unknown[],
       axes,
       closed,
       outTree,

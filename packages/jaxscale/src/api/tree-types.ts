@@ -2,6 +2,9 @@
 import type { Array, ArrayLike } from "../trace/array.ts";
 import type { ShapeDtypeStruct } from "./make-jaxpr.ts";
 
+/** Key of a property that only types have: what the leaves of a class's objects are, where it is registered as a node. */
+export const leafType: unique symbol = Symbol.for("jaxscale.leafType");
+
 type AnyFunction = (...args: never[]) => unknown;
 type LeafType = Array | ShapeDtypeStruct | ArrayBufferView | number | boolean | string | bigint | symbol | AnyFunction;
 
@@ -27,9 +30,11 @@ export type LeafOf<T, Depth extends readonly unknown[] = readonly []> = unknown 
           ? LeafOf<Item, Deeper<Depth>>
           : T extends ReadonlyMap<unknown, infer Value>
             ? LeafOf<Value, Deeper<Depth>>
-            : HasMethods<T> extends true
-              ? unknown
-              : LeafOf<T[keyof T], Deeper<Depth>>;
+            : typeof leafType extends keyof T
+              ? Exclude<T[typeof leafType], undefined>
+              : HasMethods<T> extends true
+                ? unknown
+                : LeafOf<T[keyof T], Deeper<Depth>>;
 
 /** The tree with leaves of another type. Objects of classes keep theirs. */
 export type WithLeaves<T, Leaf, Depth extends readonly unknown[] = readonly []> = unknown extends T

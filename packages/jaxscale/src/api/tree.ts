@@ -12,11 +12,13 @@ import {
   treeStructure,
   unflatten as unflattenTree,
 } from "../base/pytree.ts";
+import { functionOf } from "./arguments.ts";
 import type { Known, LeafOf, Mapped } from "./tree-types.ts";
 
 export type { FlattenOptions, KeyEntry, KeyPath, TreeDef } from "../base/pytree.ts";
 export { registerPytreeNode } from "../base/pytree.ts";
 export type { LeafOf, Mapped, WithLeaves } from "./tree-types.ts";
+export { leafType } from "./tree-types.ts";
 
 /** Leaves from left to right (keys of objects in code-point order), and the structure around them. */
 export function flatten<Tree>(tree: Known<Tree>): [leaves: LeafOf<Tree>[], treedef: TreeDef];
@@ -40,14 +42,43 @@ export function leaves(tree: unknown, options?: FlattenOptions): unknown[] {
 /** The tree's structure: compare two with `sameStructure`, print one with `formatTreedef`. */
 export const structure = (tree: unknown, options?: FlattenOptions): TreeDef => treeStructure(tree, options);
 
+/** Last argument of a function of trees: stops at nodes for which `isLeaf` holds, null included, and takes them as leaves. */
+export type IsLeafOption = Required<FlattenOptions>;
+
+/** Other trees, and perhaps options behind them. */
+function splitRest(rest: readonly unknown[]): {
+  readonly others: readonly unknown[];
+  readonly options?: FlattenOptions;
+} {
+  const last = rest.at(-1);
+  return isLeafOption(last) ? { others: rest.slice(0, -1), options: last } : { others: rest };
+}
+
+const isLeafOption = (x: unknown): x is IsLeafOption =>
+  typeof x === "object" &&
+  x !== null &&
+  Object.keys(x).join() === "isLeaf" &&
+  typeof (x as IsLeafOption).isLeaf === "function";
+
 /**
- * The tree of `f(leaf, ...leaves at the same place in rest)`.
+ * The tree of `f(leaf, ...leaves at the same place in rest)`; a last argument `{ isLeaf }` says what else is a leaf.
  * @throws TypeError naming the path at which a structure differs
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.tree.map.html
  */
+export function map<Leaf>(
+  f: (leaf: Leaf, ...others: Leaf[]) => unknown,
+  tree: unknown,
+  ...restAndOption: readonly [...unknown[], IsLeafOption]
+): unknown;
 export function map<Tree, Result, Rest extends readonly unknown[] = readonly Tree[]>(
   f: (leaf: LeafOf<Tree>, ...others: { [K in keyof Rest]: LeafOf<Rest[K]> }) => Result,
   tree: Known<Tree>,
   ...rest: Rest
+): Mapped<Tree, Result>;
+export function map<Tree, Leaf, Result>(
+  f: (leaf: Leaf, ...others: Leaf[]) => Result,
+  tree: Tree,
+  ...rest: readonly unknown[]
 ): Mapped<Tree, Result>;
 export function map<Tree = unknown, Leaf = unknown>(
   f: (leaf: Leaf, ...others: Leaf[]) => unknown,
@@ -55,12 +86,23 @@ export function map<Tree = unknown, Leaf = unknown>(
   ...rest: readonly unknown[]
 ): Tree;
 export function map(f: (...leaves: never[]) => unknown, tree: unknown, ...rest: readonly unknown[]): unknown {
-  return treeMap(f as (...leaves: unknown[]) => unknown, tree, ...rest);
+  functionOf("tree.map", "the first argument", f);
+  const { others, options } = splitRest(rest);
+  return treeMap(f as (...leaves: unknown[]) => unknown, tree, others, options);
 }
 
-/** Folds `f(accumulated, leaf)` over the leaves; without `initial`, from the first leaf. @throws TypeError for no leaves and no initial value */
-export function reduce<T, Leaf = unknown>(f: (accumulated: T, leaf: Leaf) => T, tree: unknown, ...initial: [T?]): T {
-  const found = treeLeaves<Leaf>(tree);
+/**
+ * Folds `f(accumulated, leaf)` over the leaves; without `initial`, from the first leaf. A last argument `{ isLeaf }` says what else is one.
+ * @throws TypeError for no leaves and no initial value
+ */
+export function reduce<T, Leaf = unknown>(
+  f: (accumulated: T, leaf: Leaf) => T,
+  tree: unknown,
+  ...initialAndOption: [T?] | [IsLeafOption] | [T | undefined, IsLeafOption]
+): T {
+  functionOf("tree.reduce", "the first argument", f);
+  const { others: initial, options } = splitRest(initialAndOption);
+  const found = treeLeaves<Leaf>(tree, options);
   if (initial.length > 0) return found.reduce<T>((sum, leaf) => f(sum, leaf), initial[0] as T);
   if (found.length === 0) throw new TypeError("tree.reduce: a tree without leaves needs an initial value; got none");
   return found.slice(1).reduce<T>((sum, leaf) => f(sum, leaf), found[0] as unknown as T);
@@ -92,10 +134,20 @@ export function leavesWithPath(
 }
 
 /** As `map`, with the path to the leaf as `f`'s first argument. */
+export function mapWithPath<Leaf>(
+  f: (path: KeyPath, leaf: Leaf, ...others: Leaf[]) => unknown,
+  tree: unknown,
+  ...restAndOption: readonly [...unknown[], IsLeafOption]
+): unknown;
 export function mapWithPath<Tree, Result, Rest extends readonly unknown[] = readonly Tree[]>(
   f: (path: KeyPath, leaf: LeafOf<Tree>, ...others: { [K in keyof Rest]: LeafOf<Rest[K]> }) => Result,
   tree: Known<Tree>,
   ...rest: Rest
+): Mapped<Tree, Result>;
+export function mapWithPath<Tree, Leaf, Result>(
+  f: (path: KeyPath, leaf: Leaf, ...others: Leaf[]) => Result,
+  tree: Tree,
+  ...rest: readonly unknown[]
 ): Mapped<Tree, Result>;
 export function mapWithPath<Tree = unknown, Leaf = unknown>(
   f: (path: KeyPath, leaf: Leaf, ...others: Leaf[]) => unknown,
@@ -107,10 +159,12 @@ export function mapWithPath(
   tree: unknown,
   ...rest: readonly unknown[]
 ): unknown {
-  const paths = flattenTreeWithPath(tree).leaves.map(({ path }) => path);
+  functionOf("tree.mapWithPath", "the first argument", f);
+  const { others, options } = splitRest(rest);
+  const paths = flattenTreeWithPath(tree, options).leaves.map(({ path }) => path);
   let next = 0;
   const called = f as (path: KeyPath, ...leaves: unknown[]) => unknown;
-  return treeMap((leaf, ...others) => called(paths[next++], leaf, ...others), tree, ...rest);
+  return treeMap((leaf, ...theirs) => called(paths[next++], leaf, ...theirs), tree, others, options);
 }
 
 /**

@@ -7,11 +7,12 @@ interface Typed {
 const isTyped = (x: object): x is Typed => "shape" in x && "dtype" in x && Array.isArray(x.shape);
 
 /** `"text"`, `1.5`, `float32[4,8]`, `[1, 2]`, `{ axis, keepdims }`, `a function`, `a Map`; never asks an array for its value. */
-export function describe(x: unknown): string {
+export function describe(x: unknown, depth = 0): string {
   if (typeof x === "string") return JSON.stringify(x);
   if (typeof x === "function") return "a function";
   if (typeof x !== "object" || x === null) return String(x);
-  if (Array.isArray(x)) return x.length > 8 ? `a list of ${x.length}` : `[${x.map(describe).join(", ")}]`;
+  if (Array.isArray(x))
+    return x.length > 8 || depth > 3 ? `a list of ${x.length}` : `[${x.map((y) => describe(y, depth + 1)).join(", ")}]`;
   if (isTyped(x)) return `${x.dtype}[${x.shape.join(",")}]`;
   const prototype: unknown = Object.getPrototypeOf(x);
   if (prototype !== Object.prototype && prototype !== null) return `a ${x.constructor?.name ?? "object"}`;

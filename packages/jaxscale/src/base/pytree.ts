@@ -3,8 +3,10 @@
  * their own order, null and undefined hold no leaves, registered classes say what their children are; all else is a leaf.
  * @see https://docs.jax.dev/en/latest/pytrees.html
  */
+import { describe } from "./describe.ts";
 import {
   customDef,
+  deepest,
   dictDef,
   formatTreedef,
   isPlainObject,
@@ -16,17 +18,38 @@ import {
   sameNode,
   type TreeClass,
   type TreeDef,
+  tooDeep,
 } from "./treedef.ts";
 
 export { copyStatic, formatTreedef, type PytreeNode, sameStatic, sameTreedef, type TreeDef } from "./treedef.ts";
 
 const registered = new WeakMap<TreeClass, PytreeNode<unknown, unknown>>();
 
-/** Makes objects of a class, and of its subclasses, nodes of pytrees. @throws TypeError if it is registered already */
+/**
+ * Makes objects of a class, and of its subclasses, nodes of pytrees.
+ * @throws TypeError if it is registered already, or is no class, or a function of the node is missing
+ */
 export function registerPytreeNode<T, Aux>(type: abstract new (...args: never) => T, node: PytreeNode<T, Aux>): void {
-  if (registered.has(type))
-    throw new TypeError(`registerPytreeNode: a class is registered once; got ${type.name} again`);
+  checkRegistration(type, node);
   registered.set(type, node as PytreeNode<unknown, unknown>);
+}
+
+const builtIn: readonly unknown[] = [Object, Array, Map, Function];
+
+function checkRegistration(type: unknown, node: unknown): void {
+  const rule = "registerPytreeNode:";
+  if (typeof type !== "function" || typeof type.prototype !== "object" || type.prototype === null)
+    throw new TypeError(`${rule} the first argument must be a class; got ${describe(type)}`);
+  if (builtIn.includes(type))
+    throw new TypeError(`${rule} a class must be one of the program's own; got JavaScript's ${type.name}`);
+  if (registered.has(type as TreeClass))
+    throw new TypeError(`${rule} a class is registered once; got ${type.name} again`);
+  if (typeof node !== "object" || node === null)
+    throw new TypeError(`${rule} the second argument must be { flatten, unflatten }; got ${describe(node)}`);
+  const { flatten, unflatten, names } = node as Record<string, unknown>;
+  for (const [name, f] of Object.entries({ flatten, unflatten, ...(names !== undefined && { names }) }))
+    if (typeof f !== "function")
+      throw new TypeError(`${rule} ${name} must be a function; got ${describe(f)} for ${type.name}`);
 }
 
 function registeredNode(value: object): PytreeNode<unknown, unknown> | undefined {
@@ -67,7 +90,7 @@ function open(tree: unknown): Opened | undefined {
       define: (children) => dictDef(keys, children),
     };
   }
-  if (tree instanceof Map) {
+  if (isMap(tree)) {
     const keys = [...tree.keys()];
     return {
       children: [...tree.values()],
@@ -77,7 +100,7 @@ function open(tree: unknown): Opened | undefined {
   }
   const node = registeredNode(tree);
   if (!node) return undefined;
-  const [children, aux] = node.flatten(tree);
+  const [children, aux] = flattenedBy(node, tree);
   let names: ReturnType<NonNullable<typeof node.names>> | undefined;
   const type = tree.constructor as TreeClass;
   return {
@@ -90,6 +113,18 @@ function open(tree: unknown): Opened | undefined {
     },
     define: (defs) => customDef(type, node, aux, defs),
   };
+}
+
+// By its tag: a Map of another realm (a frame, a vm context) is no instance of this one's.
+const isMap = (x: object): x is ReadonlyMap<unknown, unknown> =>
+  (x as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === "Map";
+
+function flattenedBy(node: PytreeNode<unknown, unknown>, tree: object): readonly [readonly unknown[], unknown] {
+  const parts: unknown = node.flatten(tree);
+  if (Array.isArray(parts) && Array.isArray(parts[0])) return parts as [readonly unknown[], unknown];
+  throw new TypeError(
+    `registerPytreeNode: flatten must return [children, aux], the children in a list; got ${describe(parts)} for a ${tree.constructor.name}`,
+  );
 }
 
 // The default sort compares UTF-16 units, which puts astral characters before U+E000.
@@ -113,21 +148,30 @@ export function flatten<Leaf = unknown>(
   { isLeaf }: FlattenOptions = {},
 ): { leaves: Leaf[]; treedef: TreeDef } {
   const leaves: unknown[] = [];
-  const treedef = collect(tree, leaves, isLeaf);
+  const treedef = collect(tree, leaves, isLeaf, 0);
   return { leaves: leaves as Leaf[], treedef };
 }
 
 // Every call of a jitted function comes by here: no closures.
-function collect(at: unknown, leaves: unknown[], isLeaf: FlattenOptions["isLeaf"]): TreeDef {
+function collect(at: unknown, leaves: unknown[], isLeaf: FlattenOptions["isLeaf"], depth: number): TreeDef {
   const node = isLeaf?.(at) ? undefined : open(at);
   if (node === undefined) {
     leaves.push(at);
     return leafDef;
   }
+  if (depth >= deepest) throw tooDeep("a tree");
   const { children } = node;
   const defs = new Array<TreeDef>(children.length);
-  for (let i = 0; i < defs.length; i++) defs[i] = collect(children[i], leaves, isLeaf);
+  for (let i = 0; i < defs.length; i++) {
+    if (children[i] === undefined) refuseHole(children, i);
+    defs[i] = collect(children[i], leaves, isLeaf, depth + 1);
+  }
   return node.define(defs);
+}
+
+function refuseHole(children: readonly unknown[], i: number): void {
+  if (i in children) return;
+  throw new TypeError(`pytree: a list must have no holes; got one at [${i}] of a list of ${children.length}`);
 }
 
 /** Leaves with the path to each. */
@@ -138,7 +182,14 @@ export function flattenWithPath<Leaf = unknown>(
   const leaves: { path: KeyPath; leaf: Leaf }[] = [];
   const walk = (at: unknown, path: KeyPath): TreeDef => {
     const node = isLeaf?.(at) ? undefined : open(at);
-    if (node) return node.define(node.children.map((child, i) => walk(child, [...path, node.step(i)])));
+    if (node && path.length >= deepest) throw tooDeep("a tree");
+    if (node) {
+      const defs = Array.from(node.children, (child, i) => {
+        if (child === undefined) refuseHole(node.children, i);
+        return walk(child, [...path, node.step(i)]);
+      });
+      return node.define(defs);
+    }
     leaves.push({ path, leaf: at as Leaf });
     return leafDef;
   };
@@ -189,9 +240,10 @@ export const treeStructure = (tree: unknown, options?: FlattenOptions): TreeDef 
 export function treeMap<Tree = unknown, Leaf = unknown>(
   f: (leaf: Leaf, ...others: Leaf[]) => unknown,
   tree: unknown,
-  ...rest: readonly unknown[]
+  rest: readonly unknown[] = [],
+  options?: FlattenOptions,
 ): Tree {
-  const { leaves, treedef } = flatten<Leaf>(tree);
+  const { leaves, treedef } = flatten<Leaf>(tree, options);
   const others = rest.map((other, i) => flattenUpTo<Leaf>(treedef, other, `treeMap: tree ${i + 2}`));
   return unflatten(
     treedef,
@@ -215,7 +267,7 @@ export function flattenUpTo<Subtree = unknown>(prefix: TreeDef, tree: unknown, w
     const here = node?.define(node.children.map(() => leafDef));
     if (!node || !here || !sameNode(def, here))
       throw new TypeError(
-        `${who} has another structure at ${formatKeyPath(path) || "its root"}: must be ${describe(def)}; got ${here ? describe(here) : "a leaf"}`,
+        `${who} has another structure at ${formatKeyPath(path) || "its root"}: must be ${describeNode(def)}; got ${here ? describeNode(here) : "a leaf"}`,
       );
     def.children.forEach((child, i) => walk(child, node.children[i], [...path, node.step(i)]));
   };
@@ -235,7 +287,7 @@ export function broadcastPrefix<Leaf = unknown>(
   return leaves.flatMap((leaf, i) => treeLeaves(subtrees[i]).map(() => leaf));
 }
 
-function describe(def: TreeDef): string {
+function describeNode(def: TreeDef): string {
   switch (def.kind) {
     case "leaf":
       return "a leaf";
@@ -251,6 +303,10 @@ function describe(def: TreeDef): string {
       return `a ${def.type.name} with ${count(def.children.length, "child")} and its static data`;
   }
 }
+
+/** The path to the leaf that comes `index`th. */
+export const pathOfLeaf = (tree: unknown, index: number): string =>
+  formatKeyPath(flattenWithPath(tree).leaves[index].path);
 
 const plurals = { leaf: "leaves", child: "children" };
 const count = (n: number, noun: keyof typeof plurals): string => `${n} ${n === 1 ? noun : plurals[noun]}`;

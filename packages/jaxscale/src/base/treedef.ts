@@ -103,11 +103,18 @@ export function sameNode(a: TreeDef, b: TreeDef): boolean {
   return true;
 }
 
+/** Levels of a tree, or of static data, beyond which it is taken to contain itself. */
+export const deepest = 1000;
+
 export const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> => {
   if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || isForeignObjectPrototype(prototype);
 };
+
+/** Whether it is the `Object.prototype` of another realm: a frame, or a vm context. */
+const isForeignObjectPrototype = (prototype: object): boolean =>
+  Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");
 
 /** Equality of static values: plain arrays and objects by content, everything else by identity (NaN equals NaN). */
 export function sameStatic(a: unknown, b: unknown): boolean {
@@ -121,19 +128,27 @@ export function sameStatic(a: unknown, b: unknown): boolean {
 }
 
 /** A copy of what is compared by content, so that a later change of the original is noticed. */
-export function copyStatic(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyStatic);
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, x]) => [key, copyStatic(x)]));
+export const copyStatic = (value: unknown): unknown => copyAt(value, 0);
+
+function copyAt(value: unknown, depth: number): unknown {
+  if (!Array.isArray(value) && !isPlainObject(value)) return value;
+  if (depth >= deepest) throw tooDeep("static data");
+  if (Array.isArray(value)) return value.map((x) => copyAt(x, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, x]) => [key, copyAt(x, depth + 1)]));
 }
 
+export const tooDeep = (what: string): TypeError =>
+  new TypeError(`pytree: ${what} must be at most ${deepest} levels deep; got more. Does it contain itself?`);
+
 // Must not depend on what sameStatic ignores: the order of keys.
-function formatStatic(value: unknown): string {
+function formatStatic(value: unknown, depth = 0): string {
   if (typeof value === "string") return `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  if (Array.isArray(value)) return `(${value.map(formatStatic).join(", ")}${value.length === 1 ? "," : ""})`;
+  if (depth >= deepest) throw tooDeep("static data");
+  const inner = (x: unknown): string => formatStatic(x, depth + 1);
+  if (Array.isArray(value)) return `(${value.map(inner).join(", ")}${value.length === 1 ? "," : ""})`;
   if (isPlainObject(value)) {
     const keys = Object.keys(value).sort();
-    return `{${keys.map((key) => `${formatStatic(key)}: ${formatStatic(value[key])}`).join(", ")}}`;
+    return `{${keys.map((key) => `${formatStatic(key)}: ${inner(value[key])}`).join(", ")}}`;
   }
   if (typeof value === "function") return value.name;
   if (typeof value === "object" && value !== null) return value.constructor?.name ?? "object";

@@ -55,7 +55,7 @@ function fromData(op: string, data: HostData, dtype: DType | undefined): Array {
   const typed = dtypeOfTyped(data);
   if (typed) return getBackend().fromHost(tensorOfTyped(data as TypedArray, dtype ?? typed), false);
   if (!isList(data)) throw notData(op, data);
-  const leaves = leavesOfList(data);
+  const leaves = leavesOfList(op, data);
   const found = dtypeOfLeaves(op, leaves);
   if (leaves.some((leaf) => leaf instanceof Array)) return stacked(op, data, dtype ?? found);
   const shape = shapeOfList(op, data);

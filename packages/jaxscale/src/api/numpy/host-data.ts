@@ -23,29 +23,33 @@ export type TypedArray =
 export type NestedList = readonly (ArrayLike | NestedList)[];
 export type HostData = ArrayLike | NestedList | TypedArray;
 
-const typedDtypes: readonly (readonly [new (length: number) => TypedArray, DType])[] = [
-  [Float32Array, "float32"],
-  [Float64Array, "float32"],
-  [Int8Array, "int8"],
-  [Uint8Array, "uint8"],
-  [Uint8ClampedArray, "uint8"],
-  [Int16Array, "int16"],
-  [Uint16Array, "uint16"],
-  [Int32Array, "int32"],
-  [Uint32Array, "uint32"],
-  [BigInt64Array, "int32"],
-  [BigUint64Array, "uint32"],
-];
+const typedDtypes: ReadonlyMap<string, DType> = new Map([
+  ["Float32Array", "float32"],
+  ["Float64Array", "float32"],
+  ["Int8Array", "int8"],
+  ["Uint8Array", "uint8"],
+  ["Uint8ClampedArray", "uint8"],
+  ["Int16Array", "int16"],
+  ["Uint16Array", "uint16"],
+  ["Int32Array", "int32"],
+  ["Uint32Array", "uint32"],
+  ["BigInt64Array", "int32"],
+  ["BigUint64Array", "uint32"],
+]);
 
 /** What becomes of a typed array's elements: 64-bit ones are narrowed. Undefined for anything else. */
 export const dtypeOfTyped = (data: unknown): DType | undefined =>
-  typedDtypes.find(([type]) => data instanceof type)?.[1];
+  // By its tag: a typed array of another realm (a frame, a vm context) is no instance of this one's classes.
+  ArrayBuffer.isView(data) ? typedDtypes.get((data as TypedArray)[Symbol.toStringTag]) : undefined;
+
+const isBigInts = (data: TypedArray): data is BigInt64Array | BigUint64Array =>
+  data[Symbol.toStringTag].startsWith("Big");
 
 export const isList = (data: unknown): data is readonly unknown[] => globalThis.Array.isArray(data);
 
 export function tensorOfTyped(data: TypedArray, dtype: DType): HostTensor {
   const values = allocateValues(dtype, data.length);
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+  if (isBigInts(data)) {
     for (let i = 0; i < data.length; i++) values[i] = Number(BigInt.asIntN(32, data[i]));
   } else if (
     data.constructor === values.constructor &&
@@ -81,8 +85,19 @@ export function shapeOfList(op: string, data: unknown): number[] {
   return [data.length, ...first];
 }
 
-export const leavesOfList = (data: unknown): unknown[] =>
-  isList(data) ? data.flatMap(leavesOfList) : [isArrayHolder(data) ? data[heldArray] : data];
+// As NumPy's.
+const mostAxes = 64;
+
+/** What stands in a list's lists, from left to right. @throws ShapeError for a hole, and for lists that contain themselves */
+export function leavesOfList(op: string, data: unknown, depth = 0): unknown[] {
+  if (!isList(data)) return [isArrayHolder(data) ? data[heldArray] : data];
+  if (depth >= mostAxes)
+    throw new ShapeError(`${op}: lists must be nested at most ${mostAxes} deep; got more. Does one contain itself?`);
+  const hole = data.findIndex((item, i) => item === undefined && !(i in data));
+  if (hole >= 0)
+    throw new ShapeError(`${op}: a list must have no holes; got one at [${hole}] of a list of ${data.length}`);
+  return data.flatMap((item) => leavesOfList(op, item, depth + 1));
+}
 
 /** Lists of numbers are int32 if all are whole, else float32; a list is never weakly typed. @throws DTypeError for other leaves */
 export function dtypeOfLeaves(op: string, leaves: readonly unknown[]): DType {

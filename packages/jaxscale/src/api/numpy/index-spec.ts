@@ -55,7 +55,7 @@ const sliceText = /^\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?$/;
 
 /** The places where a mask is true: an index array for each of its axes. */
 function readMask(op: string, mask: readonly unknown[], shape: Shape, axis: number): Array[] {
-  const leaves = leavesOfList(mask);
+  const leaves = leavesOfList(op, mask);
   if (leaves.length === 0 || !leaves.every((leaf) => typeof leaf === "boolean"))
     throw new DTypeError(
       `${op}: a list in an index must be a mask of booleans; got [${leaves.slice(0, 4).join(", ")}${leaves.length > 4 ? ", …" : ""}]. Use array([…]) for elements, slice(start, stop) or "start:stop" for a part`,
