@@ -2,6 +2,7 @@ import { blobFiles, type ChatMessage, folderFiles, readTokenizer } from "@jaxsca
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ChatTemplate } from "../../packages/models/src/tokenizer/chat-template.ts";
 import { rejection } from "../rejection.ts";
 import { fixture, readJson, shipped } from "./fixtures.ts";
 
@@ -204,6 +205,37 @@ test("a template that is not Jinja, or that refuses the messages, is a Checkpoin
     () => strict.renderChat([]),
     /chat_template\.jinja: chat_template: must render these messages; got .*roles must alternate/,
   );
+});
+
+const endless: readonly (readonly [string, string, RegExp])[] = [
+  [
+    "nested loops",
+    "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+    /must end within \d+ steps/,
+  ],
+  ["a range of 10⁹", "{% for i in range(1000000000) %}{% endfor %}", /must build at most \d+ .*; got 1000000000/],
+  [
+    "a text that doubles",
+    "{% set ns = namespace(x='ab') %}{% for i in range(100) %}{% set ns.x = ns.x.replace('a', 'ab').replace('b', ns.x) %}{% endfor %}{{ ns.x }}",
+    /must build at most \d+|Invalid string length/,
+  ],
+  [
+    "lists of lists",
+    "{% set ns = namespace(x=[1]) %}{% for i in range(100) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}",
+    /must build at most \d+/,
+  ],
+  ["long output", `{% for i in range(100000) %}${"x".repeat(99)}{% endfor %}`, /must build at most \d+/],
+];
+for (const [what, source, rule] of endless)
+  test(`a chat template with ${what} is refused in words`, () => {
+    const template = new ChatTemplate(source, "chat_template.jinja");
+    assert.throws(() => template.render([]), rule);
+  });
+
+test("bounds keep what templates may use: ranges, times, refusals, constants", () => {
+  const source =
+    "{{ range(5, 0, -2) | join(',') }} {{ range(3) | length }} {{ strftime_now('%Y') | length }} {{ True and not none }}";
+  assert.is(new ChatTemplate(source, "t").render([]), "5,3,1 3 4 true");
 });
 
 const smallest = JSON.stringify({

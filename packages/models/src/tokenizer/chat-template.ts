@@ -1,6 +1,7 @@
 /** Chat templates: the checkpoint's own Jinja. */
 import { Template } from "@huggingface/jinja";
 import { quoted, refused } from "../checkpoint-error.ts";
+import { renderBounded } from "./bounded-interpreter.ts";
 
 /** A turn. Templates may read further fields, such as `reasoning_content` or `tool_calls`. */
 export interface ChatMessage {
@@ -21,7 +22,7 @@ export interface ChatOptions {
 }
 
 export class ChatTemplate {
-  readonly #template: Template;
+  readonly #parsed: Template["parsed"];
   readonly #file: string;
   readonly #specialTokens: Readonly<Record<string, string>>;
 
@@ -34,17 +35,17 @@ export class ChatTemplate {
     this.#file = file;
     this.#specialTokens = specialTokens;
     try {
-      this.#template = new Template(source);
+      this.#parsed = new Template(source).parsed;
     } catch (error) {
       throw refused({ file, key: "chat_template" }, "must be a Jinja template", quoted(String(error)));
     }
   }
 
-  /** @throws CheckpointError if the template refuses the messages */
+  /** @throws CheckpointError if the template refuses the messages, does not end, or builds too much */
   render(messages: readonly ChatMessage[], options: ChatOptions = {}): string {
     const { addGenerationPrompt = true, enableThinking, tools, variables } = options;
     try {
-      return this.#template.render({
+      return renderBounded(this.#parsed, {
         ...this.#specialTokens,
         ...variables,
         ...(enableThinking === undefined ? {} : { enable_thinking: enableThinking }),

@@ -1,0 +1,121 @@
+/** Jinja that ends: a template comes from a stranger, so its steps and the size of what it builds are limited. */
+import * as jinja from "@huggingface/jinja";
+
+// Types of these two are lost: the package's declarations import without file extensions.
+const Environment = jinja.Environment as unknown as new () => Variables;
+const Interpreter = jinja.Interpreter as unknown as new (variables: Variables) => Interpreting;
+
+interface Variables {
+  set(name: string, value: unknown): unknown;
+}
+interface Statement {
+  readonly type: string;
+}
+interface Value {
+  readonly type: string;
+  readonly value: unknown;
+}
+interface Interpreting {
+  run(program: jinja.Template["parsed"]): Value;
+  evaluate(statement: Statement | undefined, variables: Variables): Value;
+}
+
+// Templates of long conversations take some 10⁵ steps; this many take a second or two.
+const maxSteps = 4_000_000;
+/** Characters of a text, or of all texts in a list together. */
+const maxSize = 2 ** 22;
+/** Characters that count as one step, since they are copied. */
+const charactersPerStep = 128;
+/** A turn of a loop makes variables of its own, a dozen of them. */
+const stepsPerTurn = 16;
+
+/** @throws Error for a template that takes too long, builds too much, or refuses its variables */
+export function renderBounded(parsed: jinja.Template["parsed"], variables: Readonly<Record<string, unknown>>): string {
+  const environment = new Environment();
+  for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
+  return String(new BoundedInterpreter(environment).run(parsed).value);
+}
+
+/** Counts every expression and statement that is evaluated, and weighs every value. */
+class BoundedInterpreter extends Interpreter {
+  #steps = 0;
+  readonly #sizes = new WeakMap<object, number>();
+  /** What loops go over. */
+  readonly #iterables = new WeakSet<object>();
+
+  override evaluate(statement: Statement | undefined, variables: Variables): Value {
+    if (statement?.type === "For") this.#iterables.add(iterableOf(statement as Loop));
+    this.#charge(1);
+    const result = super.evaluate(statement, variables);
+    const size = this.#sizeOf(result);
+    if (size > maxSize) throw tooLarge(size);
+    if (typeof result?.value === "string") this.#charge(Math.floor(size / charactersPerStep));
+    else if (statement && this.#iterables.has(statement)) this.#charge(stepsPerTurn * lengthOf(result));
+    // A name or an attribute only finds a list; whatever else gives one has made it.
+    else if (statement && !finds.has(statement.type)) this.#charge(lengthOf(result));
+    return result;
+  }
+
+  #charge(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > maxSteps) throw new Error(`the template must end within ${maxSteps} steps`);
+  }
+
+  /** With all that it holds, as `tojson` would write it: a list of a list twice is twice as large. */
+  #sizeOf(value: Value | undefined): number {
+    const held: unknown = value?.value;
+    if (typeof held === "string") return held.length;
+    if (!(Array.isArray(held) || held instanceof Map)) return 1;
+    const known = this.#sizes.get(held);
+    // Attributes of a namespace change.
+    if (known !== undefined && value?.type !== "NamespaceValue") return known;
+    // A namespace may hold itself.
+    this.#sizes.set(held, 0);
+    let size = 1;
+    for (const inner of held.values()) size += this.#sizeOf(inner as Value);
+    this.#sizes.set(held, size);
+    return size;
+  }
+}
+
+interface Loop extends Statement {
+  readonly iterable: Statement & { readonly lhs?: Statement };
+}
+
+/** Without the condition of `for x in list if …`. */
+const iterableOf = ({ iterable }: Loop): Statement =>
+  iterable.type === "SelectExpression" && iterable.lhs ? iterable.lhs : iterable;
+
+const finds: ReadonlySet<string> = new Set(["Identifier", "MemberExpression"]);
+
+function lengthOf(value: Value | undefined): number {
+  const held: unknown = value?.value;
+  return Array.isArray(held) ? held.length : held instanceof Map ? held.size : 0;
+}
+
+const tooLarge = (size: number): Error =>
+  new Error(`the template must build at most ${maxSize} characters or elements; got ${size}`);
+
+const strftime = new jinja.Template("{{ strftime_now(format) }}");
+
+const globals = {
+  true: true,
+  false: false,
+  none: null,
+  True: true,
+  False: false,
+  None: null,
+  raise_exception: (message: string): never => {
+    throw new Error(message);
+  },
+  range,
+  strftime_now: (format: string): string => strftime.render({ format }),
+};
+
+function range(first: number, second?: number, step = 1): number[] {
+  const [start, stop] = second === undefined ? [0, first] : [first, second];
+  if (step === 0) throw new Error("range() step must not be zero");
+  const count = Math.max(0, Math.ceil((stop - start) / step));
+  if (!(count <= maxSize)) throw tooLarge(count);
+  return Array.from({ length: count }, (_, i) => start + i * step);
+}
