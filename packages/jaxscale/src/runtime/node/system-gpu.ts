@@ -1,5 +1,6 @@
 /** Dawn, through the npm package `webgpu`, on the drivers that the system has. */
 import type { GpuSource } from "../platform.ts";
+import { prepareToHoldBack, withoutDriverWarnings } from "./dawn-warnings.ts";
 
 type Dawn = typeof import("webgpu");
 
@@ -22,8 +23,11 @@ function loadDawn(): Promise<Dawn> {
 
 /** A GPU object with the drivers that the Vulkan loader finds at this moment. */
 export async function createGpu(adapterName?: string): Promise<GPU> {
-  const { create } = await loadDawn();
+  const [{ create }] = await Promise.all([loadDawn(), prepareToHoldBack()]);
   const gpu = create(adapterName === undefined ? flags : [...flags, `adapter=${adapterName}`]);
+  const requestAdapter = gpu.requestAdapter.bind(gpu);
+  // Dawn looks for drivers before it returns the promise.
+  gpu.requestAdapter = (options) => withoutDriverWarnings(() => requestAdapter(options));
   kept.push(gpu);
   return gpu;
 }
