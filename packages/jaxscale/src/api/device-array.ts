@@ -42,10 +42,10 @@ export class DeviceArray extends Array {
     return this.#storage;
   }
 
-  /** The same for a launch that does not take it over. @throws DeviceError if deleted */
-  get sharedStorage(): Storage {
+  /** The same for a call that does not take it over: a number known on the host needs no memory of its own. @throws DeviceError if deleted */
+  get argument(): Storage | number {
     if (this.#storage || this.#literal === undefined) return this.storage;
-    return sharedScalar(this.#literal, this.aval.dtype);
+    return wordOf(this.#literal, this.aval.dtype);
   }
 
   /** Whether it was disposed of or donated. */
@@ -126,22 +126,15 @@ function scalarTensor(value: number, dtype: DType): HostTensor {
   return tensor;
 }
 
-const maxScalars = 256;
-const scalars = new Map<string, Storage>();
+const word = new Uint32Array(1);
+const float = new Float32Array(word.buffer);
 
-/** Numbers among operands are mostly the same few: an eager loop need not upload them again and again. */
-function sharedScalar(value: number, dtype: DType): Storage {
-  const key = `${dtype} ${Object.is(value, -0) ? "-0" : value}`;
-  let storage = scalars.get(key);
-  if (storage && !storage.error) return storage;
-  if (scalars.size >= maxScalars) {
-    const [oldest, unused] = scalars.entries().next().value as [string, Storage];
-    scalars.delete(oldest);
-    unused.dispose();
-  }
-  storage = upload(scalarTensor(value, dtype));
-  scalars.set(key, storage);
-  return storage;
+/** The word that holds a number on the device. */
+function wordOf(value: number, dtype: DType): number {
+  if (dtype === "float32") float[0] = value;
+  else if (dtype === "int32" || dtype === "uint32") word[0] = value;
+  else return packWords(scalarTensor(value, dtype))[0];
+  return word[0];
 }
 
 function upload(tensor: HostTensor): Storage {

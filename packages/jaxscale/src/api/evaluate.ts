@@ -78,7 +78,7 @@ function launchNow({ program, results, effects }: Runnable, operands: readonly A
     program,
     operands.map((operand, i) => {
       const x = concrete(name, operand);
-      return donated.includes(i) ? x.storage : x.sharedStorage;
+      return donated.includes(i) ? x.storage : x.argument;
     }),
   );
   if (effects) replayBehind(storages.slice(results.length), effects.told, effects.replay);

@@ -86,10 +86,11 @@ export class BindGroupCache {
       if (known.size >= this.#callsKept) known.delete(known.keys().next().value as string);
       group = this.#device.createBindGroup({
         layout,
-        entries: entries.map(({ binding, buffer, offset, size }) => ({
-          binding,
-          resource: { buffer: typeof buffer === "number" ? buffers[buffer].gpu : buffer, offset, size },
-        })),
+        entries: entries.map(({ binding, buffer, offset, size }) => {
+          if (typeof buffer !== "number") return { binding, resource: { buffer, offset, size } };
+          const { gpu, offsetBytes } = buffers[buffer];
+          return { binding, resource: { buffer: gpu, offset: offsetBytes + offset, size } };
+        }),
       });
       this.#statistics.bindGroupsCreated++;
     } else known.delete(key);

@@ -8,6 +8,8 @@ export interface PooledBuffer {
   /** Never reused, unlike the buffer. */
   readonly id: number;
   readonly gpu: GPUBuffer;
+  /** Where it begins in the device's buffer. */
+  readonly offsetBytes: number;
   readonly sizeBytes: number;
   readonly shelf: Shelf;
   /** The block of this buffer alone, made once. */
@@ -197,6 +199,7 @@ export class BufferPool {
     const buffer: PooledBuffer = {
       id,
       gpu,
+      offsetBytes: 0,
       sizeBytes,
       shelf,
       alone,

@@ -15,6 +15,7 @@ import { MemoryPressure } from "./memory-pressure.ts";
 import type { PrintKernel } from "./pipeline-cache.ts";
 import type { Platform } from "./platform.ts";
 import { type KernelTiming, ProfileRecorder } from "./profile.ts";
+import { type Argument, unplaced } from "./scalar-rows.ts";
 import { newStatistics } from "./statistics.ts";
 import { type Home, Memory, Storage } from "./storage.ts";
 import { readWords, writePieces, writeWords } from "./transfer.ts";
@@ -143,19 +144,20 @@ export class Client {
 
   /**
    * Calls a program. Returns at once; errors of the call are stored in its results.
+   * @param args arrays; a number that only this call needs as the word that stands for it, if it is not donated
    * @throws DeviceError if an argument is deleted, or donated and passed twice
    */
-  launch(lazy: LazyProgram, args: readonly Storage[]): Storage[] {
+  launch(lazy: LazyProgram, args: readonly Argument[]): Storage[] {
     const donated = lazy.donated ?? none;
     const memories = borrowArguments(lazy.name, args, donated);
     const results = new Array<Memory>(lazy.resultCount);
     for (let i = 0; i < results.length; i++)
       results[i] = new Memory(lazy.resultBytes[i], lazy.resultLabels?.[i] ?? lazy.name, this.#errors);
     const device = this.#device;
-    if (device === undefined || !this.#launchNow(device, lazy, memories, results)) {
-      for (const i of donated) args[i].consume();
-      this.#launchLater(device, lazy, memories, results, donated);
-    } else for (let i = 0; i < donated.length; i++) args[donated[i]].consume().release();
+    if (device === undefined || !this.#launchNow(device, lazy, args, memories, results)) {
+      for (const i of donated) (args[i] as Storage).consume();
+      this.#launchLater(device, lazy, args, memories, results, donated);
+    } else for (let i = 0; i < donated.length; i++) (args[donated[i]] as Storage).consume().release();
     const storages = new Array<Storage>(results.length);
     for (let i = 0; i < results.length; i++) storages[i] = new Storage(results[i]);
     return storages;
@@ -270,10 +272,16 @@ export class Client {
   }
 
   /** The steady state. False if anything must be waited for; then nothing has happened. */
-  #launchNow(device: Device, lazy: LazyProgram, args: readonly Memory[], results: readonly Memory[]): boolean {
+  #launchNow(
+    device: Device,
+    lazy: LazyProgram,
+    given: readonly Argument[],
+    args: Memory[],
+    results: readonly Memory[],
+  ): boolean {
     if (!this.#queue.empty) return false;
     const executable = device.programs.ready(lazy);
-    if (executable === undefined || executable.waits) return false;
+    if (executable === undefined || executable.waits || !device.scalars.place(given, args)) return false;
     for (let i = 0; i < args.length; i++) if (!args[i].settled) return false;
     if (argumentError(device, args) !== undefined) return false;
     const blocks = takeOutputs(device, executable, args);
@@ -289,11 +297,13 @@ export class Client {
   #launchLater(
     known: Device | undefined,
     lazy: LazyProgram,
-    args: readonly Memory[],
+    given: readonly Argument[],
+    args: Memory[],
     results: readonly Memory[],
     donated: readonly number[],
   ): void {
-    const kept = [...args.filter((_, i) => !donated.includes(i)), ...results];
+    for (let i = 0; i < given.length; i++) if (typeof given[i] === "number") args[i] = unplaced;
+    const kept = [...args.filter((_, i) => typeof given[i] !== "number" && !donated.includes(i)), ...results];
     for (const memory of kept) memory.retain();
     const held = [...kept, ...donated.map((i) => args[i])];
     this.#queue.push(
@@ -303,7 +313,7 @@ export class Client {
           const executable = await device.programs.compile(device, lazy);
           const error = argumentError(device, args);
           if (error) return this.#fail(results, held, error);
-          const blocks = await this.#obtainOutputs(device, executable, args);
+          const blocks = await this.#obtainMemory(device, executable, given, args);
           const call = { args, blocks, results, recorder: this.#recorder };
           if (executable.waits) await runWaitingInto(device, executable, call);
           else runInto(device, executable, call);
@@ -337,12 +347,18 @@ export class Client {
     });
   }
 
-  async #obtainOutputs(device: Device, executable: Executable, args: readonly Memory[]): Promise<Block[]> {
+  /** For the outputs, temporaries, and the numbers among the arguments. */
+  async #obtainMemory(
+    device: Device,
+    executable: Executable,
+    given: readonly Argument[],
+    args: Memory[],
+  ): Promise<Block[]> {
     const { pool } = device;
     return this.#pressure.reclaimUntil(
       device,
       async () => {
-        if (!executable.acquire()) return undefined;
+        if (!executable.acquire() || !device.scalars.place(given, args)) return undefined;
         const blocks = takeOutputs(device, executable, args);
         if (blocks === undefined) return undefined;
         await pool.confirmed();

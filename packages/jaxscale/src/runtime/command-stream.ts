@@ -21,6 +21,8 @@ export class CommandStream {
   pipeline: GPUComputePipeline | undefined;
   group: GPUBindGroup | undefined;
   values: Values | undefined;
+  /** Writes what the commands read, just before they are submitted. */
+  beforeSubmit: () => void = () => {};
   readonly #endTurn = (): void => {
     this.#turnHasSubmitted = false;
     this.flush();
@@ -106,6 +108,7 @@ export class CommandStream {
     this.waitingSeconds = 0;
     this.#loopTurn++;
     this.#rows?.upload();
+    this.beforeSubmit();
     this.#device.queue.submit([encoder.finish()]);
     this.#statistics.submits++;
   }

@@ -7,6 +7,7 @@ import { CommandStream } from "./command-stream.ts";
 import { PipelineCache, type PrintKernel } from "./pipeline-cache.ts";
 import type { Platform } from "./platform.ts";
 import { ProgramTable } from "./program-table.ts";
+import { ScalarRows } from "./scalar-rows.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Home } from "./storage.ts";
 import { describeTarget } from "./target.ts";
@@ -15,6 +16,8 @@ export interface Device extends Home {
   readonly found: FoundAdapter;
   readonly pipelines: PipelineCache;
   readonly programs: ProgramTable;
+  /** Where numbers among arguments lie. */
+  readonly scalars: ScalarRows;
 }
 
 export interface DeviceOptions {
@@ -72,18 +75,14 @@ export async function openDevice({
     onCreate: onBufferCreated,
   });
   const pipelines = new PipelineCache(gpu, statistics, printKernel, target.limits.maxImmediateSize);
-  const device: Device = {
-    gpu,
-    target,
+  const home: Home = { gpu, target, pool, commands, statistics, lost: undefined, uncaptured: undefined };
+  const device: Device = Object.assign(home, {
     found,
-    pool,
-    commands,
     pipelines,
     programs: new ProgramTable(),
-    statistics,
-    lost: undefined,
-    uncaptured: undefined,
-  };
+    scalars: new ScalarRows(home),
+  });
+  commands.beforeSubmit = () => device.scalars.upload();
   gpu.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
     device.uncaptured ??= new DeviceError(`device: work must be valid; got: ${event.error.message}`);

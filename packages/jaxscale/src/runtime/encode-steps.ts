@@ -101,7 +101,13 @@ function count({ commands, statistics }: Encoding, dispatches: number): void {
 function copy({ commands, buffers }: Encoding, from: Place, to: Place): void {
   commands
     .encoder()
-    .copyBufferToBuffer(bufferOf(from, buffers), from.offset, bufferOf(to, buffers), to.offset, from.size);
+    .copyBufferToBuffer(
+      bufferOf(from, buffers),
+      offsetOf(from, buffers),
+      bufferOf(to, buffers),
+      offsetOf(to, buffers),
+      from.size,
+    );
 }
 
 /** A pass of its own, with nothing set. */
@@ -119,3 +125,6 @@ function beginRecorded(
 
 export const bufferOf = ({ buffer }: Place, buffers: readonly PooledBuffer[]): GPUBuffer =>
   typeof buffer === "number" ? buffers[buffer].gpu : buffer;
+
+export const offsetOf = ({ buffer, offset }: Place, buffers: readonly PooledBuffer[]): number =>
+  typeof buffer === "number" ? buffers[buffer].offsetBytes + offset : offset;

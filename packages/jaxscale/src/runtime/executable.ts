@@ -216,7 +216,13 @@ export class Executable {
       const rest = Math.ceil(sizeBytes / 4) * 4 - chunk * this.#home.pool.chunkBytes;
       this.#home.commands
         .encoder()
-        .copyBufferToBuffer(from[chunk].gpu, 0, to.gpu, 0, Math.min(rest, this.#home.pool.chunkBytes));
+        .copyBufferToBuffer(
+          from[chunk].gpu,
+          from[chunk].offsetBytes,
+          to.gpu,
+          0,
+          Math.min(rest, this.#home.pool.chunkBytes),
+        );
     });
   }
 }

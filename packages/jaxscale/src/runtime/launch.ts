@@ -5,14 +5,18 @@ import type { Device } from "./device.ts";
 import { Doubt, eitherDoubt, popScopes, pushScopes } from "./doubt.ts";
 import type { DispatchRecorder } from "./encode-steps.ts";
 import type { Executable } from "./executable.ts";
-import type { Memory, Storage } from "./storage.ts";
+import { type Argument, unplaced } from "./scalar-rows.ts";
+import type { Memory } from "./storage.ts";
 
 let lastMark = 0;
 
 /** @throws DeviceError if an argument is deleted, donated twice, or donated and passed again */
-export function borrowArguments(name: string, args: readonly Storage[], donated: readonly number[]): Memory[] {
+export function borrowArguments(name: string, args: readonly Argument[], donated: readonly number[]): Memory[] {
   const memories = new Array<Memory>(args.length);
-  for (let i = 0; i < args.length; i++) memories[i] = args[i].borrow();
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    memories[i] = typeof arg === "number" ? unplaced : arg.borrow();
+  }
   if (donated.length === 0) return memories;
   const mark = ++lastMark;
   for (const i of donated) {

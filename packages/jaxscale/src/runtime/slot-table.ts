@@ -91,8 +91,10 @@ export class SlotTable {
         return { buffer: this.#argumentStarts[slot.index] + chunk, offset, size };
       case "output":
         return { buffer: this.#outputStarts[slot.index] + chunk, offset, size };
-      case "constant":
-        return { buffer: constants[slot.index].buffers[chunk].gpu, offset, size };
+      case "constant": {
+        const { gpu, offsetBytes } = constants[slot.index].buffers[chunk];
+        return { buffer: gpu, offset: offsetBytes + offset, size };
+      }
       case "temporary":
         return { buffer: arenas[slot.arena].buffers[chunk].gpu, offset, size };
     }

@@ -55,7 +55,8 @@ export async function readWords(home: Home, block: Block, sizeBytes: number): Pr
     const end = Math.min(words.length, (chunk + 1) * chunkWords);
     for (let at = chunk * chunkWords; at < end; at += pieceBytes / 4) {
       const into = words.subarray(at, Math.min(end, at + pieceBytes / 4));
-      staged.push({ staging: stage(home, buffer.gpu, 4 * (at - chunk * chunkWords), into.byteLength), into });
+      const offset = buffer.offsetBytes + 4 * (at - chunk * chunkWords);
+      staged.push({ staging: stage(home, buffer.gpu, offset, into.byteLength), into });
     }
   });
   await home.commands.submitted();

@@ -3,7 +3,7 @@
  * Turns run in chunks, twice as many each time. The device's word about a chunk is read while the next one runs, whose
  * turns do nothing if the loop had ended.
  */
-import { beginTurn, bufferOf, dispatchesPerSubmit, type Encoding, encodeSteps } from "./encode-steps.ts";
+import { beginTurn, bufferOf, dispatchesPerSubmit, type Encoding, encodeSteps, offsetOf } from "./encode-steps.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { LoopStep, PlannedStep } from "./planned-step.ts";
 import type { Home } from "./storage.ts";
@@ -43,7 +43,7 @@ async function runLoop(home: Home, call: Encoding, loop: LoopStep): Promise<void
     if (home.lost) throw home.lost;
     // Loops inside have waited enough.
     if (flag === undefined && waitsInside) continue;
-    const goesOn = flag ? readFlag(home, bufferOf(flag, call.buffers), flag.offset) : workDone(home);
+    const goesOn = flag ? readFlag(home, bufferOf(flag, call.buffers), offsetOf(flag, call.buffers)) : workDone(home);
     // It is awaited a chunk later, or never.
     goesOn.catch(() => {});
     if (previous && !(await previous)) return;
