@@ -1,9 +1,12 @@
 /** Devices as data, so that what is compiled for them depends on no machine. */
+
 import type { Target } from "../../packages/jaxscale/src/base/target.ts";
+import { adapterKindNamed } from "../../packages/jaxscale/src/runtime/adapter-kinds.ts";
 
 export const lavapipe: Target = {
   name: "golden lavapipe",
   kind: "lavapipe",
+  traits: adapterKindNamed("lavapipe").traits,
   features: { f16: true, subgroups: true, timestamps: true },
   subgroupSize: { min: 8, max: 8 },
   limits: {

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { lavapipe } from "../golden/targets.ts";
 import { memoryStore, useOwnCache } from "./store.ts";
 
 const folder = useOwnCache();
 const { readCacheFile, updateCacheFile } = await import("../../packages/jaxscale/src/runtime/node/cache-folder.ts");
 const { readWinners, winnersFile, writeWinners } = await import("../../packages/jaxscale/src/tune/winners.ts");
 const { defaultParameters } = await import("../../packages/jaxscale/src/fuse/parameters.ts");
-const known = defaultParameters({ kind: "lavapipe" } as never);
+const known = defaultParameters(lavapipe);
 const disk = { readCache: readCacheFile, updateCache: updateCacheFile };
 const file = join(folder, winnersFile);
 

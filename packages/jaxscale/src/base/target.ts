@@ -2,7 +2,9 @@
 export interface Target {
   /** Identity for tuning caches: adapter and driver. */
   readonly name: string;
+  /** For people: nothing is decided by it. */
   readonly kind: "hardware" | "lavapipe" | "swiftshader";
+  readonly traits: TargetTraits;
   readonly features: { readonly f16: boolean; readonly subgroups: boolean; readonly timestamps: boolean };
   /** Lanes of a subgroup; min and max equal on the software adapters. */
   readonly subgroupSize: { readonly min: number; readonly max: number };
@@ -18,4 +20,21 @@ export interface Target {
     /** Bytes of immediates; 0 where the device has none. */
     readonly maxImmediateSize: number;
   };
+}
+
+/** What decides how kernels are written and run, and what WebGPU does not report of an adapter. */
+export interface TargetTraits {
+  /** Workgroups that keep it busy, where each walks through much of an array. */
+  readonly parallelWorkgroups: number;
+  /** Invocations that keep it busy, where each does. */
+  readonly parallelInvocations: number;
+  /** Starting a workgroup costs more than an iteration of its loop: workgroups of one subgroup, each with much to do, are best. */
+  readonly costlyWorkgroups: boolean;
+  /** Its driver unrolls a loop whose iterations it can count, however large the body. */
+  readonly unrollsLoops: boolean;
+  /** Its driver compiles a pipeline at the first dispatch, not when it is created. */
+  readonly compilesAtFirstDispatch: boolean;
+  /** Rates that it is sure to reach, to bound how long a submit holds it. */
+  readonly flopsPerSecond: number;
+  readonly bytesPerSecond: number;
 }

@@ -1,4 +1,4 @@
-/** What a schedule may vary: defaults by kind of adapter, overridden by what was measured. */
+/** What a schedule may vary: defaults by the traits of the target, overridden by what was measured. */
 import type { Target } from "../base/target.ts";
 
 export interface ScheduleParameters {
@@ -36,59 +36,51 @@ export interface ScheduleParameters {
   readonly attentionWorkgroups: number;
 }
 
-/** Workgroups of one subgroup, each with much to do: starting one costs more than a turn of its loop. */
-const lavapipe: ScheduleParameters = {
-  mapWorkgroup: 8,
+/** Few workgroups of one subgroup, each with much to do. */
+const fewWorkgroups = (lanes: number): ScheduleParameters => ({
+  mapWorkgroup: lanes,
   mapVectors: 64,
-  rowWorkgroup: 8,
-  tileRows: 16,
+  rowWorkgroup: lanes,
+  tileRows: 2 * lanes,
   tileRowsWritten: 2,
   tileColumns: 4,
   tileDepth: 4,
-  tileLanes: 8,
+  tileLanes: lanes,
   tileLaneRows: 1,
   tileShared: true,
   wideColumns: 32,
   wideDepth: 1,
   gemvRows: 1,
   gemvColumns: 4,
-  gemvLanes: 8,
+  gemvLanes: lanes,
   attentionRows: 8,
-  attentionLanes: 8,
+  attentionLanes: lanes,
   attentionWorkgroups: 64,
+});
+
+const manyWorkgroups: ScheduleParameters = {
+  mapWorkgroup: 256,
+  mapVectors: 4,
+  rowWorkgroup: 256,
+  tileRows: 4,
+  tileRowsWritten: 4,
+  tileColumns: 4,
+  tileDepth: 4,
+  tileLanes: 16,
+  tileLaneRows: 16,
+  tileShared: false,
+  wideColumns: 4,
+  wideDepth: 4,
+  gemvRows: 8,
+  gemvColumns: 4,
+  gemvLanes: 64,
+  attentionRows: 16,
+  attentionLanes: 64,
+  attentionWorkgroups: 512,
 };
 
-const defaults: Record<Target["kind"], ScheduleParameters> = {
-  lavapipe,
-  swiftshader: {
-    ...lavapipe,
-    mapWorkgroup: 4,
-    rowWorkgroup: 4,
-    tileRows: 8,
-    tileLanes: 4,
-    gemvLanes: 4,
-    attentionLanes: 4,
-  },
-  hardware: {
-    mapWorkgroup: 256,
-    mapVectors: 4,
-    rowWorkgroup: 256,
-    tileRows: 4,
-    tileRowsWritten: 4,
-    tileColumns: 4,
-    tileDepth: 4,
-    tileLanes: 16,
-    tileLaneRows: 16,
-    tileShared: false,
-    wideColumns: 4,
-    wideDepth: 4,
-    gemvRows: 8,
-    gemvColumns: 4,
-    gemvLanes: 64,
-    attentionRows: 16,
-    attentionLanes: 64,
-    attentionWorkgroups: 512,
-  },
-};
+/** Wider subgroups would hold too much in registers. */
+const widest = 8;
 
-export const defaultParameters = (target: Target): ScheduleParameters => defaults[target.kind];
+export const defaultParameters = ({ traits, subgroupSize }: Target): ScheduleParameters =>
+  traits.costlyWorkgroups ? fewWorkgroups(Math.min(subgroupSize.max, widest)) : manyWorkgroups;

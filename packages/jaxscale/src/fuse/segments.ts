@@ -7,7 +7,7 @@ export function splitIntoSegments(steps: readonly Step[], target: Target): reado
   const segments: Step[][] = [];
   let seconds = Number.POSITIVE_INFINITY;
   for (const step of steps) {
-    const own = estimateSeconds(step, target.kind);
+    const own = estimateSeconds(step, target.traits);
     if (seconds + own > maxSubmitSeconds) {
       segments.push([]);
       seconds = 0;

@@ -27,7 +27,7 @@ interface Space {
   readonly matrix: readonly Candidate[];
 }
 
-const software = (lanes: number): Space => ({
+const fewWorkgroups = (lanes: number): Space => ({
   map: [...combinations({ mapWorkgroup: [lanes], mapVectors: [16, 64, 256] }), { mapWorkgroup: 64, mapVectors: 8 }],
   reduce: combinations({ rowWorkgroup: [1, lanes, 4 * lanes] }),
   vector: [
@@ -42,7 +42,7 @@ const software = (lanes: number): Space => ({
   ],
 });
 
-const hardware: Space = {
+const manyWorkgroups: Space = {
   map: combinations({ mapWorkgroup: [64, 256], mapVectors: [1, 4, 16] }),
   reduce: combinations({ rowWorkgroup: [32, 64, 128, 256] }),
   vector: [
@@ -67,7 +67,7 @@ const invocationsOf = ({
 
 /** What to try besides the defaults. */
 export function candidatesFor(group: Group, target: Target): readonly Candidate[] {
-  const space = target.kind === "hardware" ? hardware : software(target.subgroupSize.max);
+  const space = target.traits.costlyWorkgroups ? fewWorkgroups(target.subgroupSize.max) : manyWorkgroups;
   const kinds: Partial<Record<GroupKind, () => readonly Candidate[]>> = {
     map: () => space.map,
     reduce: () => space.reduce,

@@ -1,6 +1,6 @@
 /** Writes kernels: pure values are hash-consed and float free until `place` puts them; effects keep their order. */
 import { invariant } from "../base/errors.ts";
-import { hideCancellation } from "./cancel.ts";
+import { hideCancellation, hideCount } from "./cancel.ts";
 import { convertConstant, foldInteger, foldSelect, reinterpretConstant } from "./fold.ts";
 import { type OpName, resultType } from "./grammar.ts";
 import type {
@@ -166,6 +166,9 @@ export class KernelBuilder {
     if (!this.#immediates.some((i) => i.name === name)) this.#immediates.push({ name, type });
     return this.#intern("immediate", type, [], name, range);
   }
+
+  /** A number of iterations that drivers cannot count to: they would unroll the loop, and compile its body for seconds. */
+  opaqueBound = (count: number): Value => hideCount(this, count);
 
   /** Stands for an unknown value; for analysis, never printed. */
   opaque(type: ValueType, name: string, range?: Range): Value {

@@ -15,12 +15,9 @@ const hiddenZero = (k: KernelBuilder): Value =>
 export const hide = (k: KernelBuilder, x: Value): Value =>
   k.bitcast("f32", k.or(k.bitcast("u32", x), k.splat(hiddenZero(k), laneCount(x.type))));
 
-/** The same for an i32. */
-export const hideIndex = (k: KernelBuilder, x: Value): Value =>
-  k.assume(
-    k.bitcast("i32", k.or(k.bitcast("u32", x), hiddenZero(k))),
-    x.range ?? { min: -(2 ** 31), max: 2 ** 31 - 1 },
-  );
+/** The same for an i32 of known range. */
+export const hideCount = (k: KernelBuilder, count: number): Value =>
+  k.assume(k.bitcast("i32", k.or(k.u32(count), hiddenZero(k))), { min: count, max: count });
 
 const sums: ReadonlySet<string> = new Set(["add", "sub"]);
 const products: ReadonlySet<string> = new Set(["mul", "div"]);

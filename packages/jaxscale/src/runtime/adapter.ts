@@ -1,23 +1,17 @@
 /** Choosing an adapter: hardware, else a software driver of the system, else the embedded one. */
 
 import { DeviceError } from "../base/errors.ts";
-import type { Target } from "../base/target.ts";
+import { type AdapterKind, adapterKindOf } from "./adapter-kinds.ts";
 import type { GpuSource, Platform } from "./platform.ts";
 
 export interface FoundAdapter {
   readonly adapter: GPUAdapter;
-  readonly kind: Target["kind"];
+  readonly kind: AdapterKind;
   /** The source that offers it: `system`, `embedded` or `browser`. */
   readonly source: string;
   /** As people know it, for example `llvmpipe (LLVM 15.0.6)`. */
   readonly name: string;
 }
-
-const kindOf = ({ vendor, architecture, device, description, isFallbackAdapter }: GPUAdapterInfo): Target["kind"] => {
-  const text = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();
-  if (text.includes("swiftshader")) return "swiftshader";
-  return text.includes("llvmpipe") || text.includes("lavapipe") || isFallbackAdapter ? "lavapipe" : "hardware";
-};
 
 const nameOf = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
   description || [vendor, architecture, device].filter(Boolean).join(" ") || "unnamed adapter";
@@ -54,7 +48,7 @@ async function askSource(
     reasons.push(`${source.name}: no adapter`);
     return undefined;
   }
-  return { adapter, kind: kindOf(adapter.info), source: source.name, name: nameOf(adapter.info) };
+  return { adapter, kind: adapterKindOf(adapter.info), source: source.name, name: nameOf(adapter.info) };
 }
 
 /** Finds the adapter whose name contains `part`, in any case. */
@@ -98,8 +92,8 @@ async function findByKind(
     if (request === "hardware" && source.name === "embedded") continue;
     const found = await askSource(source, options, reasons);
     if (!found) continue;
-    if (request === "hardware" && found.kind !== "hardware") reasons.push(`${found.name} is software`);
-    else if (request === "software" && found.kind === "hardware") reasons.push(`${found.name} is hardware`);
+    if (request === "hardware" && found.kind.isSoftware) reasons.push(`${found.name} is software`);
+    else if (request === "software" && !found.kind.isSoftware) reasons.push(`${found.name} is hardware`);
     else return found;
   }
   const asked = request === "any" ? "a WebGPU adapter is needed" : `JAXSCALE_ADAPTER=${request}: there must be one`;

@@ -68,7 +68,7 @@ async function measure(device: Device): Promise<Roofs> {
     const read = await best(readVariants(sizes));
     const copy = await best(copyVariants(sizes));
     const bfloat16 = await best(bfloat16Variants(sizes));
-    const flops = await best(flopVariants(sizes, device.target.kind));
+    const flops = await best(flopVariants(sizes, device.target.traits));
     return {
       readGigabytesPerSecond: read.rate,
       copyGigabytesPerSecond: copy.rate,

@@ -89,7 +89,7 @@ export function planSteps(
     };
   };
   const planLoop = (step: Step & { kind: "loop" }): LoopStep => {
-    const seconds = (s: Step): number => estimateSeconds(s, home.target.kind);
+    const seconds = (s: Step): number => estimateSeconds(s, home.target.traits);
     const own = step.body.filter((s) => s.kind !== "loop");
     return {
       kind: "loop",

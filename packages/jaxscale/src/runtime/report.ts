@@ -1,4 +1,6 @@
 /** What `jaxscale doctor` prints: the adapter, what it offers, and how fast it is. */
+import type { Target } from "../base/target.ts";
+import { adapterKindNamed } from "./adapter-kinds.ts";
 import type { Client } from "./client.ts";
 import { measureRoofs, type Roofs } from "./measure.ts";
 
@@ -6,7 +8,7 @@ export interface DoctorReport {
   readonly adapter: string;
   readonly driver: string;
   readonly source: string;
-  readonly kind: "hardware" | "lavapipe" | "swiftshader";
+  readonly kind: Target["kind"];
   readonly features: Readonly<Record<string, boolean>>;
   readonly limits: Readonly<Record<string, number>>;
   readonly subgroupSize: { readonly min: number; readonly max: number };
@@ -38,14 +40,7 @@ export async function examine(client: Client): Promise<DoctorReport> {
 export function adviceFor(kind: DoctorReport["kind"], source: string, platformAdvice: string): string | undefined {
   if (source === "embedded")
     return "this is the embedded SwiftShader; for a faster software driver install Mesa lavapipe 25 or newer (Debian 13, Ubuntu 25.04: apt install mesa-vulkan-drivers libvulkan1; Debian 12: the same from bookworm-backports), or use a GPU with a Vulkan driver";
-  switch (kind) {
-    case "hardware":
-      return undefined;
-    case "lavapipe":
-      return "this is lavapipe, a software driver; a GPU with its own Vulkan driver would be faster";
-    case "swiftshader":
-      return `this is a software driver; for a faster one: ${platformAdvice}`;
-  }
+  return adapterKindNamed(kind).advice?.(platformAdvice);
 }
 
 /** The report as lines of text. */

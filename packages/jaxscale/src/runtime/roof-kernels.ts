@@ -1,5 +1,5 @@
 /** Small kernels that show what an adapter can do at most, each in several shapes. Library-neutral WGSL. */
-import type { Target } from "../base/target.ts";
+import type { Target, TargetTraits } from "../base/target.ts";
 
 export interface Variant {
   readonly name: string;
@@ -13,8 +13,8 @@ export interface Variant {
 export const streamBytes = 2 ** 26;
 type Sizes = readonly number[];
 
-export const workgroupSizes = ({ kind, subgroupSize }: Target): Sizes =>
-  kind === "hardware" ? [64, 256] : [subgroupSize.max, 64];
+export const workgroupSizes = ({ traits, subgroupSize }: Target): Sizes =>
+  traits.costlyWorkgroups ? [subgroupSize.max, 64] : [64, 256];
 
 const header = (type: string, size: number): string => `
 @group(0) @binding(0) var<storage, read> source: array<${type}>;
@@ -120,11 +120,11 @@ export function bfloat16Variants(sizes: Sizes): Variant[] {
 }
 
 /** Independent chains of multiply-adds, enough to hide the latency of one. */
-export function flopVariants(sizes: Sizes, kind: Target["kind"]): Variant[] {
+export function flopVariants(sizes: Sizes, traits: TargetTraits): Variant[] {
   const steps = 32;
   // About 0.1 s on a slow adapter, and enough items for a fast one.
-  const rounds = kind === "hardware" ? 128 : 32;
-  const items = kind === "hardware" ? 2 ** 18 : 2 ** 13;
+  const rounds = traits.costlyWorkgroups ? 32 : 128;
+  const items = 512 * traits.parallelWorkgroups;
   return sizes.flatMap((size) =>
     ["f32", "vec4<f32>"].flatMap((type) =>
       (type === "f32" ? [8, 16] : [2, 4]).map((chains) => {

@@ -29,8 +29,9 @@ export function describeTarget(found: FoundAdapter, device: GPUDevice, platform:
   };
   lower(limits, features, platform.readVariable("JAXSCALE_LIMITS") ?? "");
   return {
-    name: [found.kind, info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" "),
-    kind: found.kind,
+    name: [found.kind.name, info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" "),
+    kind: found.kind.name,
+    traits: found.kind.traits,
     features,
     subgroupSize: {
       min: (info as { subgroupMinSize?: number }).subgroupMinSize ?? 4,

@@ -1,10 +1,10 @@
-/** Lavapipe compiles a pipeline at its first dispatch only, one after the other: an empty dispatch makes it do so now. */
+/** Some drivers compile a pipeline at its first dispatch only, one after the other: an empty dispatch makes them do so now. */
 import type { Device } from "./device.ts";
 import { keepAlive } from "./keep-alive.ts";
 
 export async function warmPipelines(device: Device): Promise<void> {
   const fresh = device.pipelines.takeFresh();
-  if (device.target.kind !== "lavapipe" || fresh.length === 0) return;
+  if (!device.target.traits.compilesAtFirstDispatch || fresh.length === 0) return;
   const { gpu } = device;
   const stride = 256;
   const { STORAGE, UNIFORM } = GPUBufferUsage;

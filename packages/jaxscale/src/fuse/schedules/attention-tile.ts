@@ -4,7 +4,6 @@
  * that no logit is stored. @see https://arxiv.org/abs/2205.14135
  */
 import type { Target } from "../../base/target.ts";
-import { hideIndex } from "../../kernel/cancel.ts";
 import { Index } from "../../kernel/index-space.ts";
 import type { SharedDecl, Value, Variable } from "../../kernel/ir.ts";
 import { exp } from "../../kernel/math.ts";
@@ -90,9 +89,8 @@ export function start(tile: Tile): Running {
 function throughRegisters({ emit: { k }, team }: Tile): Exchange {
   return {
     factors: (values) => (row) => values[row],
-    // Drivers would unroll a loop whose turns they can count: the totals of many columns then compile for seconds.
     eachKey: (weights, visit) =>
-      k.loop(k.i32(0), hideIndex(k, k.i32(team.lanes)), k.i32(1), (index) => {
+      k.loop(k.i32(0), k.opaqueBound(team.lanes), k.i32(1), (index) => {
         const key = k.assume(index, { min: 0, max: team.lanes - 1 });
         const handed = weights.map((w) => k.subgroupShuffle(w, key));
         visit(key, (row) => handed[row]);
@@ -207,8 +205,7 @@ export function eachBlock(
     visit(k.i32(0), current);
     return;
   }
-  // Drivers would unroll a loop whose turns they can count.
-  k.loop(k.i32(0), hideIndex(k, k.i32(blocks)), k.i32(1), (index) => {
+  k.loop(k.i32(0), k.opaqueBound(blocks), k.i32(1), (index) => {
     visit(k.assume(index, { min: 0, max: blocks - 1 }), current);
     for (const row of totals) {
       const visited = k.get(row[0]);
@@ -229,8 +226,7 @@ function logitsOf(tile: Tile, key: Value): Value[] {
   const run = a.size % 4 === 0 ? 4 : a.size % 2 === 0 ? 2 : 1;
   const sums = rows.map(() => k.variable(k.f32(0), "product"));
   const turns = a.size / run;
-  // A bound that drivers cannot count to: some would unroll the loop, and compile for seconds.
-  const end = team.target.kind === "hardware" ? k.i32(turns) : k.mul(k.i32(turns), k.groups(2));
+  const end = team.target.traits.unrollsLoops ? k.opaqueBound(turns) : k.i32(turns);
   k.loop(k.i32(0), end, k.i32(1), (turn) => {
     const first = k.mul(k.assume(turn, { min: 0, max: Math.max(0, turns - 1) }), k.i32(run));
     const at = range(run).map((u) => k.add(first, k.i32(u)));

@@ -22,8 +22,6 @@ import {
 } from "./row-fold.ts";
 import { runLength } from "./store.ts";
 
-/** Workgroups that keep an adapter busy. */
-const enough = { software: 16, hardware: 512 };
 /** Turns of a lane that are worth a workgroup. */
 const shortestWalk = 32;
 /** Fewer parts would not make up for the further kernels. */
@@ -32,9 +30,8 @@ const fewestParts = 4;
 /** Into how many parts the rows of a group are cut; 1: not at all. */
 export function partsOf(group: Group, { parameters, target, graph }: ScheduleContext): number {
   const { rows, columns } = group.domain;
-  const teams = target.kind === "hardware" ? enough.hardware : enough.software;
   const longest = Math.floor(columns / (runLength * parameters.rowWorkgroup * shortestWalk));
-  const parts = Math.min(ceilDivide(teams, rows), longest);
+  const parts = Math.min(ceilDivide(target.traits.parallelWorkgroups, rows), longest);
   if (parts < fewestParts) return 1;
   const scratches = reductionLevels(group, graph)
     .flat()

@@ -17,8 +17,6 @@ import { isPacked, runLength, storeElement, storeRun } from "./store.ts";
 const shortestChunk = 64;
 /** More chunks would make finding where each begins the longer work. */
 const mostChunks = 512;
-/** Invocations that keep an adapter busy. */
-const enough = { software: 64, hardware: 8192 };
 
 interface Scan {
   readonly eqn: JaxprEqn;
@@ -44,7 +42,7 @@ export function scheduleScan(group: Group, context: ScheduleContext): readonly L
   const isLong = rules(eqn).cost(contextOf(eqn)).transcendentals > 0;
   const step = isTrailing(domain) && columns % runLength === 0 && !isLong ? runLength : 1;
   const turns = columns / step;
-  const lanes = context.target.kind === "hardware" ? enough.hardware : enough.software;
+  const lanes = context.target.traits.parallelInvocations;
   const wanted = Math.min(ceilDivide(lanes, rows), Math.floor(columns / shortestChunk), mostChunks);
   const chunkTurns = ceilDivide(turns, Math.max(1, wanted));
   const scan: Scan = { eqn, lowering, domain, step, turns, chunkTurns, chunks: ceilDivide(turns, chunkTurns) };

@@ -1,6 +1,5 @@
 /** Matrix products in tiles of registers: each invocation makes a few rows × a few columns, lanes side by side along the columns. */
 import type { KernelBuilder } from "../../kernel/builder.ts";
-import { hideIndex } from "../../kernel/cancel.ts";
 import { laneCount, type Value, type Variable } from "../../kernel/ir.ts";
 import type { Emitter } from "../emitter.ts";
 import { ceilDivide, workgroupNumber } from "../grid.ts";
@@ -104,7 +103,7 @@ export function writeTile(
     return;
   }
   // Drivers would unroll a loop whose turns they can count.
-  k.loop(k.i32(0), hideIndex(k, k.i32(turns)), k.i32(1), (index) => {
+  k.loop(k.i32(0), k.opaqueBound(turns), k.i32(1), (index) => {
     const turn = k.assume(index, { min: 0, max: turns - 1 });
     writeFrom(k.add(firstRow, k.mul(turn, k.i32(rowsAtOnce))));
     // The sums of the rows of the next turn take the place of these.

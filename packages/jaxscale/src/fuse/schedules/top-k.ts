@@ -64,7 +64,7 @@ function outputsOf(emit: Emitter, group: Group, { eqn, lowering, domain, count }
 
 /** Elements that one invocation looks through, so many that most are not among the best. */
 const chunkLength = (count: number, { target }: ScheduleContext): number =>
-  target.kind === "hardware" ? Math.max(8 * count, 256) : Math.max(64 * count, 1024);
+  target.traits.costlyWorkgroups ? Math.max(64 * count, 1024) : Math.max(8 * count, 256);
 
 /** The lists that one level makes, one after another: for each row `columns` elements, as keys and columns of the row. */
 interface Lists {
