@@ -26,5 +26,5 @@ export function scheduleContraction(group: Group, context: ScheduleContext, acce
   const alongDepth = depthIsContiguous(access, product, product.columnSide, product.columns);
   if ((fewRows && alongDepth && product.depth >= 32) || product.columns === 1)
     return scheduleDotRows(group, product, context);
-  return scheduleTiles(group, product, context);
+  return scheduleTiles(group, product, context, alongDepth);
 }

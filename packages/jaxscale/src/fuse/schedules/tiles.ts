@@ -34,8 +34,14 @@ export interface Corner {
   readonly depth?: { readonly start: Value; readonly end: Value };
 }
 
-export function scheduleTiles(group: Group, product: Product, context: ScheduleContext): readonly Launch[] {
-  const tile = tileFor(product, context);
+/** @param alongDepth whether consecutive steps along the depth lie side by side in the columns' operand */
+export function scheduleTiles(
+  group: Group,
+  product: Product,
+  context: ScheduleContext,
+  alongDepth: boolean,
+): readonly Launch[] {
+  const tile = tileFor(product, context, alongDepth);
   const { lanes, laneRows } = tile;
   const across = ceilDivide(product.columns, tile.columns * lanes);
   const down = ceilDivide(product.rows, tile.rows * laneRows);
@@ -111,13 +117,19 @@ export function writeTile(
   });
 }
 
-export function tileFor(product: Product, { parameters: p, target }: ScheduleContext): Tile {
+/** Multiply-adds of a product up to which its launch takes longer than its loop. */
+const worthUnrolling = 2 ** 21;
+
+export function tileFor(product: Product, { parameters: p, target }: ScheduleContext, alongDepth = true): Tile {
   const aligned = product.columns % 4 === 0 && product.columnsAreLast;
   const few = product.rows === 1;
   const columns = aligned ? Math.min(few ? p.wideColumns : p.tileColumns, product.columns) : 1;
-  const depth = few ? p.wideDepth : p.tileDepth;
   const { min, max } = target.subgroupSize;
   const shared = p.tileShared && !few && target.features.subgroups && min === max && p.tileLaneRows === 1;
+  // A row's element is used for all lanes, so only a columns' operand is worth several steps, which are that many times the code.
+  const deep =
+    !shared || (alongDepth && product.batch * product.rows * product.columns * product.depth > worthUnrolling);
+  const depth = few ? p.wideDepth : deep ? p.tileDepth : 1;
   const lanes = shared ? min : Math.min(p.tileLanes, ceilDivide(product.columns, columns));
   return {
     rows: Math.min(p.tileRows, product.rows),
