@@ -33,6 +33,11 @@ test("no op has both a row and a place among later work, and none is unknown to 
 
 /** Primitives that no golden case of a row reaches, and where they are tested instead. */
 const testedElsewhere: Readonly<Record<string, string>> = {
+  all_gather: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
+  all_to_all: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
+  ppermute: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
+  reduce_scatter: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
+  pvary: "resolved by the mapping that shardMap is: test/api/shard-map.test.ts",
   axis_index: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   psum: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   pmax: "over an axis of vmap: test/api/transforms-collectives.test.ts",

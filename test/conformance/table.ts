@@ -3,6 +3,7 @@ import * as jax from "jaxscale";
 import { apiFunction, listed, numberOf, optionsOf, type Params, plain, positional, type Row } from "./rows.ts";
 import { productRows } from "./rows-products.ts";
 import { randomRows } from "./rows-random.ts";
+import { shardingRows } from "./rows-sharding.ts";
 import { sortRows } from "./rows-sort.ts";
 import { transformRows } from "./rows-transforms.ts";
 
@@ -135,6 +136,7 @@ const rows = new Map<string, Row>([
   ]),
   ...Object.entries(specialRows),
   ...Object.entries(productRows),
+  ...Object.entries(shardingRows),
   ...Object.entries(sortRows),
   ...Object.entries(transformRows),
   ...Object.entries(randomRows),

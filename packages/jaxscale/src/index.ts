@@ -22,7 +22,17 @@ export {
   type InputConstraint,
 } from "./api/custom-kernel.ts";
 export { debug, pureCallback } from "./api/debug.ts";
-export { blockUntilReady, type Device, deviceGet, devicePut, devices, ready, statistics } from "./api/device.ts";
+export {
+  blockUntilReady,
+  type Device,
+  deviceCount,
+  deviceGet,
+  devicePut,
+  devices,
+  localDevices,
+  ready,
+  statistics,
+} from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
 export { effectsBarrier } from "./api/effects.ts";
 export { type DeviceReport, examineDevice, formatDeviceReport } from "./api/examine-device.ts";
@@ -38,6 +48,8 @@ export * as numpy from "./api/numpy/index.ts";
 export { slice } from "./api/numpy/indexing.ts";
 export * as profiler from "./api/profiler.ts";
 export * as random from "./api/random.ts";
+export { type ShardMapOptions, type SpecTree, shardMap } from "./api/shard-map.ts";
+export { type MakeMeshOptions, makeMesh } from "./api/sharding.ts";
 export * as tree from "./api/tree.ts";
 export { type AutotuneOptions, TuningReport, type TuningResult, tune } from "./api/tuning.ts";
 export { type AxisTree, type VmapOptions, vmap } from "./api/vmap.ts";
@@ -45,7 +57,8 @@ export type { DType } from "./base/dtypes.ts";
 export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, TracerError } from "./base/errors.ts";
 export { registerPytreeNode } from "./base/pytree.ts";
 export type { Target } from "./base/target.ts";
-export { Mesh } from "./partition/mesh.ts";
+export { AxisType, Mesh } from "./partition/mesh.ts";
+export { type IndexRange, NamedSharding } from "./partition/named-sharding.ts";
 export { P, PartitionSpec } from "./partition/partition-spec.ts";
 export { Array, type ArrayHolder, type ArrayLike, heldArray } from "./trace/array.ts";
 export { namedScope } from "./trace/scope.ts";

@@ -1,9 +1,11 @@
 /** Devices, and arrays on their way to and from them. */
 
+import { ShardingError } from "../base/errors.ts";
 import type { TypedArray } from "../base/host-values.ts";
 import { flatten, treeMap } from "../base/pytree.ts";
 import type { Target } from "../base/target.ts";
 import { type Client, getClient } from "../compile.ts";
+import type { MeshDevice } from "../partition/mesh.ts";
 import { Array } from "../trace/array.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
 import { asarray } from "./numpy/creation.ts";
@@ -23,10 +25,29 @@ export async function ready(): Promise<Target> {
   return getClient().ready();
 }
 
-/** Devices that programs run on. */
+/**
+ * Devices that programs run on. `JAXSCALE_DEVICES=8` divides the adapter into eight logical ones, as XLA fakes host devices.
+ * @throws DeviceError if there is no adapter @see https://docs.jax.dev/en/latest/_autosummary/jax.devices.html
+ */
 export async function devices(): Promise<readonly Device[]> {
   const { target, pool } = await getClient().device();
-  return [{ id: 0, kind: target.kind, name: target.name, target, memoryBudgetBytes: pool.budgetBytes }];
+  const { kind, name } = target;
+  return logicalDevices().map(({ id }) => ({ id, kind, name, target, memoryBudgetBytes: pool.budgetBytes }));
+}
+
+/** Devices of this process: all there are. */
+export const localDevices = devices;
+
+/** Number of devices, known before an adapter is opened. @throws ShardingError if `JAXSCALE_DEVICES` is no whole number above 0 */
+export const deviceCount = (): number => logicalDevices().length;
+
+/** The devices by their numbers. */
+export function logicalDevices(): readonly MeshDevice[] {
+  const setting = getClient().platform.readVariable("JAXSCALE_DEVICES") || "1";
+  const count = Number(setting);
+  if (!Number.isInteger(count) || count < 1)
+    throw new ShardingError(`JAXSCALE_DEVICES: must be a whole number, 1 or more; got ${setting}`);
+  return globalThis.Array.from({ length: count }, (_, id) => ({ id }));
 }
 
 /** A tree of numbers, typed arrays or arrays as arrays on the device. */

@@ -1,9 +1,9 @@
 /** Calls of a jaxpr from a jaxpr. */
-import { invariant } from "../base/errors.ts";
+import { invariant, ShardingError } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
-import type { ClosedJaxpr } from "../jaxpr/ir.ts";
+import { type ClosedJaxpr, formatAval } from "../jaxpr/ir.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
-import { definePrimitive, type Linearized, type PrimitiveRules } from "./primitive.ts";
+import { type BatchAxis, definePrimitive, type Linearized, type PrimitiveRules } from "./primitive.ts";
 
 export type JitParams = {
   readonly name: string;
@@ -96,3 +96,22 @@ export const jitCall = definePrimitive<JitParams>("jit", {
     factors: {},
   }),
 });
+
+/**
+ * Within `shardMap`, a carry has one type in all iterations: whether it varies over an axis of the mesh is part of it.
+ * @throws ShardingError for a carry that starts equal on all devices and becomes varying
+ */
+export function checkCarriesVary(
+  op: string,
+  { name, checksVarying }: BatchAxis,
+  before: readonly boolean[],
+  after: readonly boolean[],
+  carries: readonly Operand[],
+): void {
+  if (!checksVarying) return;
+  const wrong = after.findIndex((varies, i) => varies && !before[i]);
+  if (wrong < 0) return;
+  throw new ShardingError(
+    `${op}: a carry must vary over the same mesh axes in all iterations; got carry ${wrong}, ${formatAval(carries[wrong].aval)}, which starts equal along ${name} and varies after an iteration. Start it with lax.pcast(x, ${JSON.stringify(name)}, { to: "varying" })`,
+  );
+}

@@ -307,12 +307,21 @@ export interface Linearized {
 export interface BatchAxis {
   readonly name: string | undefined;
   readonly size: number;
+  /** An axis of a mesh, for which it is checked which values vary over it, as JAX's `check_vma` does. */
+  readonly checksVarying?: boolean;
 }
 
 /** Operands or results with, of each, the axis that is mapped over (null: none). */
 export interface Batched {
   readonly results: readonly Operand[];
   readonly dims: readonly (number | null)[];
+}
+
+/** What a batching rule is told besides operands. */
+export interface BatchContext<P = Params> extends RuleContext<P> {
+  readonly axis: BatchAxis;
+  /** Operands that count as varying along the axis: all that have it, and some whose elements happen to be equal. */
+  readonly varies: readonly boolean[];
 }
 
 /** The rules of differentiation and batching, written beside a primitive and spread into it. */
@@ -370,7 +379,7 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
     ops: OpBuilder,
     operands: readonly Operand[],
     dims: readonly (number | null)[],
-    context: RuleContext<P> & { readonly axis: BatchAxis },
+    context: BatchContext<P>,
   ) => Batched;
   /**
    * The call without the results that nothing uses, and what its body needs only for them. At least one is used.
@@ -392,6 +401,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly withEffects?: (params: P, bodies: readonly ClosedJaxpr[], extra: readonly number[]) => LiftedEffects<P>;
   /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
   readonly axisNames?: (params: P) => readonly string[];
+  /** Its results are equal on all devices of the axes that it names. */
+  readonly agrees?: true;
 }
 
 export interface LiftedEffects<P> {

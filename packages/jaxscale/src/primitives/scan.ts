@@ -6,7 +6,7 @@ import { interpret } from "../jaxpr/interpret.ts";
 import { type Atom, type ClosedJaxpr, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { type JaxprWriter, writeJaxpr } from "../jaxpr/write.ts";
 import { addAny, sub } from "./arithmetic.ts";
-import { spread } from "./call.ts";
+import { checkCarriesVary, spread } from "./call.ts";
 import { dynamicSlice } from "./dynamic-slice.ts";
 import { dynamicUpdateSlice } from "./dynamic-update-slice.ts";
 import { replicatedRule } from "./factors.ts";
@@ -230,7 +230,7 @@ export const scanRules: Pick<
   differentiate: (ops, primals, tangents, { params }) => differentiate(ops, primals, tangents, params),
   linearize: (ops, primals, nonzero, { params }) => linearize(ops, primals, nonzero, params),
   transpose: (ops, cotangents, operands, { params, outputs }) => transpose(ops, cotangents, operands, params, outputs),
-  batch(ops, operands, dims, { params, axis }) {
+  batch(ops, operands, dims, { params, axis, varies }) {
     const { numCarry } = params;
     const [constDims, firstDims, xDims] = parts(params, dims);
     const [consts, carries, xs] = parts(params, operands);
@@ -249,6 +249,7 @@ export const scanRules: Pick<
           .dims.slice(0, numCarry)
           .map((d) => d !== null),
     );
+    checkCarriesVary("scan", axis, parts(params, varies)[1], carrySet, carries);
     const { jaxpr, dims: outDims } = transformed(carrySet);
     const results = ops.bind(
       "scan",

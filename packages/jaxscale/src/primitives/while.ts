@@ -4,11 +4,11 @@ import { interpret } from "../jaxpr/interpret.ts";
 import { type ClosedJaxpr, newVar, shapedArray } from "../jaxpr/ir.ts";
 import { writeJaxpr } from "../jaxpr/write.ts";
 import { broadcastInDim } from "./broadcast.ts";
-import { spread } from "./call.ts";
+import { checkCarriesVary, spread } from "./call.ts";
 import { replicatedRule } from "./factors.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import {
-  type BatchAxis,
+  type BatchContext,
   type Batched,
   type Differentiated,
   definePrimitive,
@@ -91,8 +91,7 @@ function batch(
   ops: OpBuilder,
   operands: readonly Operand[],
   dims: readonly (number | null)[],
-  params: WhileParams,
-  axis: BatchAxis,
+  { params, axis, varies }: BatchContext<WhileParams>,
 ): Batched {
   const { batchJaxpr } = ops.transforms;
   const [testDims, bodyDims, firstDims] = parts(params, dims);
@@ -105,6 +104,7 @@ function batch(
     firstDims.map((d) => d !== null),
     (carry) => (predicate(carry).dims[0] === null ? body(carry).dims.map((d) => d !== null) : all),
   );
+  checkCarriesVary("while_loop", axis, parts(params, varies)[2], carrySet, carries);
   const first = carries.map((c, i) => (carrySet[i] ? ops.batchToFront(c, firstDims[i], axis.size) : c));
   const results = (condJaxpr: ClosedJaxpr, bodyJaxpr: ClosedJaxpr, constants: readonly Operand[]) =>
     ops.bind("while", [...tests, ...constants, ...first], {
@@ -149,7 +149,7 @@ export const whileRules: Pick<PrimitiveRules<WhileParams>, "differentiate" | "li
       "while: no transpose rule: reverse-mode differentiation does not work for lax.whileLoop or lax.foriLoop with dynamic start/stop values; got a gradient through one. Use lax.scan, or foriLoop with bounds known while tracing",
     );
   },
-  batch: (ops, operands, dims, { params, axis }) => batch(ops, operands, dims, params, axis),
+  batch,
 };
 
 /** Operands: constants of the condition, constants of the body, first carries. Results: last carries. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.while_loop.html */

@@ -11,11 +11,11 @@ import { noRule } from "./no-rule.ts";
 export class BatchTracer extends Tracer {
   readonly owner: BatchTrace;
   readonly value: Array;
-  /** The axis of `value` that is mapped over. */
-  readonly dim: number;
+  /** The axis of `value` that is mapped over; null if all elements of a value that counts as varying are equal. */
+  readonly dim: number | null;
 
-  constructor(owner: BatchTrace, value: Array, dim: number) {
-    super(withoutAxis(value.aval, dim));
+  constructor(owner: BatchTrace, value: Array, dim: number | null) {
+    super(dim === null ? value.aval : withoutAxis(value.aval, dim));
     this.owner = owner;
     this.value = value;
     this.dim = dim;
@@ -44,19 +44,32 @@ export class BatchTrace implements Trace {
   }
   valueOf = (x: Array): Array => (x instanceof BatchTracer && x.owner === this ? x.value : x);
   dimOf = (x: Array): number | null => (x instanceof BatchTracer && x.owner === this ? x.dim : null);
+  /** Whether the elements may differ, as far as their types say. */
+  varies = (x: Array): boolean => x instanceof BatchTracer && x.owner === this;
 
   process = (primitive: Primitive, operands: readonly Array[], params: Params): readonly Array[] => {
     const values = operands.map(this.valueOf);
     const dims = operands.map(this.dimOf);
-    const { batch, axisNames } = rulesOf(primitive);
+    const { batch, axisNames, agrees } = rulesOf(primitive);
     const { axis } = this;
     const overAxis = axis.name !== undefined && (axisNames?.(params).includes(axis.name) ?? false);
+    const varies = axis.checksVarying && !(overAxis && agrees) && operands.some(this.varies);
     return withTrace(this.parent, () => {
-      if (!overAxis && dims.every((dim) => dim === null)) return bind(primitive, values, params);
+      if (!overAxis && dims.every((dim) => dim === null)) {
+        const results = bind(primitive, values, params);
+        return varies ? results.map((value) => new BatchTracer(this, value, null)) : results;
+      }
       if (!batch) throw noRule(primitive, "batching");
-      const out = batch(this.#ops, values, dims, { params, inputs: operands.map((x) => x.aval), axis });
+      const out = batch(this.#ops, values, dims, {
+        params,
+        inputs: operands.map((x) => x.aval),
+        axis,
+        varies: operands.map(this.varies),
+      });
       invariant(out.results.length === out.dims.length, `${primitive.name} says where the axis of each result is`);
-      return out.results.map((value, i) => this.element(value as Array, out.dims[i]));
+      return out.results.map((value, i) =>
+        varies ? new BatchTracer(this, value as Array, out.dims[i]) : this.element(value as Array, out.dims[i]),
+      );
     });
   };
 }

@@ -174,11 +174,11 @@ export function mapOver(
   args: readonly Array[],
   dims: Dims,
   axis: BatchAxis,
-): { readonly results: readonly Array[]; readonly dims: Dims } {
+): { readonly results: readonly Array[]; readonly dims: Dims; readonly varies: Flags } {
   const trace = new BatchTrace(currentTrace(), axis, ops);
   const elements = args.map((x, i) => trace.element(x, dims[i]));
   const results = withTrace(trace, () => withAxisName(axis, () => f(elements)));
-  return { results: results.map(trace.valueOf), dims: results.map(trace.dimOf) };
+  return { results: results.map(trace.valueOf), dims: results.map(trace.dimOf), varies: results.map(trace.varies) };
 }
 
 /** With `force`, those results have the axis in front whether they depend on it or not. */
@@ -188,21 +188,27 @@ export function batchJaxpr(
   dims: Dims,
   force: Flags = [],
 ): { readonly jaxpr: ClosedJaxpr; readonly dims: Dims } {
-  return memoized(closed, `batch ${axis.name ?? ""} ${axis.size} ${dims.map(String)} ${force}`, () => {
-    let dimsOut: Dims = [];
-    const jaxpr = traceToJaxpr(
-      "vmap",
-      (...args) => {
-        const mapped = mapOver((elements) => evalJaxpr(closed, elements), args, dims, axis);
-        dimsOut = mapped.dims.map((dim, i) => (force[i] ? 0 : dim));
-        return mapped.results.map((x, i) => (force[i] ? (ops.batchToFront(x, mapped.dims[i], axis.size) as Array) : x));
-      },
-      avalsOf(closed).map((aval, i) => {
-        const dim = dims[i];
-        return dim === null ? aval : withAxis(aval, dim, axis.size);
-      }),
-    );
-    invariant(dimsOut.length === jaxpr.jaxpr.outvars.length, "each result has its axis");
-    return { jaxpr, dims: dimsOut };
-  });
+  return memoized(
+    closed,
+    `batch ${axis.name ?? ""} ${axis.size} ${axis.checksVarying ?? false} ${dims.map(String)} ${force}`,
+    () => {
+      let dimsOut: Dims = [];
+      const jaxpr = traceToJaxpr(
+        "vmap",
+        (...args) => {
+          const mapped = mapOver((elements) => evalJaxpr(closed, elements), args, dims, axis);
+          dimsOut = mapped.dims.map((dim, i) => (force[i] ? 0 : dim));
+          return mapped.results.map((x, i) =>
+            force[i] ? (ops.batchToFront(x, mapped.dims[i], axis.size) as Array) : x,
+          );
+        },
+        avalsOf(closed).map((aval, i) => {
+          const dim = dims[i];
+          return dim === null ? aval : withAxis(aval, dim, axis.size);
+        }),
+      );
+      invariant(dimsOut.length === jaxpr.jaxpr.outvars.length, "each result has its axis");
+      return { jaxpr, dims: dimsOut };
+    },
+  );
 }

@@ -1,6 +1,7 @@
-/** Operations across an axis that `vmap` maps over, by its name. */
+/** Operations across an axis that `vmap` or `shardMap` maps over, by its name. */
 
 import { isFloat } from "../../base/dtypes.ts";
+import { ShapeError, ShardingError } from "../../base/errors.ts";
 import { flatten, unflatten } from "../../base/pytree.ts";
 import type { CollectiveParams } from "../../primitives/collective.ts";
 import * as primitives from "../../primitives/collective.ts";
@@ -12,6 +13,7 @@ import { bind1 } from "../../trace/trace.ts";
 import { listOf } from "../arguments.ts";
 import { convertElementType } from "./convert.ts";
 import { add, div, mul } from "./elementwise.ts";
+import { indexInDim, reshape, transpose } from "./shape.ts";
 
 /** A mapped axis, or several as one, the first the slowest. */
 export type AxisNames = string | readonly string[];
@@ -71,3 +73,180 @@ export function axisIndex(axisName: AxisNames): Array {
     indexOf(first),
   );
 }
+
+export interface AllGatherOptions {
+  /** Axis that the parts lie along: a new one, or with `tiled` one that is there. */
+  readonly axis?: number;
+  /** Whether parts are laid end to end along `axis`. */
+  readonly tiled?: boolean;
+}
+
+/** Applies `f` to every leaf, as an array. */
+const eachLeaf = <T>(op: string, tree: T, f: (x: Array) => Array): Tree<T> => {
+  const { leaves, treedef } = flatten<ArrayLike>(tree);
+  return unflatten(
+    treedef,
+    leaves.map((x) => f(asArray(op, x))),
+  );
+};
+
+/** An axis number in `[0, rank)`. @throws ShapeError */
+function axisIn(op: string, name: string, axis: number, rank: number): number {
+  const at = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(axis) || at < 0 || at >= rank)
+    throw new ShapeError(`${op}: ${name} must be in [${-rank}, ${rank}); got ${axis}`);
+  return at;
+}
+
+/**
+ * Every leaf's parts of all devices, stacked along a new axis or, `tiled`, laid end to end. Of several axes the first is the slowest.
+ * @throws ShardingError for an unbound name; ShapeError for an axis out of range
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.all_gather.html
+ */
+export function allGather<T>(tree: T, axisName: AxisNames, options: AllGatherOptions = {}): Tree<T> {
+  const { axis = 0, tiled = false } = options;
+  const names = namesOf("all_gather", axisName);
+  return eachLeaf("all_gather", tree, (x) => {
+    const dimension = axisIn("all_gather", "axis", axis, tiled ? x.ndim : x.ndim + 1);
+    const gather = (y: Array, name: string, ontoAxis: boolean): Array =>
+      bind1(primitives.allGather, [y], {
+        axes: [name],
+        axisSize: sizeOfAxis("all_gather", name),
+        dimension,
+        tiled: ontoAxis,
+      });
+    // The last name is the fastest: its parts lie innermost.
+    return names.reduceRight((y, name, i) => gather(y, name, tiled || i < names.length - 1), x);
+  });
+}
+
+export interface PsumScatterOptions {
+  readonly scatterDimension?: number;
+  readonly tiled?: boolean;
+}
+
+/**
+ * The sum of every leaf over the devices, of which each keeps its part of `scatterDimension`: a slice if `tiled`, else one element without the axis.
+ * @throws ShardingError for an unbound name; ShapeError for a dimension that does not divide
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.psum_scatter.html
+ */
+export function psumScatter<T>(tree: T, axisName: AxisNames, options: PsumScatterOptions = {}): Tree<T> {
+  const { scatterDimension = 0, tiled = false } = options;
+  const names = namesOf("reduce_scatter", axisName);
+  const count = axisSize(axisName);
+  return eachLeaf("reduce_scatter", tree, (x) => {
+    const dimension = axisIn("reduce_scatter", "scatterDimension", scatterDimension, x.ndim);
+    checkParts("reduce_scatter", "scatterDimension", x.shape[dimension], count, tiled);
+    const scatter = (y: Array, name: string, alongAxis: boolean): Array =>
+      bind1(primitives.reduceScatter, [y], {
+        axes: [name],
+        axisSize: sizeOfAxis("reduce_scatter", name),
+        dimension,
+        tiled: alongAxis,
+      });
+    return names.reduce((y, name, i) => scatter(y, name, tiled || i < names.length - 1), x);
+  });
+}
+
+function checkParts(op: string, name: string, size: number, count: number, tiled: boolean): void {
+  if (tiled ? size % count === 0 : size === count) return;
+  throw new ShapeError(
+    `${op}: ${name} must ${tiled ? "divide into a part" : "have an element"} for each of the ${count} devices; got size ${size}`,
+  );
+}
+
+export interface AllToAllOptions {
+  readonly tiled?: boolean;
+}
+
+/**
+ * Part `i` of `splitAxis` of every leaf goes to device `i`, which lays what it receives along `concatAxis`. Without `tiled`
+ * the split axis has one element for each device and goes, and `concatAxis` is a new one.
+ * @throws ShardingError for an unbound name; ShapeError for sizes that do not divide
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.all_to_all.html
+ */
+export function allToAll<T>(
+  tree: T,
+  axisName: AxisNames,
+  splitAxis: number,
+  concatAxis: number,
+  { tiled = false }: AllToAllOptions = {},
+): Tree<T> {
+  const names = namesOf("all_to_all", axisName);
+  const count = axisSize(axisName);
+  return eachLeaf("all_to_all", tree, (x) => {
+    const split = axisIn("all_to_all", "splitAxis", splitAxis, x.ndim);
+    const concat = axisIn("all_to_all", "concatAxis", concatAxis, x.ndim);
+    checkParts("all_to_all", "splitAxis", x.shape[split], count, tiled);
+    const exchange = (y: Array, name: string, from: number, to: number, endToEnd: boolean): Array =>
+      bind1(primitives.allToAll, [y], {
+        axes: [name],
+        axisSize: sizeOfAxis("all_to_all", name),
+        splitAxis: from,
+        concatAxis: to,
+        tiled: endToEnd,
+      });
+    if (names.length === 1) return exchange(x, names[0], split, concat, tiled);
+    // One axis a name in front, each exchanged in its place; then they are merged into the axis that was asked for.
+    const sizes = names.map((name) => sizeOfAxis("all_to_all", name));
+    const rest = tiled ? [x.shape[split] / count] : [];
+    const parts = reshape(x, x.shape.toSpliced(split, 1, ...sizes, ...rest));
+    const front = names.reduce((y, _, i) => moveAxis(y, split + i, i), parts);
+    const exchanged = names.reduce((y, name, i) => exchange(y, name, i, i, false), front);
+    const shape = x.shape.toSpliced(split, 1, ...rest);
+    const merged = reshape(exchanged, [count, ...shape]);
+    const placed = moveAxis(merged, 0, concat);
+    return tiled ? reshape(placed, shape.with(concat, shape[concat] * count)) : placed;
+  });
+}
+
+/**
+ * What device `from` of each pair has, at device `to`; zeros at devices that no pair names.
+ * @throws ShardingError for an unbound name, a device out of range, or one that sends or receives twice
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ppermute.html
+ */
+export function ppermute<T>(
+  tree: T,
+  axisName: string,
+  perm: readonly (readonly [from: number, to: number])[],
+): Tree<T> {
+  const [name] = namesOf("ppermute", axisName);
+  const size = sizeOfAxis("ppermute", name);
+  const pairs = listOf("ppermute", "perm", perm) as typeof perm;
+  for (const side of [0, 1] as const) {
+    const devices = pairs.map((pair) => pair[side]);
+    const wrong = devices.find((d, i) => !Number.isInteger(d) || d < 0 || d >= size || devices.indexOf(d) < i);
+    if (wrong !== undefined)
+      throw new ShardingError(
+        `ppermute: a device in [0, ${size}) must ${side === 0 ? "send" : "receive"} at most once; got ${wrong} in ${JSON.stringify(perm)}`,
+      );
+  }
+  return eachLeaf("ppermute", tree, (x) =>
+    bind1(primitives.permute, [x], {
+      axes: [name],
+      axisSize: size,
+      perm: pairs.map(([from, to]) => [from, to] as const),
+    }),
+  );
+}
+
+/** The value of one device of the axis, on all. @throws ShardingError for an unbound name or a device out of range @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pbroadcast.html */
+export function pbroadcast<T>(tree: T, axisName: string, source: number): Tree<T> {
+  const size = sizeOfAxis("pbroadcast", axisName);
+  if (!Number.isInteger(source) || source < 0 || source >= size)
+    throw new ShardingError(`pbroadcast: the source must be a device in [0, ${size}); got ${source}`);
+  return eachLeaf("pbroadcast", tree, (x) => indexInDim(allGather(x, axisName), source, { keepdims: false }));
+}
+
+/**
+ * Every leaf with the type of a value that differs along the axes: what a scan's carry must start with if it becomes varying.
+ * @throws ShardingError for an unbound name, or for any other `to` than "varying" @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pcast.html
+ */
+export function pcast<T>(tree: T, axisName: AxisNames, { to }: { readonly to: "varying" }): Tree<T> {
+  if (to !== "varying") throw new ShardingError(`pcast: to must be "varying"; got ${JSON.stringify(to)}`);
+  const axes = namesOf("pcast", axisName);
+  return eachLeaf("pcast", tree, (x) => bind1(primitives.vary, [x], { axes }));
+}
+
+const moveAxis = (x: Array, from: number, to: number): Array =>
+  transpose(x, [...x.shape.keys()].filter((axis) => axis !== from).toSpliced(to, 0, from));

@@ -1,0 +1,113 @@
+/** How an array lies on the devices of a mesh. */
+import { ShardingError } from "../base/errors.ts";
+import { formatShape, type Shape } from "../base/shapes.ts";
+import type { Mesh, MeshDevice } from "./mesh.ts";
+import type { PartitionSpec, SpecEntry } from "./partition-spec.ts";
+
+/** One dimension of a shard: elements `start` up to, not including, `stop`. */
+export type IndexRange = readonly [start: number, stop: number];
+
+/** Mesh axes of a spec's entry, the major one first. */
+export const axesOf = (entry: SpecEntry | undefined): readonly string[] =>
+  entry === null || entry === undefined ? [] : typeof entry === "string" ? [entry] : entry;
+
+/**
+ * Splits the dimensions of an array over the axes of a mesh, as a spec says.
+ * @see https://docs.jax.dev/en/latest/jax.sharding.html#jax.sharding.NamedSharding
+ */
+export class NamedSharding<D extends MeshDevice = MeshDevice> {
+  readonly mesh: Mesh<D>;
+  readonly spec: PartitionSpec;
+
+  /** @throws ShardingError if the spec names an axis that the mesh does not have, or one twice */
+  constructor(mesh: Mesh<D>, spec: PartitionSpec) {
+    const named = spec.entries.flatMap(axesOf);
+    const unknown = named.find((name) => !mesh.axisNames.includes(name));
+    if (unknown !== undefined)
+      throw new ShardingError(
+        `NamedSharding: the spec must name axes of the mesh; got "${unknown}" in ${spec} for ${mesh}`,
+      );
+    const twice = named.find((name, i) => named.indexOf(name) < i);
+    if (twice !== undefined)
+      throw new ShardingError(
+        `NamedSharding: a mesh axis must split at most one dimension; got "${twice}" twice in ${spec}`,
+      );
+    this.mesh = mesh;
+    this.spec = spec;
+  }
+
+  /** Whether every device has the whole array. */
+  get isFullyReplicated(): boolean {
+    return this.spec.entries.every((entry) => this.#parts(entry) === 1);
+  }
+
+  /** Shape that each device has of an array. @throws ShardingError if a dimension does not divide, or the spec is longer than the rank */
+  shardShape(shape: Shape): Shape {
+    const { entries } = this.spec;
+    if (entries.length > shape.length)
+      throw new ShardingError(
+        `${this}: the spec must not be longer than the array's rank; got ${this.spec} for shape ${formatShape(shape)}`,
+      );
+    return shape.map((size, dimension) => {
+      const parts = this.#parts(entries[dimension]);
+      if (size % parts !== 0)
+        throw new ShardingError(
+          `${this}: the mesh axes of a dimension must divide its size; got dimension ${dimension} of shape ${formatShape(shape)}, ${size} over ${parts} devices along ${axesOf(entries[dimension]).join(", ")}`,
+        );
+      return size / parts;
+    });
+  }
+
+  /** The part of an array that each device has, one range a dimension. @throws ShardingError as `shardShape` */
+  devicesIndicesMap(shape: Shape): ReadonlyMap<D, readonly IndexRange[]> {
+    const local = this.shardShape(shape);
+    return new Map(
+      this.mesh.devices.map((device, place) => {
+        const at = this.#coordinates(place);
+        const ranges = local.map((size, dimension): IndexRange => {
+          const part = axesOf(this.spec.entries[dimension]).reduce(
+            (index, name) => index * this.#size(name) + (at.get(name) as number),
+            0,
+          );
+          return [part * size, (part + 1) * size];
+        });
+        return [device, ranges];
+      }),
+    );
+  }
+
+  /** Whether both split arrays of this rank alike, on the same devices. */
+  isEquivalentTo(other: NamedSharding, rank: number): boolean {
+    const ids = (mesh: Mesh): string => mesh.devices.map(({ id }) => id).join();
+    if (ids(this.mesh) !== ids(other.mesh)) return false;
+    return this.#places(rank) === other.#places(rank);
+  }
+
+  /** `NamedSharding(mesh=Mesh('x': 2), spec=P('x',))`, as JAX prints it. */
+  toString(): string {
+    return `NamedSharding(mesh=${this.mesh}, spec=${this.spec})`;
+  }
+
+  #size(name: string): number {
+    return this.mesh.shape.get(name) as number;
+  }
+  #parts(entry: SpecEntry | undefined): number {
+    return axesOf(entry).reduce((product, name) => product * this.#size(name), 1);
+  }
+  /** Position along each mesh axis of the device at a place. */
+  #coordinates(place: number): ReadonlyMap<string, number> {
+    const at = new Map<string, number>();
+    let rest = place;
+    for (const name of this.mesh.axisNames.toReversed()) {
+      at.set(name, rest % this.#size(name));
+      rest = Math.floor(rest / this.#size(name));
+    }
+    return at;
+  }
+  /** Which part of each dimension every device has, for an array whose dimensions just divide. */
+  #places(rank: number): string {
+    const shape = Array.from({ length: rank }, (_, dimension) => this.#parts(this.spec.entries[dimension]));
+    const parts = [...this.devicesIndicesMap(shape).values()];
+    return JSON.stringify([shape, parts]);
+  }
+}

@@ -1,0 +1,164 @@
+import * as jax from "jaxscale";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { meshOf } from "../conformance/rows-sharding.ts";
+
+const { lax, numpy: jnp, P } = jax;
+type A = jax.Array;
+const mesh = meshOf({ x: 2, y: 4 });
+const range = (...shape: number[]): A =>
+  jnp
+    .arange(
+      shape.reduce((a, b) => a * b, 1),
+      { dtype: "float32" },
+    )
+    .reshape(shape);
+const lists = async (x: A): Promise<unknown> => x.toList();
+
+test("a body sees its part, and results are put together as outSpecs says", async () => {
+  const shapes: unknown[] = [];
+  const f = jax.shardMap(
+    (x: A) => {
+      shapes.push(x.shape);
+      return x.add(lax.axisIndex("x").mul(100).add(lax.axisIndex("y")).astype("float32"));
+    },
+    { mesh, inSpecs: P("x", "y"), outSpecs: P("x", "y") },
+  );
+  const x = range(2, 4);
+  assert.equal(await lists(f(x)), [
+    [0, 2, 4, 6],
+    [104, 106, 108, 110],
+  ]);
+  assert.equal(shapes[0], [1, 1]);
+});
+
+test("trees of arguments and results take trees of specs, or one for all", async () => {
+  const f = jax.shardMap(({ a, b }: { a: A; b: A }) => ({ total: lax.psum(a, "x"), b: b.mul(2) }), {
+    mesh,
+    inSpecs: [{ a: P("x"), b: P("y") }],
+    outSpecs: { total: P(), b: P("y") },
+  });
+  const out = f({ a: range(2), b: range(4) });
+  assert.equal(await lists(out.total), [1]);
+  assert.equal(await lists(out.b), [0, 2, 4, 6]);
+});
+
+test("gradients flow through, under jit too: the sum of squares over devices has the gradient 2x", async () => {
+  const loss = jax.shardMap((x: A) => lax.psum(jnp.sum(x.mul(x)), ["x", "y"]), {
+    mesh,
+    inSpecs: P(["x", "y"]),
+    outSpecs: P(),
+  });
+  const x = range(8);
+  const doubled = [0, 2, 4, 6, 8, 10, 12, 14];
+  assert.equal(await lists(jax.grad(loss)(x)), doubled);
+  assert.equal(await lists(jax.jit(jax.grad(loss))(x)), doubled);
+});
+
+test("each collective's gradient is that of the unsharded function", async () => {
+  const bodies: Readonly<Record<string, [(x: A) => A, jax.PartitionSpec]>> = {
+    allGather: [(x) => lax.allGather(x, "x", { tiled: true }).mul(lax.axisIndex("x").add(1).astype("float32")), P("x")],
+    psumScatter: [(x) => lax.psumScatter(x, "x", { tiled: true }), P("x")],
+    allToAll: [(x) => lax.allToAll(x, "x", 0, 0, { tiled: true }), P("x")],
+    ppermute: [(x) => lax.ppermute(x, "x", [[0, 1]]), P("x")],
+  };
+  // Each result element is a sum of elements of x, so gradients of Σ r·f(x) are sums of r: found by pushing unit vectors through.
+  for (const [name, [body, out]] of Object.entries(bodies)) {
+    const f = jax.shardMap(body, { mesh, inSpecs: P("x"), outSpecs: out });
+    const x = range(8).add(1);
+    const jacobian = (await lists(jax.jit(jax.jacfwd(f))(x) as A)) as number[][];
+    const weights = range(jacobian.length).add(1);
+    const gradient = await lists(jax.grad((v: A) => jnp.sum(f(v).mul(weights)))(x));
+    const wanted = x.shape[0];
+    const transposed = globalThis.Array.from({ length: wanted }, (_, j) =>
+      jacobian.reduce((sum, row, i) => sum + row[j] * (i + 1), 0),
+    );
+    assert.equal(gradient, transposed, name);
+  }
+});
+
+test("vmap over a shardMap maps each device's part", async () => {
+  const f = jax.shardMap((x: A) => x.sub(lax.pmean(x, "y")), { mesh, inSpecs: P("y"), outSpecs: P("y") });
+  assert.equal(await lists(jax.vmap(f)(range(2, 4))), [
+    [-1.5, -0.5, 0.5, 1.5],
+    [-1.5, -0.5, 0.5, 1.5],
+  ]);
+});
+
+test("over axes that axisNames leaves out the body runs as if they were not there", async () => {
+  const f = jax.shardMap((x: A) => lax.psum(x, "x"), { mesh, inSpecs: P("x"), outSpecs: P(), axisNames: ["x"] });
+  assert.equal(await lists(f(range(4))), [2, 4]);
+  assert.throws(
+    () => jax.shardMap((x: A) => x, { mesh, inSpecs: P("y"), outSpecs: P("y"), axisNames: ["x"] })(range(4)),
+    /specs must name axes of axisNames only; got "y"/,
+  );
+});
+
+const over = (f: (x: A) => unknown, outSpecs: jax.PartitionSpec, inSpecs = P("x"), checkVma = true) =>
+  jax.shardMap(f as (x: A) => A, { mesh, inSpecs, outSpecs, checkVma });
+
+test("what varies must be named by outSpecs, as JAX's check_vma wants", async () => {
+  assert.throws(() => over((x) => x, P())(range(2)), /varies over "x"/);
+  assert.throws(() => over((x) => lax.allGather(x, "x", { tiled: true }), P())(range(2)), /varies over "x"/);
+  assert.throws(() => over((x) => lax.allGather(x, "x", { tiled: true }).mul(2), P())(range(2)), /varies over "x"/);
+  assert.equal(await lists(over((x) => lax.allGather(x, "x", { tiled: true }), P(), P("x"), false)(range(2))), [0, 1]);
+  assert.equal(await lists(over((x) => x, P(), P("x"), false)(range(4))), [0, 1]);
+  // A value that does not vary may be sharded: every device gives it.
+  assert.equal(await lists(over((x) => lax.psum(x, "x"), P("x"))(range(2))), [1, 1]);
+  assert.equal(await lists(over((x) => lax.psum(x, "x"), P(), P())(range(2))), [0, 2]);
+});
+
+test("a scan's carry that becomes varying is refused, and accepted after pcast", async () => {
+  const body = (start: (c: A) => A) => (x: A) =>
+    lax.scan((c: A): [A, null] => [c.add(jnp.sum(x)), null], start(jnp.zeros([])), null, { length: 3 })[0].reshape([1]);
+  assert.throws(
+    () =>
+      over(
+        body((c) => c),
+        P("x"),
+      )(range(4)),
+    /scan: a carry must vary over the same mesh axes.*lax\.pcast\(x, "x"/,
+  );
+  const cast = body((c) => lax.pcast(c, "x", { to: "varying" }));
+  assert.equal(await lists(over(cast, P("x"))(range(4))), [3, 15]);
+});
+
+test("arguments and specs that do not fit are refused with their path", () => {
+  assert.throws(() => over((x) => x, P("x"))(range(7)), /args\[0\], float32\[7\].*7 over 2 devices along x/);
+  assert.throws(() => over((x) => x, P("x"), P("x", "y"))(range(8)), /longer than the array's rank/);
+  assert.throws(() => over((x) => jnp.sum(x), P("x"))(range(8)), /longer than the rank of its result; got P\('x',\)/);
+  assert.throws(() => over((x) => lax.psum(x, "q"), P("x"))(range(8)), /unbound axis name; got "q", bound are x, y/);
+  assert.throws(() => lax.psum(range(2), "x"), /unbound axis name/);
+  assert.throws(
+    () => over((x) => lax.psumScatter(x, "x", { tiled: true }), P("x"))(range(14)),
+    /scatterDimension must divide into a part for each of the 2 devices; got size 7/,
+  );
+  assert.throws(
+    () => over((x) => lax.allToAll(x, "x", 0, 0), P("x"))(range(8)),
+    /an element for each of the 2 devices; got size 4/,
+  );
+  assert.throws(
+    () =>
+      over(
+        (x) =>
+          lax.ppermute(x, "x", [
+            [0, 1],
+            [1, 1],
+          ]),
+        P("x"),
+      )(range(2)),
+    /must receive at most once; got 1/,
+  );
+});
+
+test("pbroadcast gives every device what the source has", async () => {
+  assert.equal(await lists(over((x) => lax.pbroadcast(x, "x", 1), P("x"))(range(4))), [2, 3, 2, 3]);
+});
+
+test("a call is one program whatever the number of devices: collectives become ordinary ops and fuse", async () => {
+  const f = over((x) => lax.psum(x.mul(2), "x"), P());
+  const compiled = await jax.jit(f).lower(range(2)).compile();
+  assert.is(compiled.program.kernels.length, 1);
+});
+
+test.run();

@@ -1,0 +1,5 @@
+import { familyTests } from "./test-family.ts";
+
+const tests = await familyTests("sharding");
+
+tests.run();
