@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
-import { packages, root } from "./packages.mjs";
+import { built, packages, root } from "./packages.mjs";
 
 const cache = join(root, "node_modules", ".cache", "jaxscale-build");
 
@@ -18,8 +18,7 @@ export function build() {
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     const { status } = spawnSync(process.execPath, [tsc, "-p", config], { stdio: "inherit" });
     if (status !== 0) throw new Error(`${manifest.name} does not build`);
-    for (const path of Object.values(manifest.bin ?? {}))
-      chmodSync(join(folder, path.replace("/src/", "/dist/").replace(/\.ts$/, ".js")), 0o755);
+    for (const path of Object.values(manifest.bin ?? {})) chmodSync(join(folder, built(path)), 0o755);
     console.log(`${manifest.name}: ${relative(root, dist)}`);
   }
 }

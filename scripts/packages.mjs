@@ -29,9 +29,14 @@ export function packages() {
   return ordered;
 }
 
+/** Where a source lies when built. A command's launcher, which runs its sources in a clone, becomes the built `main.ts`. */
+export const built = (path, isType = false) =>
+  path
+    .replace(/^\.\/bin\/.*\.mjs$/, "./src/main.ts")
+    .replace(/^\.\/src\/(.*)\.ts$/, `./dist/$1${isType ? ".d.ts" : ".js"}`);
+
 /** A manifest for what is built: paths into `src` become paths into `dist`, and nothing else is published. */
 export function builtManifest(manifest) {
-  const built = (path, isType) => path.replace(/^\.\/src\/(.*)\.ts$/, `./dist/$1${isType ? ".d.ts" : ".js"}`);
   const rewrite = (value, key = "") => {
     if (typeof value === "string") return built(value, key === "types");
     if (typeof value !== "object" || value === null) return value;

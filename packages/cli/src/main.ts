@@ -8,6 +8,7 @@ import { addEval } from "./commands/eval.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addVerifyKvcache } from "./commands/verify-kvcache.ts";
 import { withUnderscores } from "./flags.ts";
+import { exitOnOutputErrors } from "./output-errors.ts";
 
 /** Each adds one command. */
 const additions: readonly ((program: Command) => void)[] = [
@@ -26,11 +27,7 @@ const program = new Command("jaxscale")
   .exitOverride();
 for (const add of additions) add(program);
 
-// Whoever reads along may have enough, as head has.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
-});
+exitOnOutputErrors();
 
 try {
   const args = process.argv.slice(2);
