@@ -127,6 +127,28 @@ test("the signal cuts an answer short; what was said of it stays, and the conver
   chat.dispose();
 });
 
+test("two messages at once, and a reset or disposal while it answers, are errors in words, and the answer goes on", async () => {
+  const chat = await chatWith(glm);
+  const question = "What is the capital of France?";
+  const [first, second] = await Promise.allSettled([ask(chat, question), ask(chat, "And of Italy?")]);
+  assert.is(first.status === "fulfilled" && first.value.text, "The capital of France is Paris.");
+  assert.match(String(second.status === "rejected" && second.reason), /RangeError: chat: .*; got send while pieces/);
+  const pieces = chat.send("And of Italy?");
+  await pieces.next();
+  assert.throws(() => chat.reset(), /chat: .*; got reset while pieces/);
+  // Whoever has read enough says so, and may ask again.
+  await pieces.return(undefined as never);
+  assert.is(chat.messages.length, 2);
+  assert.is((await ask(chat, "And of Italy?")).text, "The capital of Italy is Rome.");
+  const last = chat.send(question);
+  await last.next();
+  chat.dispose();
+  const error = await (async () => {
+    while (!(await last.next()).done);
+  })().catch(String);
+  assert.match(String(error), /RangeError: chat: it must not be disposed of while it answers/);
+});
+
 /** The checkpoint with fewer positions. */
 async function withPositions(count: number): Promise<LanguageModel> {
   const folder = folderFiles(glm);

@@ -179,5 +179,43 @@ test("a model without a checkpoint has tokens and no text", async () => {
   assert.match(String(error), /must come from a checkpoint with one/);
 });
 
+test("a tokenizer that could not be read is tried again, one that was read is kept", async () => {
+  let tries = 0;
+  const flaky = new LanguageModel(model.model, model.generation, () => {
+    if (++tries === 1) return Promise.reject(new Error("the network is down"));
+    return model.tokenizer();
+  });
+  assert.match(String(await flaky.tokenizer().catch(String)), /the network is down/);
+  assert.is(await flaky.tokenizer(), await flaky.tokenizer());
+  assert.is(tries, 2);
+});
+
+test("a step that fails behind one that is not read yet rejects the read, and not the process", async () => {
+  const { data } = jax.DeviceArray.prototype;
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => {
+    unhandled.push(error);
+  };
+  process.on("unhandledRejection", onUnhandled);
+  let reads = 0;
+  jax.DeviceArray.prototype.data = function (this: jax.DeviceArray) {
+    return ++reads < 3 ? data.call(this) : Promise.reject(new jax.DeviceError("decode: must run; got a lost device"));
+  };
+  try {
+    const generated = model.generate([prompt], { ...forever, maxNewTokens: 8 });
+    await generated.next();
+    // Node looks for rejections without a handler at the end of a turn.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const error = await (async () => {
+      for await (const _ of generated);
+    })().catch(String);
+    assert.match(String(error), /DeviceError: decode: must run; got a lost device/);
+    assert.equal(unhandled, []);
+  } finally {
+    jax.DeviceArray.prototype.data = data;
+    process.off("unhandledRejection", onUnhandled);
+  }
+});
+
 test.after(() => model.dispose());
 test.run();

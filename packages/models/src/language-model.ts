@@ -53,9 +53,12 @@ export class LanguageModel {
     return this.model.config;
   }
 
-  /** The checkpoint's tokenizer, read when it is first asked for. @throws CheckpointError if it has none, or a bad one */
+  /** The checkpoint's tokenizer, read when it is first asked for; what failed is tried again. @throws CheckpointError if it has none, or a bad one */
   tokenizer(): Promise<Tokenizer> {
-    this.#tokenizer ??= this.#readTokenizer();
+    this.#tokenizer ??= this.#readTokenizer().catch((error: unknown) => {
+      this.#tokenizer = undefined;
+      throw error;
+    });
     return this.#tokenizer;
   }
 

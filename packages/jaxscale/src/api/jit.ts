@@ -246,8 +246,11 @@ class JittedFunction {
   /** The user's function on flat arrays, with flat results. */
   #apply(args: readonly unknown[], treedef: TreeDef, arrays: readonly Array[]): { leaves: Array[]; treedef: TreeDef } {
     const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, arrays)));
-    if (out instanceof Promise)
+    if (out instanceof Promise) {
+      // What it does with tracers behind its first await fails too, and nobody could catch that.
+      out.catch(() => {});
       throw new TracerError(`jit: a jitted function must not be async; got a promise from ${this.name}`);
+    }
     const flat = flatten(out);
     return { leaves: flat.leaves.map((x) => this.#result(x)), treedef: flat.treedef };
   }

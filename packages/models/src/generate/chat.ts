@@ -37,6 +37,7 @@ export class Chat {
   #session: Session | undefined;
   /** Tokens that are known to be in the caches, from their beginning. */
   #cached: readonly number[] = [];
+  #isAnswering = false;
 
   /** @throws RangeError for impossible settings */
   constructor(generating: Generating, tokenizer: Tokenizer, settings: ChatSettings = {}) {
@@ -58,16 +59,25 @@ export class Chat {
 
   /**
    * The answer to a message, in pieces; it is part of the conversation even if the signal cuts it short, which ends it without an
-   * error. What fails leaves the conversation as it was.
-   * @throws RangeError if the conversation and the message leave no room for an answer
+   * error. What fails, and an answer whose pieces are not read to the end, leaves the conversation as it was.
+   * @throws RangeError if the conversation and the message leave no room for an answer, or another answer is under way
    */
   async *send(
     content: string,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<string, Turn, undefined> {
+    this.#refuseWhileAnswering("send");
+    this.#isAnswering = true;
+    try {
+      return yield* this.#answer(content, signal);
+    } finally {
+      this.#isAnswering = false;
+    }
+  }
+
+  async *#answer(content: string, signal: AbortSignal | undefined): AsyncGenerator<string, Turn, undefined> {
     const asked = [...this.#messages, { role: "user", content }];
-    const text = this.#tokenizer.renderChat(asked, this.#settings);
-    const ids = this.#tokenizer.encode(text);
+    const ids = this.#tokenizer.encodeChat(asked, this.#settings);
     const room = this.contextSize - ids.length;
     if (room <= 0)
       throw new RangeError(
@@ -105,6 +115,7 @@ export class Chat {
         if (piece !== "") yield piece;
       }
     } catch (error) {
+      if (session !== this.#session) throw new RangeError("chat: it must not be disposed of while it answers");
       if (!signal?.aborted) {
         // Nobody knows what the caches hold.
         this.#forget();
@@ -112,7 +123,7 @@ export class Chat {
       }
     }
     this.#cached = [...ids, ...tokens].slice(0, session.lengths[0]);
-    this.#messages = [...asked, assistantMessage(answer, text)];
+    this.#messages = [...asked, assistantMessage(answer, this.#tokenizer.decode(ids))];
     return {
       ...meter.usage(),
       finished,
@@ -122,14 +133,22 @@ export class Chat {
     };
   }
 
-  /** Begins anew, with the system message if there is one; the caches stay for what comes. */
+  /** Begins anew, with the system message if there is one; the caches stay for what comes. @throws RangeError while it answers */
   reset(): void {
+    this.#refuseWhileAnswering("reset");
     this.#messages = beginning(this.#settings);
   }
 
-  /** Gives the caches' memory back. */
+  /** Gives the caches' memory back; an answer that is under way fails. */
   dispose(): void {
     this.#forget();
+  }
+
+  #refuseWhileAnswering(what: string): void {
+    if (this.#isAnswering)
+      throw new RangeError(
+        `chat: an answer must end before another call; got ${what} while pieces are still to be read. Read them to the end, or abort the signal`,
+      );
   }
 
   #sessionFor(tokens: number, tracksSeen: boolean): Session {

@@ -122,7 +122,16 @@ export async function* steps(
 }
 
 type Tokens = readonly number[];
-const read = async (tokens: jax.Array): Promise<Tokens> => [...(await tokens.data())];
+async function readTokens(tokens: jax.Array): Promise<Tokens> {
+  return [...(await tokens.data())];
+}
+
+/** A read whose error is for whoever awaits it; until then, or if an earlier one throws, it is nobody's. */
+function read(tokens: jax.Array): Promise<Tokens> {
+  const reading = readTokens(tokens);
+  reading.catch(() => {});
+  return reading;
+}
 
 /** @throws RangeError for impossible settings */
 export function choiceOf(generation: GenerationConfig, options: GenerateOptions): Choice {

@@ -2,6 +2,7 @@
 import type { Tokenizer as BpeTokenizer } from "@huggingface/tokenizers";
 import { CheckpointError } from "jaxscale";
 import type { ChatMessage, ChatOptions, ChatTemplate } from "./chat-template.ts";
+import { MessageText } from "./message-text.ts";
 import { type StreamedToken, TextStream } from "./text-stream.ts";
 
 export interface EncodeOptions {
@@ -17,6 +18,7 @@ export class Tokenizer {
   readonly #bpe: BpeTokenizer;
   readonly #template: ChatTemplate | undefined;
   readonly #location: string;
+  readonly #messageText: MessageText;
   readonly #added: ReturnType<BpeTokenizer["get_added_tokens_decoder"]>;
   /** One more than the largest id. The model's `vocabSize` is usually larger. */
   readonly size: number;
@@ -27,6 +29,7 @@ export class Tokenizer {
     this.#template = template;
     this.#location = location;
     this.#added = bpe.get_added_tokens_decoder();
+    this.#messageText = new MessageText([...this.#added.values()]);
     let size = 0;
     for (const id of bpe.get_vocab(true).values()) size = Math.max(size, id + 1);
     this.size = size;
@@ -68,9 +71,22 @@ export class Tokenizer {
     return this.#template.render(messages, options);
   }
 
-  /** Its ids. The template writes `[gMASK]<sop>` itself, so nothing is put around it. */
+  /**
+   * Its ids. The template writes `[gMASK]<sop>` itself, so nothing is put around it; special tokens written in messages are
+   * encoded as any text.
+   * @throws CheckpointError as `renderChat`
+   */
   encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): number[] {
-    return this.encode(this.renderChat(messages, options));
+    const sections = this.#messageText.sections(this.renderChat(this.#messageText.mark(messages), options));
+    return sections.flatMap(({ text, isTemplate }) => (isTemplate ? this.encode(text) : this.#encodeText(text)));
+  }
+
+  /** Ids of a text in which nothing is special. */
+  #encodeText(text: string): number[] {
+    const { normalizer, pre_tokenizer, model } = this.#bpe;
+    const normalized = normalizer?.(text) ?? text;
+    const words = pre_tokenizer?.(normalized, { section_index: 0 }) ?? [normalized];
+    return (model?.(words) ?? []).map((token: string) => this.idOf(token) ?? model?.unk_token_id ?? 0);
   }
 
   /** Undefined if the vocabulary has no such token. */
