@@ -77,7 +77,28 @@ test("what is neither array, number nor tree of them is refused as argument and 
   assert.throws(() => f([new Date()]), /got Date for .*staticArgnums/);
   assert.throws(() => f(() => 1), /got function/);
   assert.throws(() => jit(() => "text")(), /jit: results must be arrays.*got string/);
-  assert.throws(() => jit(async () => jnp.ones(2))(), /must not be async/);
+});
+
+test("an async function is refused, and what it throws behind its first await ends no process", async () => {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => {
+    unhandled.push(error);
+  };
+  process.on("unhandledRejection", onUnhandled);
+  const late = async (x: A) => {
+    await Promise.resolve();
+    return x.add(1).sum();
+  };
+  const untyped = late as unknown as (x: A) => A;
+  const x = jnp.ones(2);
+  assert.throws(() => jit(late)(x), /jit: the function must not be async; got a promise from late/);
+  assert.throws(() => jax.grad(untyped)(x), /must not be async; got a promise/);
+  assert.throws(() => jax.vmap(untyped)(x), /vmap: .*must not be async; got a promise/);
+  assert.throws(() => jax.lax.cond(true, untyped, untyped, x), /must not be async; got a promise/);
+  // Node looks for rejections without a handler at the end of a turn.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  process.off("unhandledRejection", onUnhandled);
+  assert.equal(unhandled, []);
 });
 
 test("a function without arguments, one that returns its argument twice, and one that returns numbers", async () => {

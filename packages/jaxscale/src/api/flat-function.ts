@@ -2,7 +2,7 @@
 import { DTypeError } from "../base/errors.ts";
 import { flatten, type TreeDef, unflatten } from "../base/pytree.ts";
 import { Array } from "../trace/array.ts";
-import { asArray } from "../trace/operand.ts";
+import { asArray, refusePromise } from "../trace/operand.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters of a generic function are contravariant
 export type AnyFunction = (...args: any[]) => unknown;
@@ -14,6 +14,7 @@ export type Aux<F extends AnyFunction> = ReturnType<F> extends readonly [unknown
 /** The array that an argument or result is. @throws DTypeError for what is none */
 export function leafArray(op: string, x: unknown): Array {
   if (x instanceof Array || typeof x === "number" || typeof x === "boolean") return asArray(op, x);
+  refusePromise(op, x);
   const kind = typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x;
   throw new DTypeError(`${op}: arguments and results must be arrays, numbers, booleans or trees of them; got ${kind}`);
 }

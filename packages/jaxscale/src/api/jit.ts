@@ -1,11 +1,11 @@
 /** jit: trace once for each signature, then launch. */
-import { DTypeError, TracerError } from "../base/errors.ts";
+import { DTypeError } from "../base/errors.ts";
 import { copyStatic, flatten, sameStatic, sameTreedef, type TreeDef, unflatten } from "../base/pytree.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { jitCall } from "../primitives/call.ts";
 import { Array } from "../trace/array.ts";
 import { boundAxes } from "../trace/axis-names.ts";
-import { asArray } from "../trace/operand.ts";
+import { asArray, refusePromise } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
 import { functionOf, optionsOf, wholesOf } from "./arguments.ts";
@@ -246,11 +246,7 @@ class JittedFunction {
   /** The user's function on flat arrays, with flat results. */
   #apply(args: readonly unknown[], treedef: TreeDef, arrays: readonly Array[]): { leaves: Array[]; treedef: TreeDef } {
     const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, arrays)));
-    if (out instanceof Promise) {
-      // What it does with tracers behind its first await fails too, and nobody could catch that.
-      out.catch(() => {});
-      throw new TracerError(`jit: a jitted function must not be async; got a promise from ${this.name}`);
-    }
+    refusePromise("jit", out, this.name);
     const flat = flatten(out);
     return { leaves: flat.leaves.map((x) => this.#result(x)), treedef: flat.treedef };
   }

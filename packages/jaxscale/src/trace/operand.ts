@@ -1,6 +1,6 @@
 /** From what users pass to arrays. */
 import type { DType } from "../base/dtypes.ts";
-import { DTypeError } from "../base/errors.ts";
+import { DTypeError, TracerError } from "../base/errors.ts";
 import { shapedArray } from "../jaxpr/ir.ts";
 import { Array, type ArrayLike, heldArray, isArrayHolder } from "./array.ts";
 import { getBackend } from "./trace.ts";
@@ -15,12 +15,23 @@ export function scalarAval(x: number | boolean): typeof weakInt {
   return x === (x | 0) && !Object.is(x, -0) ? weakInt : weakFloat;
 }
 
+/**
+ * Refuses what an async function returns. Behind its first await the function meets tracers of a trace that has ended: that it
+ * fails there too is nobody's to catch, and must not end the process.
+ */
+export function refusePromise(op: string, x: unknown, of = "the function"): void {
+  if (!(x instanceof Promise)) return;
+  x.catch(() => {});
+  throw new TracerError(`${op}: the function must not be async; got a promise from ${of}`);
+}
+
 /** Numbers and booleans as weakly typed scalars (a bool is strong). @throws DTypeError for anything else that is no array */
 export function asArray(op: string, x: ArrayLike): Array {
   if (x instanceof Array) return x;
   if (typeof x === "boolean") return getBackend().scalar(+x, strongBool);
   if (typeof x === "number") return getBackend().scalar(x, scalarAval(x));
   if (isArrayHolder(x)) return x[heldArray];
+  refusePromise(op, x);
   if (globalThis.Array.isArray(x) || ArrayBuffer.isView(x))
     throw new DTypeError(
       `${op}: operands must be arrays, numbers or booleans; got a list. Make an array of it with jnp.array`,
