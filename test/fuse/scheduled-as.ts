@@ -3,10 +3,12 @@ import * as assert from "uvu/assert";
 import { sizeOf } from "../../packages/jaxscale/src/base/shapes.ts";
 import type { Target } from "../../packages/jaxscale/src/base/target.ts";
 import { type HostTensor, packWords, unpackWords } from "../../packages/jaxscale/src/base/tensor-data.ts";
-import { checks, compile, optimize, type Program, storageBytes } from "../../packages/jaxscale/src/compile.ts";
+import { checks, compile, optimize } from "../../packages/jaxscale/src/compile.ts";
+import { storageBytes } from "../../packages/jaxscale/src/fuse/memory-view.ts";
 import { defaultParameters, type ScheduleParameters } from "../../packages/jaxscale/src/fuse/parameters.ts";
 import { interpret } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
 import { type ClosedJaxpr, shapedArray } from "../../packages/jaxscale/src/jaxpr/ir.ts";
+import type { Program } from "../../packages/jaxscale/src/kernel/program.ts";
 import { getClient } from "../../packages/jaxscale/src/runtime/client.ts";
 import type { Array } from "../../packages/jaxscale/src/trace/array.ts";
 import { traceToJaxpr } from "../../packages/jaxscale/src/trace/staging.ts";
@@ -34,7 +36,7 @@ async function programFor(traced: ClosedJaxpr, { parameters, withoutSubgroups, l
     limits: { ...own.limits, ...limits },
     features: { ...own.features, subgroups: own.features.subgroups && !withoutSubgroups },
   };
-  return compile(optimize(traced), target, {
+  return compile(optimize(traced).closed, target, {
     name: "scheduled",
     donated: [],
     parameters: { ...defaultParameters(target), ...parameters },

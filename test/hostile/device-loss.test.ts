@@ -1,7 +1,7 @@
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { getClient } from "../../packages/jaxscale/src/compile.ts";
+import { getClient } from "../../packages/jaxscale/src/runtime/index.ts";
 import { rejection } from "../rejection.ts";
 import "../setup.ts";
 

@@ -141,4 +141,10 @@ test("a compile rejects with what is wrong, and never leaves a rejection unhandl
   assert.match((await rejection(Promise.resolve().then(() => bad.lower(struct([8]))))).message, /reshape/);
 });
 
+test("compile() makes the program that calls run, once", async () => {
+  const lowered = jit((x: A) => x.mul(3).add(1), { name: "once" }).lower(jnp.ones([5]));
+  const { program } = await lowered.compile();
+  assert.is((await lowered.compile()).program, program);
+});
+
 test.run();

@@ -5,7 +5,9 @@ import { useOwnCache } from "./store.ts";
 
 useOwnCache();
 const { jit, numpy: jnp, lax, nn, ready } = await import("jaxscale");
-const { checks, compile, getClient, optimize, storageBytes } = await import("../../packages/jaxscale/src/compile.ts");
+const { checks, compile, optimize } = await import("../../packages/jaxscale/src/compile.ts");
+const { storageBytes } = await import("../../packages/jaxscale/src/fuse/memory-view.ts");
+const { getClient } = await import("../../packages/jaxscale/src/runtime/index.ts");
 const { defaultParameters } = await import("../../packages/jaxscale/src/fuse/parameters.ts");
 const { tuningTasks } = await import("../../packages/jaxscale/src/fuse/tuning-tasks.ts");
 const { interpret } = await import("../../packages/jaxscale/src/jaxpr/interpret.ts");
@@ -81,7 +83,9 @@ const chosen = Object.entries(groups).filter((_, i) => process.env.JAXSCALE_FULL
 for (const [name, { f, shapes, dtype = "float32" }] of chosen)
   test(`all candidates of ${name} agree with the reference`, async () => {
     const operands = shapes.map((shape) => jnp.zeros(shape, { dtype }));
-    const optimized = optimize(jit(f as (...xs: Arrays) => Arrays[number], { name: "group" }).lower(...operands).jaxpr);
+    const optimized = optimize(
+      jit(f as (...xs: Arrays) => Arrays[number], { name: "group" }).lower(...operands).jaxpr,
+    ).closed;
     const { shapeClass, candidates, program } = tuningTasks(optimized.jaxpr, target)[0];
     const inputs = program.jaxpr.invars.map(({ aval }, input) => {
       const tensor = hostTensor(aval.shape, aval.dtype);

@@ -14,7 +14,7 @@ type Program = ReturnType<typeof compile>;
 const target = await ready();
 const mlp = jit((x, w, b) => nn.softmax(nn.silu(jnp.dot(x, w).add(b)).dot(w)), { name: "mlp" });
 const operands = [jnp.ones([32, 64]), jnp.ones([64, 64]), jnp.ones([64])] as const;
-const optimized = optimize(mlp.lower(...operands).jaxpr);
+const optimized = optimize(mlp.lower(...operands).jaxpr).closed;
 const options = { name: "mlp", donated: [] };
 
 /** Programs take as long as their kernels are said to. */

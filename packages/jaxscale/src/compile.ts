@@ -1,21 +1,26 @@
-/** From a traced function to something that runs: every stage in order. */
+/** From a traced function to a program: every stage, in order. Nobody else runs a stage. */
+
 import type { Target } from "./base/target.ts";
+import { type HostTensor, packWords } from "./base/tensor-data.ts";
 import { assemble } from "./fuse/assemble.ts";
 import { draft } from "./fuse/draft.ts";
 import { kernelsOf } from "./fuse/drafts.ts";
 import { type Fusion, fuse } from "./fuse/grouping.ts";
 import { Homes } from "./fuse/homes.ts";
+import { storageBytes } from "./fuse/memory-view.ts";
 import { defaultParameters, type ScheduleParameters } from "./fuse/parameters.ts";
 import { ParameterChoice } from "./fuse/tuning.ts";
 import { checkJaxpr } from "./jaxpr/check.ts";
-import type { ClosedJaxpr, Jaxpr } from "./jaxpr/ir.ts";
+import { type ClosedJaxpr, formatAval, type Jaxpr, type ShapedArray } from "./jaxpr/ir.ts";
 import { checkKernel } from "./kernel/check.ts";
 import { printKernel } from "./kernel/print.ts";
 import type { Program } from "./kernel/program.ts";
 import { inlineCalls } from "./passes/inline-calls.ts";
+import { liftEffects, type Replay } from "./passes/lift-effects.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
 import { inBodies } from "./passes/nested.ts";
 import { simplify } from "./passes/simplify.ts";
+import type { HostConstant, LazyProgram, Storage } from "./runtime/index.ts";
 import { tunedFor } from "./tune/table.ts";
 import { printWgsl } from "./wgsl/print.ts";
 
@@ -27,19 +32,72 @@ export interface CompileOptions {
   readonly parameters?: ScheduleParameters;
 }
 
-/** One flat jaxpr without calls, each equation as it was traced. */
-export const flatten = (traced: ClosedJaxpr): ClosedJaxpr => checked(inBodies(inlineCalls, inlineCalls(traced)));
+/** What does not depend on a target. */
+export interface Optimized {
+  /** Without calls, each equation as it was traced. */
+  readonly flat: ClosedJaxpr;
+  /** Without calls, effects, duplicates or dead code; its constants are the program's, in order. */
+  readonly closed: ClosedJaxpr;
+  /** Types of the function's own results, which come first. */
+  readonly results: readonly ShapedArray[];
+  /** Types of the results behind them, which effects read, and what does those effects. */
+  readonly effects: { readonly results: readonly ShapedArray[]; readonly replay: Replay } | undefined;
+}
 
-/** The part of compiling that needs no target: one flat jaxpr without calls, duplicates or dead code. */
-export const optimize = (traced: ClosedJaxpr): ClosedJaxpr => {
-  const flat = flatten(traced);
-  const lean = checked(inBodies(simplify, simplify(flat)));
-  return checked(storeLiteralResults(lean));
-};
+/** The stages before a target is known: inline, lift effects, simplify. */
+export function optimize(traced: ClosedJaxpr): Optimized {
+  const flat = checked(inBodies(inlineCalls, inlineCalls(traced)));
+  const { closed: pure, extra, replay } = liftEffects(flat);
+  const lean = checked(inBodies(simplify, simplify(checked(pure))));
+  const types = pure.jaxpr.outvars.map((a) => a.aval);
+  const results = types.slice(0, types.length - extra);
+  return {
+    flat,
+    closed: checked(storeLiteralResults(lean)),
+    results,
+    effects: replay && { results: types.slice(results.length), replay },
+  };
+}
 
-/** @param optimized from `optimize`; its constants are the program's, in order */
-export function compile(optimized: ClosedJaxpr, target: Target, options: CompileOptions): Program {
-  const { jaxpr } = optimized;
+/** The program of a function as the runtime takes it, to be compiled when the target is known. */
+export function lazyProgram(optimized: Optimized, options: LazyOptions): LazyProgram {
+  const { closed, results, effects } = optimized;
+  const { name, donated, prepare, storageOf } = options;
+  const all = [...results, ...(effects?.results ?? [])];
+  return {
+    name,
+    donated,
+    resultCount: all.length,
+    resultBytes: all.map(storageBytes),
+    resultLabels: all.map(formatAval),
+    constants: packConstants(closed, storageOf),
+    prepare,
+    build: (target) => compile(closed, target, { name, donated }),
+  };
+}
+
+export interface LazyOptions extends Pick<LazyProgram, "name" | "prepare"> {
+  readonly donated: readonly number[];
+  /** The memory of a constant that is an array on the device; undefined for host tensors. */
+  readonly storageOf: (constant: unknown) => Storage | undefined;
+}
+
+/** Constants as the device stores them. */
+const packConstants = (
+  { consts, jaxpr }: ClosedJaxpr,
+  storageOf: LazyOptions["storageOf"],
+): readonly (Storage | HostConstant)[] =>
+  consts.map(
+    (constant, i) =>
+      storageOf(constant) ?? {
+        words: packWords(constant as HostTensor),
+        sizeBytes: storageBytes(jaxpr.constvars[i].aval),
+      },
+  );
+
+/** The stages for a target: fuse, schedule, plan memory, assemble. @param closed from `optimize` */
+export function compile(closed: ClosedJaxpr, target: Target, options: CompileOptions): Program {
+  const { jaxpr } = closed;
   const homes = new Homes(jaxpr, new Set(options.donated));
   const choice = options.parameters
     ? new ParameterChoice(options.parameters, new Map())
@@ -57,16 +115,6 @@ function checked(closed: ClosedJaxpr): ClosedJaxpr {
   if (checks.enabled) checkJaxpr(closed);
   return closed;
 }
-
-export { storageBytes } from "./fuse/memory-view.ts";
-export type { KernelOrigin, Program, Step } from "./kernel/program.ts";
-export { type Client, getClient } from "./runtime/client.ts";
-export type { HostConstant, LazyProgram } from "./runtime/lazy-program.ts";
-export { measureRoofs, type Roofs } from "./runtime/measure.ts";
-export type { KernelTiming } from "./runtime/profile.ts";
-export { type ProgramTimer, timerFor } from "./runtime/program-timer.ts";
-export { type DoctorReport, examine, formatReport } from "./runtime/report.ts";
-export type { Storage } from "./runtime/storage.ts";
 
 /** IR no. 2 of each distinct kernel. */
 export const kernelsText = (program: Program): string =>

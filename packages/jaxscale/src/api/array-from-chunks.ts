@@ -3,8 +3,9 @@ import type { DType } from "../base/dtypes.ts";
 import { itemSizeBytes } from "../base/dtypes.ts";
 import { ShapeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
-import { getClient, storageBytes } from "../compile.ts";
+import { storageBytes } from "../fuse/memory-view.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
+import { getClient } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import { DeviceArray } from "./device-array.ts";
 

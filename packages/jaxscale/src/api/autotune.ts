@@ -1,6 +1,7 @@
 /** Choosing schedules by measurement, for programs of the default device. */
-import { getClient, type LazyProgram, timerFor } from "../compile.ts";
+import type { Optimized } from "../compile.ts";
 import type { ClosedJaxpr } from "../jaxpr/ir.ts";
+import { getClient, type LazyProgram, timerFor } from "../runtime/index.ts";
 import { type TuningResult, tuneProgram } from "../tune.ts";
 
 export interface AutotuneOptions {
@@ -13,14 +14,14 @@ const defaultBudgetMs = 5000;
 /** A program that can be replaced by one that is compiled anew. */
 interface Tunable {
   program: LazyProgram;
-  readonly optimized: ClosedJaxpr;
+  readonly optimized: Optimized;
 }
 
 /** Tunes, and has the program compiled anew at its next use. */
 export async function retune(tunable: Tunable, options: AutotuneOptions): Promise<readonly TuningResult[]> {
   const client = getClient();
   const device = await client.device();
-  const results = await tuneProgram(tunable.optimized, {
+  const results = await tuneProgram(tunable.optimized.closed, {
     target: device.target,
     budgetMs: options.budgetMs ?? defaultBudgetMs,
     timerFor: (program) => timerFor(device, program),
@@ -31,11 +32,11 @@ export async function retune(tunable: Tunable, options: AutotuneOptions): Promis
 }
 
 /** What tunes a program before its first compilation, under `JAXSCALE_AUTOTUNE=1`. */
-export function autotuneOf(optimized: ClosedJaxpr): LazyProgram["prepare"] {
+export function autotuneOf(closed: ClosedJaxpr): LazyProgram["prepare"] {
   const store = getClient().platform;
   const setting = store.readVariable("JAXSCALE_AUTOTUNE");
   if (!setting || setting === "0") return undefined;
   return async (target, timer) => {
-    await tuneProgram(optimized, { target, budgetMs: defaultBudgetMs, timerFor: timer, store });
+    await tuneProgram(closed, { target, budgetMs: defaultBudgetMs, timerFor: timer, store });
   };
 }

@@ -1,7 +1,6 @@
 /** customKernel: a user's own WGSL as a function of arrays. */
 import { type DType, promoteTypes } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
-import { getClient } from "../compile.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { readUserSource, type UserSource } from "../kernel/user-source.ts";
 import {
@@ -12,6 +11,7 @@ import {
 import { checkKernelName, checkNames, kernelError, planKernel } from "../primitives/custom-plan.ts";
 import type { Operand } from "../primitives/op-builder.ts";
 import { type Combine, parseShardingRule } from "../primitives/sharding-text.ts";
+import { getClient } from "../runtime/index.ts";
 import type { Array, ArrayLike } from "../trace/array.ts";
 import { asArray } from "../trace/operand.ts";
 import { bind } from "../trace/trace.ts";

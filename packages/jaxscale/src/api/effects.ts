@@ -2,9 +2,9 @@
 
 import { sizeOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor, unpackWords } from "../base/tensor-data.ts";
-import { getClient, type Storage } from "../compile.ts";
 import type { ShapedArray } from "../jaxpr/ir.ts";
 import type { Replay } from "../passes/lift-effects.ts";
+import { getClient, type Storage } from "../runtime/index.ts";
 
 let last: Promise<void> = Promise.resolve();
 

@@ -1,18 +1,8 @@
 /** Operations outside any trace: each is a small program, run through the same pipeline as a jitted function. */
-import { type HostTensor, packWords } from "../base/tensor-data.ts";
-import {
-  compile,
-  flatten,
-  getClient,
-  type HostConstant,
-  type LazyProgram,
-  optimize,
-  type Storage,
-  storageBytes,
-} from "../compile.ts";
-import { type ClosedJaxpr, formatAval, newVar, type Params, type Primitive, type ShapedArray } from "../jaxpr/ir.ts";
+import { lazyProgram, type Optimized, optimize } from "../compile.ts";
+import { type ClosedJaxpr, newVar, type Params, type Primitive } from "../jaxpr/ir.ts";
 import { jaxprKey } from "../jaxpr/key.ts";
-import { liftEffects, type Replay } from "../passes/lift-effects.ts";
+import { getClient, type LazyProgram, type Storage } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import { captureSource } from "../trace/scope.ts";
 import { type Backend, installBackend } from "../trace/trace.ts";
@@ -21,49 +11,25 @@ import { currentWatcher } from "./config.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
 import { replayBehind } from "./effects.ts";
 
-/** A closed jaxpr made ready to launch, and the types of its results. */
+/** A closed jaxpr made ready to launch. */
 export interface Runnable {
   /** Replaced when it is to be compiled anew. */
   program: LazyProgram;
-  readonly results: readonly ShapedArray[];
-  readonly optimized: ClosedJaxpr;
-  /** Without calls, each equation with the line that made it. */
-  readonly traced: ClosedJaxpr;
-  /** What the program tells the host, if anything: types of its further results, and what to do with them. */
-  readonly effects: { readonly told: readonly ShapedArray[]; readonly replay: Replay } | undefined;
+  readonly optimized: Optimized;
 }
 
 export function makeRunnable(name: string, traced: ClosedJaxpr, donated: readonly number[] = []): Runnable {
-  const flat = flatten(traced);
-  const { closed, extra, replay } = liftEffects(flat);
-  const optimized = optimize(closed);
-  const all = closed.jaxpr.outvars.map((a) => a.aval);
-  const results = all.slice(0, all.length - extra);
-  return {
-    optimized,
-    results,
-    traced: flat,
-    effects: replay && { told: all.slice(results.length), replay },
-    program: {
-      name,
-      donated,
-      resultCount: all.length,
-      resultBytes: all.map(storageBytes),
-      resultLabels: all.map(formatAval),
-      constants: optimized.consts.map((c) => constantOf(name, c)),
-      prepare: autotuneOf(optimized),
-      build: (target) => compile(optimized, target, { name, donated }),
-    },
-  };
+  const optimized = optimize(traced);
+  const prepare = autotuneOf(optimized.closed);
+  return { optimized, program: lazyProgram(optimized, { name, donated, prepare, storageOf: storageIn(name) }) };
 }
 
-function constantOf(name: string, constant: unknown): Storage | HostConstant {
-  if (constant instanceof DeviceArray) return constant.storage;
-  if (isHostTensor(constant))
-    return { words: packWords(constant), sizeBytes: storageBytes({ ...constant, weakType: false }) };
-  return concrete(name, constant as Array).storage;
-}
-const isHostTensor = (x: unknown): x is HostTensor =>
+/** The memory of constants that are arrays. */
+const storageIn =
+  (name: string) =>
+  (constant: unknown): Storage | undefined =>
+    isHostTensor(constant) ? undefined : concrete(name, constant as Array).storage;
+const isHostTensor = (x: unknown): boolean =>
   typeof x === "object" && x !== null && "values" in x && "dtype" in x && !(x instanceof DeviceArray);
 
 /** Launches; the results exist at once, their values when the device is done. */
@@ -72,7 +38,7 @@ export function launch(runnable: Runnable, operands: readonly Array[]): DeviceAr
   return watcher ? watcher(runnable, operands, launchNow) : launchNow(runnable, operands);
 }
 
-function launchNow({ program, results, effects }: Runnable, operands: readonly Array[]): DeviceArray[] {
+function launchNow({ program, optimized: { results, effects } }: Runnable, operands: readonly Array[]): DeviceArray[] {
   const { name, donated = [] } = program;
   const storages = getClient().launch(
     program,
@@ -81,7 +47,7 @@ function launchNow({ program, results, effects }: Runnable, operands: readonly A
       return donated.includes(i) ? x.storage : x.argument;
     }),
   );
-  if (effects) replayBehind(storages.slice(results.length), effects.told, effects.replay);
+  if (effects) replayBehind(storages.slice(results.length), effects.results, effects.replay);
   return results.map((aval, i) => new DeviceArray(aval, storages[i]));
 }
 

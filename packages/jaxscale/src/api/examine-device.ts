@@ -1,5 +1,5 @@
 /** What the device is and can do, for people. */
-import { type DoctorReport, examine, formatReport, getClient } from "../compile.ts";
+import { type DoctorReport, examine, formatReport, getClient } from "../runtime/index.ts";
 
 /** Adapter, driver, features, limits, and measured rates of the device. */
 export type DeviceReport = DoctorReport;

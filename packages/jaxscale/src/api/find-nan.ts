@@ -45,7 +45,7 @@ async function checkResults(runnable: Runnable, args: readonly Array[], results:
       throw new DeviceError(
         `debug.nans: arguments must have no NaN; got ${formatAval(x.aval)} as argument ${i} of ${name}`,
       );
-  await run(runnable.traced, args, `in ${name}`);
+  await run(runnable.optimized.flat, args, `in ${name}`);
   throw new DeviceError(
     `debug.nans: results must have no NaN; got one from ${name}, which none of its operations makes alone`,
   );

@@ -2,18 +2,12 @@
 
 import { DeviceError, DTypeError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
-import {
-  compile,
-  getClient,
-  type KernelOrigin,
-  kernelsText,
-  type Program,
-  type Step,
-  storageBytes,
-  wgslText,
-} from "../compile.ts";
+import { compile, kernelsText, wgslText } from "../compile.ts";
+import { storageBytes } from "../fuse/memory-view.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
+import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
+import { getClient } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import type { TuningResult } from "../tune.ts";
 import { type AutotuneOptions, retune } from "./autotune.ts";
@@ -68,7 +62,7 @@ export class Lowered {
       throw new DeviceError(
         `lower: no device is known yet for ${this.name}; call await jax.ready() first, or pass a target`,
       );
-    return compile(this.#runnable.optimized, target, { name: this.name, donated: this.#donated });
+    return compile(this.#runnable.optimized.closed, target, { name: this.name, donated: this.#donated });
   }
 
   /** Measures which schedules are fastest on the device at hand, for `compile` and for calls from now on. */
@@ -81,11 +75,9 @@ export class Lowered {
    * With `autotune`, first measures which schedules are fastest on the device at hand; later calls use them.
    */
   async compile({ autotune = false }: CompileOptions = {}): Promise<Compiled> {
-    const client = getClient();
-    const target = await client.ready();
     if (autotune) await this.tune(autotune === true ? {} : autotune);
-    await client.load(this.#runnable.program);
-    return new Compiled(this, this.#runnable, this.program(target));
+    const { program } = await getClient().load(this.#runnable.program);
+    return new Compiled(this, this.#runnable, program);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Where a computation's time goes on the device, kernel by kernel. */
 import { align } from "../base/align.ts";
-import { getClient, type KernelTiming, measureRoofs, type Roofs } from "../compile.ts";
+import { getClient, type KernelTiming, measureRoofs, type Roofs } from "../runtime/index.ts";
 
-export type { Roofs } from "../compile.ts";
+export type { Roofs } from "../runtime/index.ts";
 
 /** One kernel of a program, over all its dispatches in the profile. */
 export interface KernelProfile {
