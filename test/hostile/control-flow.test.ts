@@ -91,7 +91,7 @@ const wrongs: Readonly<Record<string, Wrong>> = {
   "a string in a carry": [
     () => lax.scan((c: unknown): [unknown, null] => [c, null], { a: "text" }, null, length),
     jax.DTypeError,
-    /^scan: operands must be arrays, numbers or booleans; got string$/,
+    /^scan: arguments and results must be arrays, .*; got "text" at \['a'\]$/,
   ],
   "a while's carry that changes its shape": [
     () =>

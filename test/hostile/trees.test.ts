@@ -38,7 +38,7 @@ test("a tree that contains itself is refused in words, wherever trees are taken"
 
 test("static data that contains itself is refused in words", () => {
   const f = jit((a: A, _: unknown) => a, { staticArgnums: 1 });
-  assert.throws(() => f(x, list), /^pytree: static data must be at most 1000 levels deep; got more/);
+  assert.throws(() => f(x, list), /^pytree: a tree must be at most 1000 levels deep; got more/);
 });
 
 test("lists of numbers that contain themselves, or have holes, are no arrays", () => {

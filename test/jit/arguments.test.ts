@@ -73,10 +73,24 @@ test("a registered class is an argument and a result, and its static data decide
 
 test("what is neither array, number nor tree of them is refused as argument and as result", () => {
   const f = jit((x: unknown) => x);
-  assert.throws(() => f("text"), /jit: arguments must be arrays, numbers, booleans or trees of them; got string for/);
-  assert.throws(() => f([new Date()]), /got Date for .*staticArgnums/);
-  assert.throws(() => f(() => 1), /got function/);
-  assert.throws(() => jit(() => "text")(), /jit: results must be arrays.*got string/);
+  assert.throws(
+    () => f("text"),
+    /jit: arguments must be arrays, numbers, booleans or trees of them; got "text" for argument 0 of/,
+  );
+  assert.throws(() => f([new Date()]), /got a Date for argument 0\[0\] of .*staticArgnums/);
+  assert.throws(() => f(() => 1), /got a function for argument 0 of/);
+  assert.throws(() => jit(() => "text")(), /jit: results must be arrays.*got "text" from <lambda>, called at/);
+  assert.throws(
+    () =>
+      jit(function named(a: A) {
+        return { logits: a, more: [a, { text: "yes" }] };
+      })(jnp.ones(2)),
+    /^jit: results must be .* trees of them; got "yes" at \['more'\]\[1\]\['text'\] from named, called at .*arguments\.test\.ts:\d+/,
+  );
+  assert.throws(
+    () => jax.grad((a: A) => [a, "no"] as unknown as A)(jnp.ones(2)),
+    /^grad: arguments and results must be arrays.*; got "no" at \[1\]/,
+  );
 });
 
 test("an async function is refused, and what it throws behind its first await ends no process", async () => {
@@ -99,6 +113,27 @@ test("an async function is refused, and what it throws behind its first await en
   await new Promise((resolve) => setTimeout(resolve, 20));
   process.off("unhandledRejection", onUnhandled);
   assert.equal(unhandled, []);
+});
+
+test("an array is no static argument, as in JAX: neither alone nor in a list", () => {
+  const x = jnp.ones([3]);
+  const power = jit(
+    function power(a: A, _: unknown) {
+      return a;
+    },
+    { staticArgnums: -1 },
+  );
+  const rule = /^TypeError: jit: static arguments must be values that the host can compare; got /;
+  const refused = (use: () => unknown, got: RegExp): void =>
+    assert.throws(use, (error: unknown) => rule.test(String(error)) && got.test(String(error)));
+  refused(() => power(x, x), /got float32\[3\] for argument 1 of power\. Pass arrays as ordinary arguments$/);
+  refused(() => power(x, { sizes: [1, x] }), /got float32\[3\] for argument 1 of power\['sizes'\]\[1\]\./);
+  refused(() => power(x, new Float32Array(2)), /got a Float32Array for argument 1 of power\./);
+  refused(() => jit((a: A) => power(a, a))(x), /got float32\[3\] for argument 1 of power\./);
+  const named = jit((a: A, { by }: { by: unknown }) => (by ? a : a.add(1)), { staticArgnames: "by", name: "named" });
+  refused(() => named(x, { by: x }), /got float32\[3\] for by of named\./);
+  power(x, { sizes: [1, 2] });
+  power(x, (): A => x);
 });
 
 test("a function without arguments, one that returns its argument twice, and one that returns numbers", async () => {

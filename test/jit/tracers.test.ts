@@ -79,7 +79,18 @@ test("a tracer can be logged: its type is all there is to see", () => {
   assert.is(json, '{"a":"Tracer<int32[3]>"}');
 });
 
-test("a tracer kept after its trace is refused by any later use, and named with its function", () => {
+/** What a use of the tracer throws. */
+function thrownBy(use: () => unknown): Error {
+  try {
+    use();
+  } catch (error) {
+    assert.instance(error, jax.TracerError);
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+test("a tracer kept after its trace is refused by any later use, and named with its function, operation and line", () => {
   let kept: A | undefined;
   const f = jit(
     (a: A) => {
@@ -90,22 +101,71 @@ test("a tracer kept after its trace is refused by any later use, and named with 
   );
   f(x);
   const leaked = kept as A;
-  const message = /used after the function "keeps" that made it had ended; got int32\[3\]\. Return it/;
+  const message =
+    /^[\w<>]+: a traced array was used after the function "keeps" that made it had ended; got int32\[3\], the result of mul, called at .*tracers\.test\.ts:\d+:\d+.*\. Return it/;
   for (const use of [
     () => leaked.add(1),
     () => jit((a: A) => a)(leaked),
     () => jit((a: A) => a.add(leaked))(x),
     () => jax.makeJaxpr((a: A) => a.add(leaked))(x),
-  ]) {
-    let error: unknown;
-    try {
-      use();
-    } catch (e) {
-      error = e;
-    }
-    assert.instance(error, jax.TracerError);
-    assert.match((error as Error).message, message);
+  ])
+    assert.match(thrownBy(use).message, message);
+  assert.match(thrownBy(() => jit((a: A) => a.add(leaked))(x)).message, /^add: /);
+});
+
+test("a tracer kept by a derivative or a mapped function is refused the same way", () => {
+  let kept: A = x;
+  const floats = jnp.ones([3]);
+  const keeps = (a: A): A => {
+    kept = jnp.sin(a);
+    return jnp.sum(kept);
+  };
+  const transformed: readonly (readonly [run: () => unknown, type: string])[] = [
+    [() => jax.grad(keeps)(floats), "float32\\[3\\]"],
+    [() => jax.jvp(keeps, [floats], [floats]), "float32\\[3\\]"],
+    [() => jax.vmap(keeps)(floats), "float32\\[\\]"],
+    [() => jax.jacfwd(keeps)(floats), "float32\\[3\\]"],
+    [() => jit(jax.grad(keeps))(floats), "float32\\[3\\]"],
+  ];
+  for (const [run, type] of transformed) {
+    run();
+    const leaked = kept;
+    const message = new RegExp(
+      `^add: a traced array was used after the function "keeps" that made it had ended; got ${type}, the result of sin, called at keeps .*tracers\\.test\\.ts`,
+    );
+    assert.match(thrownBy(() => leaked.add(1)).message, message);
+    assert.match(thrownBy(() => jit((a: A) => a.add(leaked))(x)).message, message);
   }
+});
+
+test("an argument kept after its function has ended is called one", () => {
+  let kept: A = x;
+  jit(function remembers(a: A) {
+    kept = a;
+    return a;
+  })(x);
+  assert.match(
+    thrownBy(() => kept.mul(2)).message,
+    /^mul: .*"remembers".*; got int32\[3\], an argument of it\. Return it/,
+  );
+});
+
+test("the user's line is found below many frames of the library", () => {
+  const limit = Error.stackTraceLimit;
+  let kept: A = x;
+  const nested = (depth: number, a: A): A => {
+    if (depth > 0) return jit((b: A) => jax.vmap((c: A) => nested(depth - 1, c))(b))(a);
+    kept = jnp.einsum("i,i->", a, a);
+    return a;
+  };
+  Error.stackTraceLimit = 1;
+  try {
+    nested(3, jnp.ones([1, 1, 1, 2]));
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+  assert.match(thrownBy(() => kept.add(1)).message, /called at nested \(.*tracers\.test\.ts:\d+:\d+\)/);
+  assert.is(Error.stackTraceLimit, limit);
 });
 
 test("a tracer of an outer function is fine within an inner one, but not after both", async () => {

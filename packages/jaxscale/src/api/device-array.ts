@@ -7,7 +7,7 @@ import { storageBytes } from "../fuse/memory-view.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import { getClient, type Storage } from "../runtime/index.ts";
 import { Array } from "../trace/array.ts";
-import { refuseEscaped } from "../trace/staging.ts";
+import { refuseEscaped } from "../trace/tracer.ts";
 import { formatArray } from "./print-array.ts";
 
 export class DeviceArray extends Array {
@@ -154,7 +154,7 @@ function deleted(aval: ShapedArray): DeviceError {
 /** The device array, where an operation cannot work on a tracer. @throws TracerError */
 export function concrete(op: string, x: Array): DeviceArray {
   if (x instanceof DeviceArray) return x;
-  refuseEscaped(x);
+  refuseEscaped(op, x);
   throw new TracerError(
     `${op}: the values of a traced array are not known while tracing; got ${formatAval(x.aval)}. Return it from the jitted function first`,
   );

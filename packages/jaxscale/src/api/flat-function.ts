@@ -1,6 +1,7 @@
 /** Functions of trees as functions of flat lists of arrays, which is what transformations work on. */
+import { describe } from "../base/describe.ts";
 import { DTypeError } from "../base/errors.ts";
-import { flatten, type TreeDef, unflatten } from "../base/pytree.ts";
+import { flatten, pathOfLeaf, type TreeDef, unflatten } from "../base/pytree.ts";
 import { Array } from "../trace/array.ts";
 import { asArray, refusePromise } from "../trace/operand.ts";
 
@@ -12,11 +13,13 @@ export type Traced<T> = T extends Array | number | boolean ? Array : T;
 export type Aux<F extends AnyFunction> = ReturnType<F> extends readonly [unknown, infer A] ? A : never;
 
 /** The array that an argument or result is. @throws DTypeError for what is none */
-export function leafArray(op: string, x: unknown): Array {
+export function leafArray(op: string, x: unknown, path?: () => string): Array {
   if (x instanceof Array || typeof x === "number" || typeof x === "boolean") return asArray(op, x);
   refusePromise(op, x);
-  const kind = typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x;
-  throw new DTypeError(`${op}: arguments and results must be arrays, numbers, booleans or trees of them; got ${kind}`);
+  const place = path?.();
+  throw new DTypeError(
+    `${op}: arguments and results must be arrays, numbers, booleans or trees of them; got ${describe(x)}${place ? ` at ${place}` : ""}`,
+  );
 }
 
 export interface FlatArrays {
@@ -24,9 +27,10 @@ export interface FlatArrays {
   readonly treedef: TreeDef;
 }
 
+/** @throws DTypeError naming the path of a leaf that is no array */
 export function flattenArrays(op: string, tree: unknown): FlatArrays {
   const { leaves, treedef } = flatten(tree);
-  return { leaves: leaves.map((x) => leafArray(op, x)), treedef };
+  return { leaves: leaves.map((x, i) => leafArray(op, x, () => pathOfLeaf(tree, i))), treedef };
 }
 
 /** A value that is known once something has run. */
@@ -80,5 +84,7 @@ export function flatFunction(
     auxTree.set(others.treedef);
     return { results: results.leaves, aux: others.leaves };
   };
+  // Errors name the user's function.
+  Object.defineProperty(apply, "name", { value: f.name || op });
   return { apply, leaves, argTree: treedef, outTree, auxTree };
 }

@@ -1,6 +1,19 @@
 /** jit: trace once for each signature, then launch. */
+import { calledAt } from "../base/call-site.ts";
+import { describe } from "../base/describe.ts";
 import { DTypeError } from "../base/errors.ts";
-import { copyStatic, flatten, sameStatic, sameTreedef, type TreeDef, unflatten } from "../base/pytree.ts";
+import {
+  copyStatic,
+  flatten,
+  flattenWithPath,
+  formatKeyPath,
+  pathOfLeaf,
+  sameStatic,
+  sameTreedef,
+  type TreeDef,
+  unflatten,
+} from "../base/pytree.ts";
+import { isPlainObject } from "../base/treedef.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { jitCall } from "../primitives/call.ts";
 import { Array } from "../trace/array.ts";
@@ -130,7 +143,7 @@ class JittedFunction {
 
   lower(args: readonly unknown[]): Lowered {
     const signature = this.#signature(args, (x) =>
-      x instanceof ShapeDtypeStruct ? { aval: avalOf("lower", x) } : this.#leaf(x),
+      x instanceof ShapeDtypeStruct ? { aval: avalOf("lower", x) } : this.#leaf(x, args),
     );
     const entry = this.#entryFor(args, signature);
     const runnable = this.#runnable(entry);
@@ -149,12 +162,12 @@ class JittedFunction {
   }
 
   /** What the cache compares. */
-  #signature<Leaf>(args: readonly unknown[], leaf: (x: unknown) => Leaf): Signature<Leaf> {
+  #signature<Leaf>(args: readonly unknown[], leaf: (x: unknown, args: readonly unknown[]) => Leaf): Signature<Leaf> {
     if (this.#staticArgnums.length === 0 && this.#staticArgnames.length === 0 && this.#donateArgnums.length === 0) {
       // Arrays and nothing around them: the call that has to be quick.
       if (args.every(isArray)) return { leaves: args as readonly Leaf[], treedef: listOf(args.length), ...nothingElse };
       const { leaves, treedef } = flatten(args);
-      return { leaves: leaves.map(leaf), treedef, ...nothingElse };
+      return { leaves: leaves.map((x) => leaf(x, args)), treedef, ...nothingElse };
     }
     const rank = args.length;
     const staticAt = new Set(this.#staticArgnums.map((i) => (i < 0 ? i + rank : i)));
@@ -175,7 +188,7 @@ class JittedFunction {
       position += leaves.length;
     });
     const { leaves, treedef } = flatten(dynamic);
-    return { leaves: leaves.map(leaf), treedef, statics, donated };
+    return { leaves: leaves.map((x) => leaf(x, args)), treedef, statics, donated };
   }
 
   #withoutStaticNames(arg: unknown, statics: unknown[]): unknown {
@@ -188,14 +201,22 @@ class JittedFunction {
     return dynamic;
   }
 
-  readonly #leaf = (x: unknown): Array => {
+  readonly #leaf = (x: unknown, args: readonly unknown[]): Array => {
     if (x instanceof Array) return x;
     if (typeof x === "number" || typeof x === "boolean") return asArray(this.name, x);
-    const kind = typeof x === "object" ? ((x as object).constructor?.name ?? "object") : typeof x;
     throw new DTypeError(
-      `jit: arguments must be arrays, numbers, booleans or trees of them; got ${kind} for ${this.name}. Pass it through staticArgnums, make an array of it with jnp.array, or register its class with registerPytreeNode`,
+      `jit: arguments must be arrays, numbers, booleans or trees of them; got ${describe(x)} for ${this.#placeOf(x, args)} of ${this.name}. Pass it through staticArgnums, make an array of it with jnp.array, or register its class with registerPytreeNode`,
     );
   };
+
+  /** Such as `argument 0['layers'][1]`. */
+  #placeOf(x: unknown, args: readonly unknown[]): string {
+    const staticAt = this.#staticArgnums.map((i) => (i < 0 ? i + args.length : i));
+    const dynamic = args.map((arg, i) => (staticAt.includes(i) ? null : arg));
+    const found = flattenWithPath(dynamic).leaves.find(({ leaf }) => leaf === x);
+    const [first, ...rest] = found?.path ?? [];
+    return first?.kind === "index" ? `argument ${first.index}${formatKeyPath(rest)}` : "an argument";
+  }
 
   #entryFor(args: readonly unknown[], { leaves, treedef, statics, donated }: Signature<Typed>): Entry {
     const axes = boundAxes();
@@ -208,6 +229,7 @@ class JittedFunction {
       )
         return entry;
     const avals = leaves.map((x) => x.aval);
+    this.#refuseStaticArrays(args);
     const { closed, outTree } = this.#trace(args, avals, treedef);
     const entry: Entry = {
       treedef,
@@ -248,7 +270,7 @@ class JittedFunction {
     const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, arrays)));
     refusePromise("jit", out, this.name);
     const flat = flatten(out);
-    return { leaves: flat.leaves.map((x) => this.#result(x)), treedef: flat.treedef };
+    return { leaves: flat.leaves.map((x, i) => this.#result(x, out, i)), treedef: flat.treedef };
   }
 
   /** Donated arguments for each of which there is a result of its shape and dtype. */
@@ -269,12 +291,23 @@ class JittedFunction {
     return usable;
   }
 
-  #result(x: unknown): Array {
+  #result(x: unknown, out: unknown, index: number): Array {
     if (x instanceof Array) return x;
     if (typeof x === "number" || typeof x === "boolean") return asArray(this.name, x);
+    const path = pathOfLeaf(out, index);
     throw new DTypeError(
-      `jit: results must be arrays, numbers, booleans or trees of them; got ${typeof x} from ${this.name}`,
+      `jit: results must be arrays, numbers, booleans or trees of them; got ${describe(x)}${path && ` at ${path}`} from ${this.name}${calledAt()}`,
     );
+  }
+
+  /** What the host cannot compare would never be found in the cache. */
+  #refuseStaticArrays(args: readonly unknown[]): void {
+    const rank = args.length;
+    for (const i of this.#staticArgnums)
+      refuseStaticArray(args.at(i), `argument ${i < 0 ? i + rank : i} of ${this.name}`);
+    const options = args.at(-1);
+    if (this.#staticArgnames.length === 0 || !isPlainObject(options)) return;
+    for (const name of this.#staticArgnames) refuseStaticArray(options[name], `${name} of ${this.name}`);
   }
 
   /** The user's arguments with tracers in the place of arrays, and static ones as they are. */
@@ -293,6 +326,18 @@ class JittedFunction {
 }
 
 const typeOf = ({ shape, dtype }: ShapedArray): string => formatAval({ shape, dtype, weakType: false });
+
+const isPlain = (x: unknown): boolean => globalThis.Array.isArray(x) || isPlainObject(x);
+
+/** @throws TypeError for an array, or a plain list or object with one in it */
+function refuseStaticArray(value: unknown, what: string): void {
+  const { leaves } = flattenWithPath(value, { isLeaf: (at) => !isPlain(at) });
+  const found = leaves.find(({ leaf }) => leaf instanceof Array || ArrayBuffer.isView(leaf));
+  if (found)
+    throw new TypeError(
+      `jit: static arguments must be values that the host can compare; got ${describe(found.leaf)} for ${what}${formatKeyPath(found.path)}. Pass arrays as ordinary arguments`,
+    );
+}
 
 const isArray = (x: unknown): boolean => x instanceof Array;
 const nothingElse = { statics: [], donated: [] } as const;

@@ -7,8 +7,9 @@ import type { Shape } from "../base/shapes.ts";
 import { type ClosedJaxpr, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
 import { Array } from "../trace/array.ts";
-import { asArray, scalarAval } from "../trace/operand.ts";
+import { scalarAval } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
+import { flattenArrays } from "./flat-function.ts";
 import type { WithLeaves } from "./tree-types.ts";
 
 /** A shape and dtype without values: stands for an array where only its type matters. */
@@ -46,9 +47,12 @@ function trace(
   const closed = traceToJaxpr(
     f.name || op,
     (...tracers) => {
-      const result = flatten((f as (...args: unknown[]) => unknown)(...unflatten<unknown[]>(treedef, tracers)));
+      const result = flattenArrays(
+        op,
+        (f as (...args: unknown[]) => unknown)(...unflatten<unknown[]>(treedef, tracers)),
+      );
       output = (values) => unflatten(result.treedef, values);
-      return result.leaves.map((x) => asArray(op, x as Array));
+      return result.leaves;
     },
     leaves.map((x) => avalOf(op, x)),
   );

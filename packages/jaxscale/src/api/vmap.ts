@@ -1,6 +1,6 @@
 /** Functions mapped over axes of their arguments. */
 import { ShapeError } from "../base/errors.ts";
-import { broadcastPrefix, flatten, flattenWithPath, formatKeyPath, unflatten } from "../base/pytree.ts";
+import { broadcastPrefix, flatten, flattenWithPath, formatKeyPath, pathOfLeaf, unflatten } from "../base/pytree.ts";
 import { formatShape } from "../base/shapes.ts";
 import { formatAval } from "../jaxpr/ir.ts";
 import type { Array } from "../trace/array.ts";
@@ -44,22 +44,22 @@ export function vmap<F extends AnyFunction>(f: F, options?: VmapOptions): (...ar
     const { leaves, treedef } = flatten(args);
     const axes = prefixOf(inAxes, args, "vmap: inAxes");
     // What is not mapped may be anything.
-    const arrays = leaves.map((x, i) => (axes[i] === null ? x : leafArray("vmap", x)));
+    const arrays = leaves.map((x, i) =>
+      axes[i] === null ? x : leafArray("vmap", x, () => `args${pathOfLeaf(args, i)}`),
+    );
     const dims = axes.map((axis, i) => (axis === null ? null : axisOf(arrays[i] as Array, axis)));
     const size = mappedSize(args, arrays as readonly Array[], dims, axisSize);
     const axis = { name: axisName, size };
     const outTree = new Once<unknown>();
-    const out = mapOver(
-      (elements) => {
-        const result = f(...unflatten<unknown[]>(treedef, elements));
-        const flat = flattenArrays("vmap", result);
-        outTree.set(result);
-        return flat.leaves;
-      },
-      arrays as readonly Array[],
-      dims,
-      axis,
-    );
+    const flatF = (elements: readonly Array[]): readonly Array[] => {
+      const result = f(...unflatten<unknown[]>(treedef, elements));
+      const flat = flattenArrays("vmap", result);
+      outTree.set(result);
+      return flat.leaves;
+    };
+    // Errors name the user's function.
+    Object.defineProperty(flatF, "name", { value: f.name });
+    const out = mapOver(flatF, arrays as readonly Array[], dims, axis);
     const wanted = prefixOf(outAxes, outTree.value, "vmap: outAxes");
     const placed = out.results.map((value, i) => placeAxis(value, out.dims[i], wanted[i], axis));
     return unflatten(flatten(outTree.value).treedef, placed);

@@ -1,5 +1,5 @@
 /** custom_kernel: a user's own WGSL as an op. What it is and how it transforms is said by the user. */
-import { userFrame } from "../base/call-site.ts";
+import { calledAt } from "../base/call-site.ts";
 import { isFloat } from "../base/dtypes.ts";
 import { ShapeError } from "../base/errors.ts";
 import { sameShape } from "../base/shapes.ts";
@@ -45,10 +45,8 @@ export class CustomKernel {
 
 export type CustomKernelParams = { readonly kernel: CustomKernel };
 
-const noRule = (name: string, rule: string): TypeError => {
-  const frame = userFrame(new Error());
-  return new TypeError(`custom kernel ${name}: no ${rule} rule${frame ? `, called ${frame}` : ""}`);
-};
+const noRule = (name: string, rule: string): TypeError =>
+  new TypeError(`custom kernel ${name}: no ${rule} rule${calledAt()}`);
 
 export const customKernel = definePrimitive<CustomKernelParams>("custom_kernel", {
   abstractEval: (inputs, { kernel: { definition } }) => checkTypes(definition, inputs).map((output) => output.aval),

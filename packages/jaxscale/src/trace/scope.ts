@@ -1,4 +1,5 @@
 /** Provenance: where in the user's program an equation was made. */
+import { captureSite } from "../base/call-site.ts";
 import type { SourceInfo } from "../jaxpr/ir.ts";
 
 let scope = "";
@@ -30,7 +31,5 @@ export function withSource<T>(source: SourceInfo, f: () => T): T {
 /** The call site, captured raw: V8 formats the stack only when it is read. */
 export function captureSource(above: (...args: never[]) => unknown): SourceInfo {
   if (inherited) return inherited;
-  const site: { stack?: string } = {};
-  Error.captureStackTrace?.(site, above);
-  return { site, scope };
+  return { site: captureSite(above), scope };
 }

@@ -1,9 +1,7 @@
 /** Tracing into a jaxpr: operations become equations, results become tracers. */
-import { TracerError } from "../base/errors.ts";
 import {
   type Atom,
   type ClosedJaxpr,
-  formatAval,
   type JaxprEqn,
   newLiteral,
   newVar,
@@ -16,15 +14,15 @@ import {
 import type { Array } from "./array.ts";
 import { captureSource } from "./scope.ts";
 import { type Trace, withTrace } from "./trace.ts";
-import { Tracer } from "./tracer.ts";
+import { type Origin, refuseEscaped, Tracer } from "./tracer.ts";
 
 /** Stands for an array while a function is traced to a jaxpr. */
 export class JaxprTracer extends Tracer {
   readonly owner: JaxprTrace;
   readonly variable: Var;
 
-  constructor(trace: JaxprTrace, variable: Var) {
-    super(variable.aval);
+  constructor(trace: JaxprTrace, variable: Var, origin?: Origin) {
+    super(variable.aval, origin);
     this.owner = trace;
     this.variable = variable;
   }
@@ -49,7 +47,7 @@ export class JaxprTrace implements Trace {
   }
 
   process = (primitive: Primitive, operands: readonly Array[], params: Params): readonly Array[] => {
-    const inputs = operands.map((x) => this.atom(x));
+    const inputs = operands.map((x) => this.atom(x, primitive.name));
     const avals = primitive.abstractEval(
       inputs.map((a) => a.aval),
       params,
@@ -67,16 +65,14 @@ export class JaxprTrace implements Trace {
   ): readonly JaxprTracer[] {
     const outputs = avals.map(newVar);
     this.#eqns.push({ primitive, inputs, outputs, params, source });
-    return outputs.map((v) => new JaxprTracer(this, v));
+    const origin = { primitive, source };
+    return outputs.map((v) => new JaxprTracer(this, v, origin));
   }
 
   /** How this trace names an array: a variable of its own, a literal, or a constant that it closes over. */
-  atom(x: Array): Atom {
-    if (x instanceof JaxprTracer && x.owner === this) {
-      if (this.#finished) throw escaped(x);
-      return x.variable;
-    }
-    refuseEscaped(x);
+  atom(x: Array, op = this.name): Atom {
+    refuseEscaped(op, x);
+    if (x instanceof JaxprTracer && x.owner === this) return x.variable;
     if (x.literal !== undefined && x.aval.shape.length === 0) return newLiteral(x.literal, x.aval);
     let variable = this.#constants.get(x);
     if (!variable) this.#constants.set(x, (variable = newVar(x.aval)));
@@ -94,17 +90,6 @@ export class JaxprTrace implements Trace {
   abandon(): void {
     this.#finished = true;
   }
-}
-
-/** @throws TracerError for a tracer whose function has ended */
-export function refuseEscaped(x: Array): void {
-  if (x instanceof JaxprTracer && !x.owner.alive) throw escaped(x);
-}
-
-function escaped(x: JaxprTracer): TracerError {
-  return new TracerError(
-    `a traced array was used after the function "${x.owner.name}" that made it had ended; got ${formatAval(x.aval)}. Return it from that function instead of storing it outside`,
-  );
 }
 
 /** Traces a function of flat arrays. Constants of the result are the arrays that it closed over (maybe tracers of an outer trace). */

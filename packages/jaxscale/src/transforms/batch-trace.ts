@@ -4,8 +4,9 @@ import { type Params, type Primitive, type ShapedArray, shapedArray } from "../j
 import type { OpBuilder } from "../primitives/op-builder.ts";
 import { type BatchAxis, rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
+import { captureSource } from "../trace/scope.ts";
 import { bind, type Trace, withTrace } from "../trace/trace.ts";
-import { Tracer } from "../trace/tracer.ts";
+import { type Origin, Tracer } from "../trace/tracer.ts";
 import { noRule } from "./no-rule.ts";
 
 export class BatchTracer extends Tracer {
@@ -14,8 +15,8 @@ export class BatchTracer extends Tracer {
   /** The axis of `value` that is mapped over; null if all elements of a value that counts as varying are equal. */
   readonly dim: number | null;
 
-  constructor(owner: BatchTrace, value: Array, dim: number | null) {
-    super(dim === null ? value.aval : withoutAxis(value.aval, dim));
+  constructor(owner: BatchTrace, value: Array, dim: number | null, origin: Origin | undefined) {
+    super(dim === null ? value.aval : withoutAxis(value.aval, dim), origin);
     this.owner = owner;
     this.value = value;
     this.dim = dim;
@@ -30,17 +31,27 @@ export const withAxis = ({ shape, dtype, weakType }: ShapedArray, axis: number, 
 export class BatchTrace implements Trace {
   readonly parent: Trace;
   readonly axis: BatchAxis;
+  readonly name: string;
   readonly #ops: OpBuilder;
+  #ended = false;
 
-  constructor(parent: Trace, axis: BatchAxis, ops: OpBuilder) {
+  constructor(parent: Trace, axis: BatchAxis, ops: OpBuilder, name: string) {
     this.parent = parent;
     this.axis = axis;
     this.#ops = ops;
+    this.name = name;
+  }
+
+  get alive(): boolean {
+    return !this.#ended;
+  }
+  end(): void {
+    this.#ended = true;
   }
 
   /** A value of this trace; one without the axis (null) needs no tracer. */
-  element(value: Array, dim: number | null): Array {
-    return dim === null ? value : new BatchTracer(this, value, dim);
+  element(value: Array, dim: number | null, origin?: Origin): Array {
+    return dim === null ? value : new BatchTracer(this, value, dim, origin);
   }
   valueOf = (x: Array): Array => (x instanceof BatchTracer && x.owner === this ? x.value : x);
   dimOf = (x: Array): number | null => (x instanceof BatchTracer && x.owner === this ? x.dim : null);
@@ -54,10 +65,11 @@ export class BatchTrace implements Trace {
     const { axis } = this;
     const overAxis = axis.name !== undefined && (axisNames?.(params).includes(axis.name) ?? false);
     const varies = axis.checksVarying && !(overAxis && agrees) && operands.some(this.varies);
+    const origin = { primitive, source: captureSource(this.process) };
     return withTrace(this.parent, () => {
       if (!overAxis && dims.every((dim) => dim === null)) {
         const results = bind(primitive, values, params);
-        return varies ? results.map((value) => new BatchTracer(this, value, null)) : results;
+        return varies ? results.map((value) => new BatchTracer(this, value, null, origin)) : results;
       }
       if (!batch) throw noRule(primitive, "batching");
       const out = batch(this.#ops, values, dims, {
@@ -68,7 +80,9 @@ export class BatchTrace implements Trace {
       });
       invariant(out.results.length === out.dims.length, `${primitive.name} says where the axis of each result is`);
       return out.results.map((value, i) =>
-        varies ? new BatchTracer(this, value as Array, out.dims[i]) : this.element(value as Array, out.dims[i]),
+        varies
+          ? new BatchTracer(this, value as Array, out.dims[i], origin)
+          : this.element(value as Array, out.dims[i], origin),
       );
     });
   };

@@ -29,13 +29,17 @@ export function jvpOf(
   primals: readonly Array[],
   tangents: readonly (Array | null)[],
 ): Results & { readonly tangents: readonly (Array | null)[] } {
-  const trace = new JvpTrace(currentTrace(), ops);
-  const { results, aux } = withTrace(trace, () => f(primals.map((x, i) => trace.pair(x, tangents[i]))));
-  return {
-    results: results.map(trace.primalOf),
-    tangents: results.map(trace.tangentOf),
-    aux: aux.map(trace.primalOf),
-  };
+  const trace = new JvpTrace(currentTrace(), ops, f.name || "jvp");
+  try {
+    const { results, aux } = withTrace(trace, () => f(primals.map((x, i) => trace.pair(x, tangents[i]))));
+    return {
+      results: results.map(trace.primalOf),
+      tangents: results.map(trace.tangentOf),
+      aux: aux.map(trace.primalOf),
+    };
+  } finally {
+    trace.end();
+  }
 }
 
 /** A function's results and its derivative there. */
@@ -48,7 +52,7 @@ export interface LinearFunction extends Results {
 
 export function linearizeOf(f: FlatFunction, primals: readonly Array[]): LinearFunction {
   const tangentTrace = new JaxprTrace("linearize");
-  const trace = new LinearizeTrace(currentTrace(), tangentTrace, ops);
+  const trace = new LinearizeTrace(currentTrace(), tangentTrace, ops, f.name || "linearize");
   const differentiable = primals.map(hasTangent);
   const tangents = primals.map((x, i) => (differentiable[i] ? tangentTrace.argument(x.aval) : null));
   try {

@@ -175,10 +175,14 @@ export function mapOver(
   dims: Dims,
   axis: BatchAxis,
 ): { readonly results: readonly Array[]; readonly dims: Dims; readonly varies: Flags } {
-  const trace = new BatchTrace(currentTrace(), axis, ops);
+  const trace = new BatchTrace(currentTrace(), axis, ops, f.name || "vmap");
   const elements = args.map((x, i) => trace.element(x, dims[i]));
-  const results = withTrace(trace, () => withAxisName(axis, () => f(elements)));
-  return { results: results.map(trace.valueOf), dims: results.map(trace.dimOf), varies: results.map(trace.varies) };
+  try {
+    const results = withTrace(trace, () => withAxisName(axis, () => f(elements)));
+    return { results: results.map(trace.valueOf), dims: results.map(trace.dimOf), varies: results.map(trace.varies) };
+  } finally {
+    trace.end();
+  }
 }
 
 /** With `force`, those results have the axis in front whether they depend on it or not. */

@@ -5,8 +5,9 @@ import type { Params, Primitive } from "../jaxpr/ir.ts";
 import type { OpBuilder, Operand } from "../primitives/op-builder.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
+import { captureSource } from "../trace/scope.ts";
 import { bind, type Trace, withTrace } from "../trace/trace.ts";
-import { Tracer } from "../trace/tracer.ts";
+import { type Origin, Tracer } from "../trace/tracer.ts";
 import { noRule } from "./no-rule.ts";
 
 export class JvpTracer extends Tracer {
@@ -14,8 +15,8 @@ export class JvpTracer extends Tracer {
   readonly primal: Array;
   readonly tangent: Array;
 
-  constructor(owner: JvpTrace, primal: Array, tangent: Array) {
-    super(primal.aval);
+  constructor(owner: JvpTrace, primal: Array, tangent: Array, origin: Origin | undefined) {
+    super(primal.aval, origin);
     this.owner = owner;
     this.primal = primal;
     this.tangent = tangent;
@@ -24,16 +25,26 @@ export class JvpTracer extends Tracer {
 
 export class JvpTrace implements Trace {
   readonly parent: Trace;
+  readonly name: string;
   readonly #ops: OpBuilder;
+  #ended = false;
 
-  constructor(parent: Trace, ops: OpBuilder) {
+  constructor(parent: Trace, ops: OpBuilder, name = "jvp") {
     this.parent = parent;
     this.#ops = ops;
+    this.name = name;
+  }
+
+  get alive(): boolean {
+    return !this.#ended;
+  }
+  end(): void {
+    this.#ended = true;
   }
 
   /** A value of this trace; a zero tangent (null) needs no tracer. */
-  pair(primal: Array, tangent: Array | null): Array {
-    return tangent === null ? primal : new JvpTracer(this, primal, tangent);
+  pair(primal: Array, tangent: Array | null, origin?: Origin): Array {
+    return tangent === null ? primal : new JvpTracer(this, primal, tangent, origin);
   }
   primalOf = (x: Array): Array => (x instanceof JvpTracer && x.owner === this ? x.primal : x);
   tangentOf = (x: Array): Array | null => (x instanceof JvpTracer && x.owner === this ? x.tangent : null);
@@ -44,7 +55,8 @@ export class JvpTrace implements Trace {
     return withTrace(this.parent, () => {
       if (tangents.every((t) => t === null)) return bind(primitive, primals, params);
       const { results, tangents: out } = differentiate(this.#ops, primitive, primals, tangents, params);
-      return results.map((primal, i) => this.pair(primal, out[i]));
+      const origin = { primitive, source: captureSource(this.process) };
+      return results.map((primal, i) => this.pair(primal, out[i], origin));
     });
   };
 }

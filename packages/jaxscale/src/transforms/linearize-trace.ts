@@ -7,9 +7,10 @@ import type { Params, Primitive } from "../jaxpr/ir.ts";
 import type { OpBuilder } from "../primitives/op-builder.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
+import { captureSource } from "../trace/scope.ts";
 import { type JaxprTrace, JaxprTracer } from "../trace/staging.ts";
 import { bind, type Trace, withTrace } from "../trace/trace.ts";
-import { Tracer } from "../trace/tracer.ts";
+import { type Origin, Tracer } from "../trace/tracer.ts";
 import { evalJaxpr } from "./eval-jaxpr.ts";
 import { differentiate } from "./jvp-trace.ts";
 
@@ -19,8 +20,8 @@ export class LinearizeTracer extends Tracer {
   /** Of the trace that records tangents. */
   readonly tangent: Array;
 
-  constructor(owner: LinearizeTrace, primal: Array, tangent: Array) {
-    super(primal.aval);
+  constructor(owner: LinearizeTrace, primal: Array, tangent: Array, origin: Origin | undefined) {
+    super(primal.aval, origin);
     this.owner = owner;
     this.primal = primal;
     this.tangent = tangent;
@@ -29,18 +30,24 @@ export class LinearizeTracer extends Tracer {
 
 export class LinearizeTrace implements Trace {
   readonly parent: Trace;
+  readonly name: string;
   readonly #tangents: JaxprTrace;
   readonly #ops: OpBuilder;
 
-  constructor(parent: Trace, tangents: JaxprTrace, ops: OpBuilder) {
+  constructor(parent: Trace, tangents: JaxprTrace, ops: OpBuilder, name = tangents.name) {
     this.parent = parent;
     this.#tangents = tangents;
     this.#ops = ops;
+    this.name = name;
+  }
+
+  get alive(): boolean {
+    return this.#tangents.alive;
   }
 
   /** A value of this trace; a zero tangent (null) needs no tracer. */
-  pair(primal: Array, tangent: Array | null): Array {
-    return tangent === null ? primal : new LinearizeTracer(this, primal, tangent);
+  pair(primal: Array, tangent: Array | null, origin?: Origin): Array {
+    return tangent === null ? primal : new LinearizeTracer(this, primal, tangent, origin);
   }
   primalOf = (x: Array): Array => (x instanceof LinearizeTracer && x.owner === this ? x.primal : x);
   tangentOf = (x: Array): Array | null => (x instanceof LinearizeTracer && x.owner === this ? x.tangent : null);
@@ -50,17 +57,18 @@ export class LinearizeTrace implements Trace {
     const tangents = operands.map(this.tangentOf);
     if (tangents.every((t) => t === null)) return withTrace(this.parent, () => bind(primitive, primals, params));
     const { linearize } = rulesOf(primitive);
+    const origin = { primitive, source: captureSource(this.process) };
     if (!linearize) {
       const split = new SplitTrace(this.parent, this.#tangents);
       const out = withTrace(split, () => differentiate(this.#ops, primitive, primals, tangents, params));
       invariant(!out.results.some(split.isUnknown), `the results of ${primitive.name} do not depend on tangents`);
-      return out.results.map((primal, i) => this.pair(primal, out.tangents[i]));
+      return out.results.map((primal, i) => this.pair(primal, out.tangents[i], origin));
     }
     const nonzero = tangents.map((t) => t !== null);
     const context = { params, inputs: primals.map((x) => x.aval) };
     const { results, linear } = withTrace(this.parent, () => linearize(this.#ops, primals, nonzero, context));
     const out = withTrace(this.#tangents, () => linear(tangents)) as readonly (Array | null)[];
-    return results.map((primal, i) => this.pair(primal as Array, out[i]));
+    return results.map((primal, i) => this.pair(primal as Array, out[i], origin));
   };
 }
 

@@ -1,6 +1,5 @@
 /** Functions over trees, traced as the bodies of loops and branches. */
 import {
-  flatten,
   flattenWithPath,
   formatKeyPath,
   formatTreedef,
@@ -9,21 +8,12 @@ import {
   unflatten,
 } from "../../base/pytree.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, shapedArray } from "../../jaxpr/ir.ts";
-import type { Array, ArrayLike } from "../../trace/array.ts";
-import { asArray } from "../../trace/operand.ts";
+import type { Array } from "../../trace/array.ts";
 import { traceToJaxpr } from "../../trace/staging.ts";
+import { type FlatArrays as Flat, flattenArrays } from "../flat-function.ts";
 import { convertElementType } from "./convert.ts";
 
-/** A tree of arrays, flat. */
-export interface Flat {
-  readonly leaves: readonly Array[];
-  readonly treedef: TreeDef;
-}
-
-export function flattenArrays(op: string, tree: unknown): Flat {
-  const { leaves, treedef } = flatten(tree);
-  return { leaves: leaves.map((x) => asArray(op, x as ArrayLike)), treedef };
-}
+export { type FlatArrays as Flat, flattenArrays } from "../flat-function.ts";
 
 /** A body without constants: what the function closed over comes first among its arguments. */
 export interface Body {
