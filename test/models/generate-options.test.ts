@@ -170,6 +170,7 @@ test("what cannot be is refused in words", async () => {
   await refused([[5000]], greedy, /RangeError: .*below the vocabulary's 2048.*got 5000/);
   await refused([some], { temperature: 0, doSample: true }, /RangeError: .*temperature must be above 0/);
   await refused([some], { topP: 2 }, /RangeError: .*topP must lie between 0 and 1; got 2/);
+  await refused([some], { stepsAhead: -5 }, /RangeError: generate: stepsAhead must be an integer, at least 0; got -5$/);
   await refused([some], { maxNewTokens: 0 }, /RangeError: .*maxNewTokens must be an integer, at least 1/);
 });
 

@@ -196,6 +196,19 @@ const bad: readonly (readonly [string, Readonly<Record<string, string>>, RegExp]
   ["a missing tokenizer.json", {}, /^blobs: must hold tokenizer\.json; got no such file$/],
   ["broken JSON", { "tokenizer.json": "{" }, /^tokenizer\.json: must be valid JSON/],
   ["no model", { "tokenizer.json": "{}" }, /^tokenizer\.json: model: must be an object/],
+  [
+    "an id that is text",
+    { "tokenizer.json": '{"model":{"type":"BPE","vocab":{"a":0,"b":"7"}},"decoder":{"type":"ByteLevel"}}' },
+    /^tokenizer\.json: model\.vocab: must have a whole number, at least 0, for the id of each token; got "7" for "b"$/,
+  ],
+  [
+    "an added token without an id",
+    {
+      "tokenizer.json":
+        '{"model":{"type":"BPE","vocab":{"a":0}},"decoder":{"type":"ByteLevel"},"added_tokens":[{"content":"<x>"}]}',
+    },
+    /^tokenizer\.json: added_tokens: must have a whole number.*; got nothing for "<x>"$/,
+  ],
   ["another model", { "tokenizer.json": '{"model":{"type":"Unigram"}}' }, /model\.type: must be "BPE"; got "Unigram"/],
   [
     "another decoder",

@@ -5,6 +5,7 @@ import "./api/evaluate.ts";
 
 export { arrayFromChunks } from "./api/array-from-chunks.ts";
 export { checkpoint } from "./api/checkpoint.ts";
+export * as core from "./api/core.ts";
 export {
   type BackwardRule,
   type CustomDerivativeOptions,
@@ -62,4 +63,3 @@ export { type IndexRange, NamedSharding } from "./partition/named-sharding.ts";
 export { P, PartitionSpec } from "./partition/partition-spec.ts";
 export { Array, type ArrayHolder, type ArrayLike, heldArray } from "./trace/array.ts";
 export { namedScope } from "./trace/scope.ts";
-export { currentTrace, type Trace } from "./trace/trace.ts";

@@ -33,7 +33,7 @@ const none: VariableMetadata = Object.freeze({});
 export class Variable<T = jax.Array> implements jax.ArrayHolder {
   declare readonly [jax.tree.leafType]?: jax.Array;
   #value: T;
-  readonly #trace = jax.currentTrace();
+  readonly #traceState = jax.core.getOpaqueTraceState();
   readonly metadata: VariableMetadata;
 
   /** @param metadata as in `new Param(x, { outSharding: ["x", null] })`; entries win over those of an annotated value */
@@ -49,7 +49,7 @@ export class Variable<T = jax.Array> implements jax.ArrayHolder {
 
   /** @throws TracerError inside a transformation, if the Variable was made outside: the change would be lost */
   set(value: T): void {
-    if (jax.currentTrace() !== this.#trace)
+    if (jax.core.getOpaqueTraceState() !== this.#traceState)
       throw new jax.TracerError(
         `Variable.set: a Variable can be written only at the trace level that made it; got ${this} from another. Pass its module as an argument through nnx.jit, nnx.grad, nnx.vmap or nnx.scan, which write changes back`,
       );

@@ -83,6 +83,11 @@ export async function* steps(
   rows: readonly (readonly number[])[],
   { choice, maxNewTokens, meter, signal, seed = 0, stepsAhead = 3 }: StepsOptions,
 ): AsyncGenerator<GeneratedStep, void, undefined> {
+  requireSetting(
+    Number.isInteger(stepsAhead) && stepsAhead >= 0,
+    "stepsAhead must be an integer, at least 0",
+    stepsAhead,
+  );
   const ahead: Promise<Tokens>[] = [];
   try {
     const active = new Array<boolean>(rows.length).fill(true);

@@ -39,7 +39,26 @@ function parseVocabulary(text: string): JsonObject {
     throw refused({ file: vocabularyFile, key: "model.type" }, 'must be "BPE"', shown(value.model.type));
   if (!isByteLevel(value.decoder))
     throw refused({ file: vocabularyFile, key: "decoder" }, "must be ByteLevel", shown(value.decoder));
+  requireIds(value.model.vocab, value.added_tokens);
   return value;
+}
+
+/** The tokenizer would take any value for an id, and fail far from here. */
+function requireIds(vocabulary: JsonValue | undefined, added: JsonValue | undefined): void {
+  if (!isJsonObject(vocabulary))
+    throw refused({ file: vocabularyFile, key: "model.vocab" }, "must be an object", shown(vocabulary));
+  for (const [token, id] of Object.entries(vocabulary)) requireId("model.vocab", token, id);
+  for (const token of Array.isArray(added) ? added : [])
+    if (isJsonObject(token)) requireId("added_tokens", String(token.content), token.id);
+}
+
+function requireId(key: string, token: string, id: JsonValue | undefined): void {
+  if (Number.isInteger(id) && (id as number) >= 0) return;
+  throw refused(
+    { file: vocabularyFile, key },
+    "must have a whole number, at least 0, for the id of each token",
+    `${shown(id)} for "${quoted(token)}"`,
+  );
 }
 
 const isByteLevel = (decoder: JsonValue | undefined): boolean =>
