@@ -117,6 +117,8 @@ interface Report {
   readonly pipelines: number;
   readonly ofTheStep: number;
   readonly wgslBytes: number;
+  /** Of all threads of the process, from its beginning to the end of the second step. */
+  readonly cpuSeconds: number;
   readonly loss: number;
 }
 
@@ -155,6 +157,7 @@ async function train(): Promise<Report> {
     pipelines: jax.statistics().pipelinesCreated,
     ofTheStep: jax.statistics().pipelinesCreated - before,
     wgslBytes: adam.lower(state, data).asText("wgsl", target).length,
+    cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
     loss: Number(await value.item()),
   };
 }

@@ -11,6 +11,8 @@ export interface FoundAdapter {
   readonly source: string;
   /** As people know it, for example `llvmpipe (LLVM 15.0.6)`. */
   readonly name: string;
+  /** The adapter once more: one of WebGPU's gives one device. */
+  again(): Promise<GPUAdapter>;
 }
 
 const nameOf = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
@@ -48,7 +50,13 @@ async function askSource(
     reasons.push(`${source.name}: no adapter`);
     return undefined;
   }
-  return { adapter, kind: adapterKindOf(adapter.info), source: source.name, name: nameOf(adapter.info) };
+  return {
+    adapter,
+    kind: adapterKindOf(adapter.info),
+    source: source.name,
+    name: nameOf(adapter.info),
+    again: async () => (await gpu.requestAdapter(options)) ?? adapter,
+  };
 }
 
 /** Finds the adapter whose name contains `part`, in any case. */

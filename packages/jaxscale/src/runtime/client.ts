@@ -20,7 +20,6 @@ import { newStatistics } from "./statistics.ts";
 import { type Home, Memory, Storage } from "./storage.ts";
 import { readWords, writePieces, writeWords } from "./transfer.ts";
 import { UnreadErrors } from "./unread-errors.ts";
-import { warmPipelines } from "./warm-pipelines.ts";
 
 export interface ClientOptions {
   readonly platform?: Platform;
@@ -168,7 +167,7 @@ export class Client {
     const started = performance.now();
     const device = await this.#acquire();
     const executable = await device.programs.compile(device, lazy);
-    await warmPipelines(device);
+    await device.warmer.warm(device);
     // Short of memory, or behind constants that are still queued, the first call does it.
     if (executable.constantsPlaced && executable.acquire()) {
       await device.pool.confirmed();

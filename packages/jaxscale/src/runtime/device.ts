@@ -11,13 +11,17 @@ import { ScalarRows } from "./scalar-rows.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Home } from "./storage.ts";
 import { describeTarget } from "./target.ts";
+import { PipelineWarmer } from "./warm-pipelines.ts";
 
 export interface Device extends Home {
   readonly found: FoundAdapter;
   readonly pipelines: PipelineCache;
   readonly programs: ProgramTable;
+  readonly warmer: PipelineWarmer;
   /** Where numbers among arguments lie. */
   readonly scalars: ScalarRows;
+  /** One more GPUDevice of the same adapter, whose driver works beside this one's. The caller destroys it. */
+  openSecond(): Promise<GPUDevice>;
 }
 
 export interface DeviceOptions {
@@ -54,16 +58,9 @@ export async function openDevice({
 }: DeviceOptions): Promise<Device> {
   const found = await findAdapter(platform);
   const { adapter, name } = found;
-  const requiredLimits: Record<string, number> = {};
-  for (const limit of wantedLimits) {
-    const value = adapter.limits[limit];
-    // A browser that does not know a limit refuses its name.
-    if (value !== undefined) requiredLimits[limit] = value;
-  }
   let gpu: GPUDevice;
   try {
-    const requiredFeatures = wantedFeatures.filter((feature) => adapter.features.has(feature));
-    gpu = await adapter.requestDevice({ requiredFeatures, requiredLimits });
+    gpu = await requestDevice(adapter);
   } catch (error) {
     throw new DeviceError(`adapter: ${name} must give a device; got ${String(error)}; ${platform.advice}`);
   }
@@ -80,7 +77,9 @@ export async function openDevice({
     found,
     pipelines,
     programs: new ProgramTable(),
+    warmer: new PipelineWarmer(),
     scalars: new ScalarRows(home),
+    openSecond: async () => requestDevice(await found.again()),
   });
   commands.beforeSubmit = () => device.scalars.upload();
   gpu.addEventListener("uncapturederror", (event) => {
@@ -93,6 +92,19 @@ export async function openDevice({
     pool.dispose();
   });
   return device;
+}
+
+function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const requiredLimits: Record<string, number> = {};
+  for (const limit of wantedLimits) {
+    const value = adapter.limits[limit];
+    // A browser that does not know a limit refuses its name.
+    if (value !== undefined) requiredLimits[limit] = value;
+  }
+  return adapter.requestDevice({
+    requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
+    requiredLimits,
+  });
 }
 
 /**

@@ -11,6 +11,17 @@ export interface Pipeline {
   readonly immediateBytes: number;
 }
 
+/** What a pipeline is made from. */
+interface PipelineSource extends Omit<Pipeline, "gpu" | "layout"> {
+  readonly name: string;
+  readonly code: string;
+}
+
+/** A pipeline that no dispatch has used. */
+export interface FreshPipeline extends PipelineSource {
+  readonly pipeline: Pipeline;
+}
+
 /** WGSL of a kernel. Bindings are numbered as `kernel.buffers`; a uniform buffer with the immediates comes after them. */
 export type PrintKernel = (kernel: Kernel, options: { readonly immediates: "immediate" | "uniform" }) => string;
 
@@ -21,7 +32,7 @@ export class PipelineCache {
   readonly #immediateBytes: number;
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
-  #fresh: Pipeline[] = [];
+  #fresh: FreshPipeline[] = [];
 
   /** @param immediateBytes what the target offers; 0 puts immediates into a uniform buffer */
   constructor(device: GPUDevice, statistics: Statistics, print: PrintKernel, immediateBytes: number) {
@@ -40,47 +51,40 @@ export class PipelineCache {
     const key = `${accesses.join()} ${immediates} ${count}\n${code}`;
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {
-      pipeline = this.#compile(kernel, code, accesses, immediates, count * 4);
+      const source = { name: kernel.name, code, accesses, immediates, immediateBytes: count * 4 } as const;
+      pipeline = this.#compile(source, kernel.raw);
       this.#pipelines.set(key, pipeline);
     }
     return pipeline;
   }
 
+  /** How many pipelines `takeFresh` would give. */
+  get freshCount(): number {
+    return this.#fresh.length;
+  }
+
   /** Pipelines compiled since the last call. */
-  takeFresh(): Pipeline[] {
+  takeFresh(): FreshPipeline[] {
     const fresh = this.#fresh;
     this.#fresh = [];
     return fresh;
   }
 
-  async #compile(
-    { name, raw }: Kernel,
-    code: string,
-    accesses: Pipeline["accesses"],
-    immediates: Pipeline["immediates"],
-    immediateBytes: number,
-  ): Promise<Pipeline> {
+  async #compile(source: PipelineSource, raw: RawSource | undefined): Promise<Pipeline> {
     const device = this.#device;
     this.#statistics.pipelinesCreated++;
-    const layout = this.#layout(accesses, immediates);
+    const layout = this.#layout(source);
     device.pushErrorScope("validation");
-    const module = device.createShaderModule({ code, label: name });
+    const module = device.createShaderModule({ code: source.code, label: source.name });
     const popped = device.popErrorScope().catch(() => null);
     try {
-      const gpu = await device.createComputePipelineAsync({
-        label: name,
-        layout: device.createPipelineLayout({
-          bindGroupLayouts: [layout],
-          ...(immediates === "immediate" ? { immediateSize: immediateBytes } : {}),
-        }),
-        compute: { module },
-      });
-      const pipeline: Pipeline = { gpu, layout, accesses, immediates, immediateBytes };
-      this.#fresh.push(pipeline);
+      const pipeline = await createPipeline(device, source, layout, module);
+      this.#fresh.push({ ...source, pipeline });
       return pipeline;
     } catch (error) {
       const messages = await module.getCompilationInfo().then(
-        (info) => info.messages.filter(({ type }) => type === "error").map((message) => describe(message, code, raw)),
+        (info) =>
+          info.messages.filter(({ type }) => type === "error").map((message) => describe(message, source.code, raw)),
         () => [],
       );
       const said =
@@ -89,26 +93,47 @@ export class PipelineCache {
     }
   }
 
-  #layout(accesses: Pipeline["accesses"], immediates: Pipeline["immediates"]): GPUBindGroupLayout {
-    const key = `${accesses.join()} ${immediates === "uniform"}`;
+  #layout(source: PipelineSource): GPUBindGroupLayout {
+    const key = `${source.accesses.join()} ${source.immediates === "uniform"}`;
     let layout = this.#layouts.get(key);
-    if (!layout) {
-      const entries: GPUBindGroupLayoutEntry[] = accesses.map((access, binding) => ({
-        binding,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
-      }));
-      if (immediates === "uniform")
-        entries.push({
-          binding: accesses.length,
-          visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: "uniform", hasDynamicOffset: true },
-        });
-      layout = this.#device.createBindGroupLayout({ entries });
-      this.#layouts.set(key, layout);
-    }
+    if (!layout) this.#layouts.set(key, (layout = createLayout(this.#device, source)));
     return layout;
   }
+}
+
+export async function createPipeline(
+  device: GPUDevice,
+  { name, code, accesses, immediates, immediateBytes }: PipelineSource,
+  layout = createLayout(device, { accesses, immediates }),
+  module = device.createShaderModule({ code, label: name }),
+): Promise<Pipeline> {
+  const gpu = await device.createComputePipelineAsync({
+    label: name,
+    layout: device.createPipelineLayout({
+      bindGroupLayouts: [layout],
+      ...(immediates === "immediate" ? { immediateSize: immediateBytes } : {}),
+    }),
+    compute: { module },
+  });
+  return { gpu, layout, accesses, immediates, immediateBytes };
+}
+
+function createLayout(
+  device: GPUDevice,
+  { accesses, immediates }: Pick<Pipeline, "accesses" | "immediates">,
+): GPUBindGroupLayout {
+  const entries: GPUBindGroupLayoutEntry[] = accesses.map((access, binding) => ({
+    binding,
+    visibility: GPUShaderStage.COMPUTE,
+    buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+  }));
+  if (immediates === "uniform")
+    entries.push({
+      binding: accesses.length,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: "uniform", hasDynamicOffset: true },
+    });
+  return device.createBindGroupLayout({ entries });
 }
 
 /** A compiler's message; of a user's program with the number of the user's own line, and what stands there. */

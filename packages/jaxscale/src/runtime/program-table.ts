@@ -68,6 +68,8 @@ async function buildExecutable(device: Device, lazy: LazyProgram): Promise<Execu
     `${lazy.name} donates arguments [${program.donated}] but announced [${lazy.donated ?? []}]`,
   );
   const pipelines = await Promise.all(program.kernels.map((kernel, i) => compileKernel(device, program, kernel, i)));
+  // The first dispatch compiles a single one as soon as an empty dispatch would.
+  if (device.pipelines.freshCount > 1) await device.warmer.warm(device);
   for (const constant of constants) if (!("words" in constant)) constant.retain();
   return new Executable(device, program, pipelines, constants, lazy.resultLabels ?? []);
 }
