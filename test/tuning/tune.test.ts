@@ -7,8 +7,8 @@ const { jit, nn, numpy: jnp, ready, tune } = await import("jaxscale");
 const { compile, kernelsText, optimize } = await import("../../packages/jaxscale/src/compile.ts");
 const { tuneProgram } = await import("../../packages/jaxscale/src/tune.ts");
 const { forgetTuned } = await import("../../packages/jaxscale/src/tune/table.ts");
-const { tuningTasks } = await import("../../packages/jaxscale/src/fuse/tuning-tasks.ts");
-const { scheduleVersion } = await import("../../packages/jaxscale/src/fuse/tuning-candidates.ts");
+const { tuningTasks } = await import("../../packages/jaxscale/src/fuse/tuning/tasks.ts");
+const { scheduleVersion } = await import("../../packages/jaxscale/src/fuse/tuning/candidates.ts");
 type Program = ReturnType<typeof compile>;
 
 const target = await ready();

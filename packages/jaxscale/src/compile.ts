@@ -9,7 +9,7 @@ import { type Fusion, fuse } from "./fuse/grouping.ts";
 import { Homes } from "./fuse/homes.ts";
 import { storageBytes } from "./fuse/memory-view.ts";
 import { defaultParameters, type ScheduleParameters } from "./fuse/parameters.ts";
-import { ParameterChoice } from "./fuse/tuning.ts";
+import { parametersFrom } from "./fuse/tuning/parameters-for.ts";
 import { checkJaxpr } from "./jaxpr/check.ts";
 import { type ClosedJaxpr, formatAval, type Jaxpr, type ShapedArray } from "./jaxpr/ir.ts";
 import { checkKernel } from "./kernel/check.ts";
@@ -99,11 +99,10 @@ const packConstants = (
 export function compile(closed: ClosedJaxpr, target: Target, options: CompileOptions): Program {
   const { jaxpr } = closed;
   const homes = new Homes(jaxpr, new Set(options.donated));
-  const choice = options.parameters
-    ? new ParameterChoice(options.parameters, new Map())
-    : new ParameterChoice(defaultParameters(target), tunedFor(target));
-  const fuseFor = (part: Jaxpr): Fusion => choice.add(fuse(part, target));
-  const drafts = draft(fuseFor(jaxpr), { target, homes, parametersFor: choice.for, fuse: fuseFor });
+  const { parameters } = options;
+  const parametersFor = parameters ? () => parameters : parametersFrom(defaultParameters(target), tunedFor(target));
+  const fuseFor = (part: Jaxpr): Fusion => fuse(part, target);
+  const drafts = draft(fuseFor(jaxpr), { target, homes, parametersFor, fuse: fuseFor });
   if (checks.enabled) for (const kernel of kernelsOf(drafts)) checkKernel(kernel);
   return assemble(jaxpr, drafts, homes, target, options);
 }

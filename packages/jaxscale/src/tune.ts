@@ -2,8 +2,8 @@
 import type { Target } from "./base/target.ts";
 import { compile } from "./compile.ts";
 import { defaultParameters } from "./fuse/parameters.ts";
-import { type Candidate, scheduleVersion } from "./fuse/tuning-candidates.ts";
-import { type TuningTask, tuningTasks } from "./fuse/tuning-tasks.ts";
+import { type Candidate, scheduleVersion } from "./fuse/tuning/candidates.ts";
+import { type TuningTask, tuningTasks } from "./fuse/tuning/tasks.ts";
 import type { ClosedJaxpr } from "./jaxpr/ir.ts";
 import type { Program } from "./kernel/program.ts";
 import { findFastest, type Runner } from "./tune/search.ts";

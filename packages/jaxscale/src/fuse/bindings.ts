@@ -6,6 +6,7 @@ import type { Value } from "../kernel/ir.ts";
 import { type Domain, extentOf, isTrailing } from "./domain.ts";
 import type { Group } from "./group.ts";
 import type { GroupingState } from "./grouping-state.ts";
+import { kinds } from "./kinds.ts";
 import { windowBytes, windowCount } from "./memory-view.ts";
 import { readSites } from "./read-sites.ts";
 
@@ -50,7 +51,7 @@ export function windowsOfPart(aval: ShapedArray, { columns }: Domain, target: Ta
 /** Variables of which consecutive rows touch consecutive elements. */
 function inRowOrder(kernel: PossibleKernel, { access }: GroupingState): ReadonlySet<Var> {
   const { kind, domain, members, sources, reads, writes } = kernel;
-  if ((kind !== "map" && kind !== "reduce") || sources.length > 0) return new Set();
+  if (!kinds[kind].rowWise || sources.length > 0) return new Set();
   const { row, full } = access.symbols(domain);
   const isOrdered = (position: Value): boolean => position === row || (position === full && isTrailing(domain));
   const found = new Set(reads);

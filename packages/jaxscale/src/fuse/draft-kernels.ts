@@ -26,7 +26,7 @@ export function draftKernels(
   const context = {
     graph: fusion.graph,
     target,
-    parameters: program.parametersFor(group),
+    parameters: program.parametersFor(group, fusion.access),
     resolve: homes.resolve,
     turns: scope.turns,
     guards: scope.guards,
@@ -85,8 +85,9 @@ export function draftCopy(from: Atom, to: Var, program: DraftProgram, scope: Dra
   group.writes.push(to);
   if (from.kind === "var") group.reads.add(from);
   const { homes, target } = program;
-  const context = { ...scope, graph, target, parameters: program.parametersFor(group), resolve: homes.resolve };
-  const { launches } = scheduled(group, context, new AccessAnalysis(graph));
+  const access = new AccessAnalysis(graph);
+  const parameters = program.parametersFor(group, access);
+  const { launches } = scheduled(group, { ...scope, graph, target, parameters, resolve: homes.resolve }, access);
   return launches.map((launch) => launchDraft(launch, originOf(group)));
 }
 

@@ -4,11 +4,10 @@ import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin } from "../kernel/program.ts";
 import type { Scratch } from "./emitter.ts";
-import type { Group } from "./group.ts";
 import type { Fusion } from "./grouping.ts";
 import type { Homes } from "./homes.ts";
-import type { ScheduleParameters } from "./parameters.ts";
 import type { Guard, Launch, Turn } from "./schedule.ts";
+import type { ParametersFor } from "./tuning/parameters-for.ts";
 
 export type Draft =
   | {
@@ -52,7 +51,7 @@ export function kernelsOf(drafts: readonly Draft[], found = new Set<Kernel>()): 
 export interface DraftProgram {
   readonly target: Target;
   readonly homes: Homes;
-  readonly parametersFor: (group: Group) => ScheduleParameters;
+  readonly parametersFor: ParametersFor;
   readonly fuse: (jaxpr: Jaxpr) => Fusion;
   /** The steps of a part of the program. */
   readonly draft: (fusion: Fusion, program: DraftProgram, scope: DraftScope) => readonly Draft[];

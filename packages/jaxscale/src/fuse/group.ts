@@ -5,9 +5,6 @@ import type { Domain } from "./domain.ts";
 
 export type GroupKind = Exclude<Lowering<Params>["kind"], "call" | "effect">;
 
-/** Kinds that find operands in memory, be they recomputed elsewhere. */
-export const wantsMemory: ReadonlySet<GroupKind> = new Set(["update", "loop", "branch", "custom"]);
-
 export interface Group {
   readonly id: number;
   /** `map` until a reduction joins; else the kind of its anchor. */

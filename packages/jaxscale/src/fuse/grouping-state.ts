@@ -3,7 +3,8 @@ import type { Target } from "../base/target.ts";
 import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import { AccessAnalysis } from "./access.ts";
 import { Graph } from "./graph.ts";
-import { type Group, wantsMemory } from "./group.ts";
+import type { Group } from "./group.ts";
+import { kindOf } from "./kinds.ts";
 
 export class GroupingState {
   readonly jaxpr: Jaxpr;
@@ -46,7 +47,7 @@ export class GroupingState {
       this.owner.set(v, group);
     }
     this.addReads(eqn, group);
-    if (!wantsMemory.has(group.kind)) return;
+    if (kindOf(group).inMemory === "none") return;
     for (const a of eqn.inputs) {
       const storing = a.kind === "var" ? this.storing.get(a) : undefined;
       if (!storing) continue;

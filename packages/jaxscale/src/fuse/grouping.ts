@@ -5,17 +5,15 @@ import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import type { AccessAnalysis } from "./access.ts";
 import { bindingsInParts, bindingsOfAll, bindsFew, windowsOfPart } from "./bindings.ts";
 import { type Domain, extentOf, makeDomain } from "./domain.ts";
-import { contextOf, type Graph, mapLowering, rules } from "./graph.ts";
+import { type Graph, mapLowering, rules } from "./graph.ts";
 import { dependsOn, type Group, type GroupKind, newGroup } from "./group.ts";
 import { GroupingState } from "./grouping-state.ts";
+import { kindOf, kinds } from "./kinds.ts";
 import { mergeReductions } from "./merge-reductions.ts";
 import { inOrder } from "./order-groups.ts";
 import { isSameDomain, readSites, readsInPlace } from "./read-sites.ts";
 import { maxEquations, maxRecomputedLoads, recomputeCheapGroups, recomputeCheapResults } from "./recompute.ts";
 import { splitWide } from "./split-wide.ts";
-
-/** Kinds whose kernels can go on with elementwise work on what they make. */
-const takesEpilogues: ReadonlySet<GroupKind> = new Set(["map", "reduce", "contraction", "raggedContraction"]);
 
 export interface Fusion {
   readonly graph: Graph;
@@ -44,31 +42,22 @@ class Grouping {
   }
 
   add(eqn: JaxprEqn): void {
-    const { lowering } = rules(eqn);
-    if (lowering.kind === "call" || lowering.kind === "effect")
-      throw new Error(`jaxscale: internal error: ${eqn.primitive.name} is still in the program`);
-    this.#makeRoom(eqn, lowering.kind);
-    switch (lowering.kind) {
-      case "map": {
-        const loads = eqn.inputs.reduce((n, a) => n + this.#loadsOf(a), 0);
-        if (lowering.movement && loads <= maxRecomputedLoads) {
-          this.#state.graph.virtual.add(eqn);
-          for (const v of eqn.outputs) this.#loads.set(v, loads);
-        } else this.#joinOrStart(eqn);
-        return;
-      }
-      case "reduce":
-        this.#addReduction(eqn);
-        return;
-      case "update":
-        this.#inMemory(eqn.inputs[0]);
-        break;
-      case "loop":
-      case "branch":
-      case "custom":
-        for (const a of eqn.inputs) this.#inMemory(a);
-    }
-    this.#start(eqn, lowering.kind);
+    const kind = kindOfLowering(eqn);
+    this.#makeRoom(eqn, kind);
+    const { inMemory, overwrites } = kinds[kind];
+    if (inMemory === "all") for (const a of eqn.inputs) this.#inMemory(a);
+    else if (inMemory === "updated") for (const i of overwrites(eqn)) this.#inMemory(eqn.inputs[i]);
+    if (kind === "map") this.#addElementwise(eqn);
+    else if (kind === "reduce") this.#addReduction(eqn);
+    else this.#start(eqn, kind);
+  }
+
+  #addElementwise(eqn: JaxprEqn): void {
+    const loads = eqn.inputs.reduce((n, a) => n + this.#loadsOf(a), 0);
+    if (mapLowering(eqn)?.movement && loads <= maxRecomputedLoads) {
+      this.#state.graph.virtual.add(eqn);
+      for (const v of eqn.outputs) this.#loads.set(v, loads);
+    } else this.#joinOrStart(eqn);
   }
 
   finish(): Fusion {
@@ -82,7 +71,7 @@ class Grouping {
     const resolve = (v: Var): Var => aliases.get(v) ?? v;
     for (const a of jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
     for (const g of ordered) for (const v of g.reads) written.add(resolve(v));
-    const always = (g: Group): boolean => g.kind === "loop" || g.kind === "branch" || g.kind === "custom";
+    const always = (g: Group): boolean => kindOf(g).inMemory === "all";
     // What has no elements is written by nobody.
     const isWritten = (v: Var): boolean => written.has(v) && sizeOf(v.aval.shape) > 0;
     for (const g of ordered) g.writes.push(...[...g.defines].filter((v) => isWritten(v) || always(g)));
@@ -113,7 +102,7 @@ class Grouping {
     const found = new Set<Group>();
     for (const v of this.#state.leaves(eqn.inputs)) {
       const group = this.#state.owner.get(v);
-      if (group && takesEpilogues.has(group.kind)) found.add(group);
+      if (group && kindOf(group).takesEpilogues) found.add(group);
     }
     return [...found].sort((a, b) => (dependsOn(a, b) ? -1 : dependsOn(b, a) ? 1 : b.id - a.id));
   }
@@ -130,7 +119,7 @@ class Grouping {
   }
 
   #tryJoinReduction(eqn: JaxprEqn, group: Group, folded: Domain): boolean {
-    if (group.kind !== "map" && group.kind !== "reduce") return false;
+    if (!kindOf(group).rowWise) return false;
     const { access } = this.#state;
     const isMap = group.kind === "map";
     if (isMap ? !canFoldInto(group, folded) : !isSameDomain(group.domain, folded, access)) return false;
@@ -230,21 +219,14 @@ class Grouping {
   }
 }
 
-/** The iteration space of a kernel that only computes an equation. */
-function domainOf(eqn: JaxprEqn): Domain {
+const domainOf = (eqn: JaxprEqn): Domain => kinds[kindOfLowering(eqn)].domain(eqn);
+
+/** @throws Error for what has no place in a kernel, which earlier stages take out */
+function kindOfLowering(eqn: JaxprEqn): GroupKind {
   const { lowering } = rules(eqn);
-  switch (lowering.kind) {
-    case "loop":
-    case "branch":
-    case "custom":
-      return makeDomain([], []);
-    case "reduce":
-      return makeDomain(eqn.inputs[0].aval.shape, lowering.axes(contextOf(eqn)));
-    case "topK":
-      return makeDomain(eqn.inputs[0].aval.shape, []);
-    default:
-      return makeDomain(eqn.outputs[0].aval.shape, []);
-  }
+  if (lowering.kind === "call" || lowering.kind === "effect")
+    throw new Error(`jaxscale: internal error: ${eqn.primitive.name} is still in the program`);
+  return lowering.kind;
 }
 
 /** Whether an equation reads its operands where it makes its result. */

@@ -1,7 +1,7 @@
 /** The order in which groups run. */
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
-import { contextOf, rules } from "./graph.ts";
 import { dependsOn, type Group } from "./group.ts";
+import { kindOf } from "./kinds.ts";
 
 /** Topological, close to the program's order; an update in place waits for the readers of what it overwrites. */
 export function inOrder(groups: ReadonlySet<Group>, jaxpr: Jaxpr, aliases: ReadonlyMap<Var, Var>): Group[] {
@@ -27,14 +27,7 @@ export function inOrder(groups: ReadonlySet<Group>, jaxpr: Jaxpr, aliases: Reado
 /** Memory that a group would like to take over. */
 function overwrites(group: Group, aliases: ReadonlyMap<Var, Var>): readonly Var[] {
   const [eqn] = group.members;
-  const { lowering } = eqn ? rules(eqn) : {};
-  const operands =
-    lowering?.kind === "update"
-      ? [0]
-      : lowering?.kind === "custom"
-        ? lowering.plan(contextOf(eqn)).aliases.map((a) => a.operand)
-        : [];
-  return operands.flatMap((i) => {
+  return (eqn ? kindOf(group).overwrites(eqn) : []).flatMap((i) => {
     const atom = eqn.inputs[i];
     return atom.kind === "var" ? [aliases.get(atom) ?? atom] : [];
   });

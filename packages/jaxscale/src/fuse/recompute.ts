@@ -5,8 +5,9 @@ import type { Value } from "../kernel/ir.ts";
 import type { ReadSite } from "./access.ts";
 import { bindingLimit, bindingsOfAll } from "./bindings.ts";
 import { contextOf, rules } from "./graph.ts";
-import { equationsOf, type Group, type GroupKind } from "./group.ts";
+import { equationsOf, type Group } from "./group.ts";
 import type { GroupingState } from "./grouping-state.ts";
+import { kindOf } from "./kinds.ts";
 import { sitesOutside } from "./read-sites.ts";
 
 /** Loads that recomputing a value may take before it gets a kernel of its own. */
@@ -19,9 +20,6 @@ const maxRepeatedWork = 12;
 export const maxEquations = 200;
 /** Bindings that a kernel may need besides those of what it reads. */
 const bindingsBesides = 3;
-
-/** Kinds whose kernels read an element more than once. */
-const readsOften: ReadonlySet<GroupKind> = new Set(["contraction", "raggedContraction", "attention", "scan", "sort"]);
 
 /** Elementwise groups that cost next to nothing are computed where they are read instead of being stored. */
 export function recomputeCheapGroups(state: GroupingState): void {
@@ -42,7 +40,7 @@ export function recomputeCheapGroups(state: GroupingState): void {
     const places = readers.map((g) => placesRead(g, group, state));
     const lone =
       readers.length === 1 &&
-      !readsOften.has(readers[0].kind) &&
+      !kindOf(readers[0]).readsOften &&
       elementsMade(readers[0]) <= size &&
       work * (places[0] - 1) <= maxRepeatedWork;
     const most = size === 1 ? maxRecomputedScalarWork : 2;
@@ -81,7 +79,7 @@ function readersInstead(eqn: JaxprEqn, group: Group, state: GroupingState): read
   if (leaves.some(lost)) return undefined;
   const readers = others.filter((g) => eqn.outputs.some((v) => g.reads.has(v)));
   const canCompute = (g: Group): boolean =>
-    (g.kind === "map" || g.kind === "reduce") &&
+    kindOf(g).rowWise &&
     bindingsOfAll(new Set([...g.reads, ...leaves, ...g.defines]), state.target) <= bindingLimit(state.target);
   return readers.length > 0 && readers.every(canCompute) ? readers : undefined;
 }
@@ -107,14 +105,13 @@ function bindsTooMuch(reader: Group, group: Group, { target }: GroupingState): b
   const after = bindingsOfAll(reads, target);
   if (after + bindingsBesides <= bindingLimit(target)) return false;
   // Work in parts touches little of what is in the order of its rows, and what it would read instead may be in another.
-  return after > before || reader.kind === "map" || reader.kind === "reduce";
+  return after > before || kindOf(reader).rowWise;
 }
 
 /** Whether a group writes a window of an array in place: then it reads each element of what it writes there once. */
-function writesWindow({ kind, members: [eqn] }: Group): boolean {
-  if (kind !== "update") return false;
-  const { lowering } = rules(eqn);
-  return lowering.kind === "update" && lowering.window !== undefined;
+function writesWindow({ members: [eqn] }: Group): boolean {
+  const lowering = eqn && rules(eqn).lowering;
+  return lowering?.kind === "update" && lowering.window !== undefined;
 }
 
 const elementsMade = (group: Group): number =>
@@ -122,7 +119,7 @@ const elementsMade = (group: Group): number =>
 
 /** At how many places of one value a reader needs it to make one of its own elements. */
 function placesRead(reader: Group, group: Group, state: GroupingState): number {
-  if (reader.kind !== "map" && reader.kind !== "reduce") return 1;
+  if (!kindOf(reader).rowWise) return 1;
   const places = new Map<Var, Set<Value>>();
   const count = ({ variable, position }: ReadSite): void => {
     if (state.owner.get(variable) === group) places.set(variable, (places.get(variable) ?? new Set()).add(position));
@@ -151,8 +148,8 @@ function dissolve(group: Group, readers: readonly Group[], { graph, groups, owne
  * scalars, its indices, and what it writes once to a window; and it must not read elsewhere in what it writes to.
  */
 function wantsInMemory(reader: Group, group: Group, size: number, state: GroupingState): boolean {
-  if (reader.kind === "loop" || reader.kind === "branch" || reader.kind === "custom") return true;
-  if (reader.kind !== "update") return false;
+  const { inMemory } = kindOf(reader);
+  if (inMemory !== "updated") return inMemory === "all";
   const [{ inputs }] = reader.members;
   const resolve = (v: Var): Var => state.aliases.get(v) ?? v;
   const updated = inputs[0].kind === "var" ? resolve(inputs[0]) : undefined;

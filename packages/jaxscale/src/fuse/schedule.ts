@@ -4,6 +4,8 @@ import type { Target } from "../base/target.ts";
 import type { Var } from "../jaxpr/ir.ts";
 import { KernelBuilder } from "../kernel/builder.ts";
 import type { Kernel } from "../kernel/ir.ts";
+import type { InPlace } from "../primitives/primitive.ts";
+import type { AccessAnalysis } from "./access.ts";
 import { type Bound, Emitter } from "./emitter.ts";
 import type { Graph } from "./graph.ts";
 import { ceilDivide, type Grid } from "./grid.ts";
@@ -21,6 +23,14 @@ export interface Launch {
   /** Values of the kernel's own immediates, by name. */
   readonly immediates?: Readonly<Record<string, number>>;
 }
+
+export interface Scheduled {
+  readonly launches: readonly Launch[];
+  /** Results that the kernels write only part of, or read first: they begin as operands' memory. */
+  readonly inPlace: readonly InPlace[];
+}
+
+export type Schedule = (group: Group, context: ScheduleContext, access: AccessAnalysis) => Scheduled;
 
 /** Work that is done only where a device value says so. */
 export interface Guard {

@@ -1,13 +1,13 @@
 /** Groups whose kernel would bind more than the device allows, in parts that each touch less. */
-import { DeviceError } from "../base/errors.ts";
+import { DeviceError, invariant } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
 import type { AccessAnalysis } from "./access.ts";
 import type { Bound, Scratch } from "./emitter.ts";
 import { partImmediate } from "./grid.ts";
 import type { Group } from "./group.ts";
+import { kindOf } from "./kinds.ts";
 import { storageBytes, windowBytes, windowCount } from "./memory-view.ts";
-import { kernelName, type Launch, type Part, type ScheduleContext } from "./schedule.ts";
-import { inParts, type Scheduled, scheduleGroup } from "./schedules/index.ts";
+import { kernelName, type Launch, type Part, type ScheduleContext, type Scheduled } from "./schedule.ts";
 
 /** Parts of a window at least: what needs smaller ones is refused. */
 const smallestPart = 1 / 64;
@@ -18,21 +18,22 @@ const smallestPart = 1 / 64;
  */
 export function scheduleWithinLimits(group: Group, context: ScheduleContext, access: AccessAnalysis): Scheduled {
   const { limits, name } = context.target;
+  const { schedule } = kindOf(group);
+  invariant(schedule, `a ${group.kind} group has no kernels of its own`);
   const limit = limits.maxStorageBuffersPerShaderStage;
-  const whole = scheduleGroup(group, context, access);
+  const whole = schedule(group, context, access);
   let best = whole;
   let fewest = mostBindings(whole.launches);
-  const part = (part: Part): readonly Launch[] => scheduleGroup(group, { ...context, part }, access).launches;
-  if (inParts.has(group.kind))
-    for (const division of divisions(group, context)) {
-      const launches = launchesOf(division, Math.min(limit, fewest), part);
-      const most = mostBindings(launches);
-      if (most < fewest) {
-        fewest = most;
-        best = { ...whole, launches };
-      }
-      if (fewest <= limit) return best;
+  const part = (part: Part): readonly Launch[] => schedule(group, { ...context, part }, access).launches;
+  for (const division of divisions(group, context)) {
+    const launches = launchesOf(division, Math.min(limit, fewest), part);
+    const most = mostBindings(launches);
+    if (most < fewest) {
+      fewest = most;
+      best = { ...whole, launches };
     }
+    if (fewest <= limit) return best;
+  }
   if (fewest <= limit) return best;
   throw new DeviceError(
     `${kernelName(group)}: a kernel may bind ${limit} storage buffers of ${limits.maxStorageBufferBindingSize} bytes on ${name}; got ${fewest}. Split the array that is larger than that`,
@@ -50,11 +51,11 @@ function* divisions(group: Group, { target, resolve }: ScheduleContext): Generat
     .map((v) => resolve(v).aval)
     .filter((aval) => windowCount(aval, target) > 1)
     .map(storageBytes);
-  if (sizes.length === 0) return;
+  const { parts } = kindOf(group);
+  if (sizes.length === 0 || parts.length === 0) return;
   const windows = Math.max(...sizes) / windowBytes(target);
   for (let part = 1; part >= smallestPart; part /= 2) {
-    yield { of: windows / part, along: "rows" };
-    if (group.kind === "contraction") yield { of: windows / part, along: "columns" };
+    for (const along of parts) yield { of: windows / part, along };
   }
 }
 

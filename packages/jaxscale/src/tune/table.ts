@@ -1,7 +1,7 @@
 /** What this process knows of tuned schedules, by target. */
 import type { Target } from "../base/target.ts";
-import type { TuningTable } from "../fuse/tuning.ts";
-import type { Candidate } from "../fuse/tuning-candidates.ts";
+import type { Candidate } from "../fuse/tuning/candidates.ts";
+import type { TuningTable } from "../fuse/tuning/parameters-for.ts";
 
 const tables = new Map<string, Map<string, Candidate>>();
 const keyOf = ({ name, features, subgroupSize }: Target): string => JSON.stringify([name, features, subgroupSize]);

@@ -1,6 +1,6 @@
 /** Winners kept between runs, in one JSON file: by adapter and driver, version of the schedules, and shape class. */
 import type { ScheduleParameters } from "../fuse/parameters.ts";
-import type { Candidate } from "../fuse/tuning-candidates.ts";
+import type { Candidate } from "../fuse/tuning/candidates.ts";
 
 /** Where a small text is kept by name; the runtime's platform is one. */
 export interface TextStore {

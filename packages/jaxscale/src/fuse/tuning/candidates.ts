@@ -1,8 +1,6 @@
 /** The parameters worth trying for a group, as data. Spaces are small: each candidate is a pipeline to compile. */
-import type { Target } from "../base/target.ts";
-import type { Group, GroupKind } from "./group.ts";
-import type { ScheduleParameters } from "./parameters.ts";
-import { productOf } from "./schedules/product.ts";
+import type { Target } from "../../base/target.ts";
+import type { ScheduleParameters } from "../parameters.ts";
 
 /** To be raised when schedules change what a parameter means: winners of other versions are not used. */
 export const scheduleVersion = 1;
@@ -19,15 +17,11 @@ function combinations(
   );
 }
 
-interface Space {
-  readonly map: readonly Candidate[];
-  readonly reduce: readonly Candidate[];
-  /** Products with one row, and with more. */
-  readonly vector: readonly Candidate[];
-  readonly matrix: readonly Candidate[];
-}
+/** `vector` and `matrix` are products with one row, and with more. */
+export type SpaceName = "map" | "reduce" | "vector" | "matrix";
+type Spaces = Readonly<Record<SpaceName, readonly Candidate[]>>;
 
-const fewWorkgroups = (lanes: number): Space => ({
+const fewWorkgroups = (lanes: number): Spaces => ({
   map: [...combinations({ mapWorkgroup: [lanes], mapVectors: [16, 64, 256] }), { mapWorkgroup: 64, mapVectors: 8 }],
   reduce: combinations({ rowWorkgroup: [1, lanes, 4 * lanes] }),
   vector: [
@@ -42,7 +36,7 @@ const fewWorkgroups = (lanes: number): Space => ({
   ],
 });
 
-const manyWorkgroups: Space = {
+const manyWorkgroups: Spaces = {
   map: combinations({ mapWorkgroup: [64, 256], mapVectors: [1, 4, 16] }),
   reduce: combinations({ rowWorkgroup: [32, 64, 128, 256] }),
   vector: [
@@ -65,15 +59,8 @@ const invocationsOf = ({
   gemvLanes = 1,
 }: Candidate): number => Math.max(mapWorkgroup, rowWorkgroup, tileLanes * tileLaneRows, gemvLanes);
 
-/** What to try besides the defaults. */
-export function candidatesFor(group: Group, target: Target): readonly Candidate[] {
-  const space = target.traits.costlyWorkgroups ? fewWorkgroups(target.subgroupSize.max) : manyWorkgroups;
-  const kinds: Partial<Record<GroupKind, () => readonly Candidate[]>> = {
-    map: () => space.map,
-    reduce: () => space.reduce,
-    contraction: () => (productOf(group).rows === 1 ? space.vector : space.matrix),
-  };
-  return (kinds[group.kind]?.() ?? []).filter(
-    (c) => invocationsOf(c) <= target.limits.maxComputeInvocationsPerWorkgroup,
-  );
+/** What to try besides the defaults, for groups of one kind. */
+export function candidatesIn(space: SpaceName, target: Target): readonly Candidate[] {
+  const spaces = target.traits.costlyWorkgroups ? fewWorkgroups(target.subgroupSize.max) : manyWorkgroups;
+  return spaces[space].filter((c) => invocationsOf(c) <= target.limits.maxComputeInvocationsPerWorkgroup);
 }

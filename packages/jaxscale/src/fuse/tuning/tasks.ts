@@ -1,15 +1,15 @@
 /** The groups of a program that have something to choose, each as a program of its own. */
-import type { Target } from "../base/target.ts";
-import type { Atom, ClosedJaxpr, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
-import { draft } from "./draft.ts";
-import { originOf } from "./draft-kernels.ts";
-import type { Graph } from "./graph.ts";
-import type { Group } from "./group.ts";
-import { type Fusion, fuse } from "./grouping.ts";
-import { Homes } from "./homes.ts";
-import { defaultParameters } from "./parameters.ts";
-import { shapeClassOf } from "./tuning.ts";
-import { type Candidate, candidatesFor } from "./tuning-candidates.ts";
+import type { Target } from "../../base/target.ts";
+import type { Atom, ClosedJaxpr, Jaxpr, JaxprEqn, Var } from "../../jaxpr/ir.ts";
+import { draft } from "../draft.ts";
+import { originOf } from "../draft-kernels.ts";
+import type { Graph } from "../graph.ts";
+import type { Group } from "../group.ts";
+import { type Fusion, fuse } from "../grouping.ts";
+import { Homes } from "../homes.ts";
+import { kindOf } from "../kinds.ts";
+import { defaultParameters } from "../parameters.ts";
+import { type Candidate, candidatesIn } from "./candidates.ts";
 
 export interface TuningTask {
   readonly shapeClass: string;
@@ -34,9 +34,10 @@ export function tuningTasks(jaxpr: Jaxpr, target: Target): readonly TuningTask[]
   const tasks = new Map<string, TuningTask>();
   for (const fusion of fusions)
     for (const group of fusion.groups) {
-      const shapeClass = shapeClassOf(group, fusion);
-      const candidates = candidatesFor(group, target);
-      if (shapeClass === undefined || candidates.length === 0) continue;
+      const { choice } = kindOf(group);
+      if (!choice) continue;
+      const shapeClass = choice.shapeClass(group, fusion.access);
+      const candidates = candidatesIn(choice.space(group), target);
       const { flops, bytes } = originOf(group);
       const known = tasks.get(shapeClass);
       const program = known?.program ?? { jaxpr: alone(group, fusion.graph), consts: [] };
