@@ -15,6 +15,8 @@ export interface HubServer {
   listed: Record<string, unknown>[] | undefined;
   /** Bytes of each answer after which the connection is cut; undefined: none is. */
   cutAfterBytes: number | undefined;
+  /** Answers a request in another way, if it returns true. */
+  instead: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   /** Status of every answer, if not what it should be. */
   status: number | undefined;
   commit: string;
@@ -38,6 +40,7 @@ export async function startHub(folder: string): Promise<HubServer> {
     files,
     listed: undefined,
     cutAfterBytes: undefined,
+    instead: undefined,
     status: undefined,
     commit,
     close: async () => {
@@ -53,6 +56,7 @@ export async function startHub(folder: string): Promise<HubServer> {
 function answer(hub: HubServer, request: IncomingMessage, response: ServerResponse): void {
   const { pathname } = new URL(request.url ?? "/", hub.url);
   hub.requests.push(`${pathname} ${request.headers.range ?? ""}`.trim());
+  if (hub.instead?.(request, response)) return;
   if (hub.status !== undefined) return void response.writeHead(hub.status).end();
   if (pathname.startsWith(`/api/models/${name}/revision/`))
     return json(response, { _id: "1", id: name, sha: hub.commit });
@@ -65,7 +69,7 @@ function answer(hub: HubServer, request: IncomingMessage, response: ServerRespon
   sendRange(hub, bytes, request, response);
 }
 
-function json(response: ServerResponse, value: unknown): void {
+export function json(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(value));
 }
 

@@ -116,7 +116,7 @@ test("a connection that breaks is taken up where it stopped", async ({ hub, cach
     new Uint8Array(readFileSync(join(cache, "snapshots", commit, shard))),
     hub.files.get(shard) as Uint8Array,
   );
-  assert.not.ok(blobs(cache).some((blob) => blob.endsWith(".incomplete")));
+  assert.not.ok(blobs(cache).some((blob) => /partial|lock/.test(blob)));
 });
 
 test("an aborted download goes on from there the next time, and counts what it has", async ({ hub, cache }) => {
@@ -127,7 +127,7 @@ test("an aborted download goes on from there the next time, and counts what it h
   };
   const error = await rejection(openCheckpoint(name, { onProgress, signal: controller.signal }));
   assert.is(error.message, "enough");
-  const partial = join(cache, "blobs", `${sha256(hub.files.get(shard) as Uint8Array)}.incomplete`);
+  const partial = join(cache, "blobs", `${sha256(hub.files.get(shard) as Uint8Array)}.partial`);
   const { size } = lstatSync(partial);
   assert.ok(size > 0 && size < (hub.files.get(shard) as Uint8Array).length);
 
@@ -177,7 +177,7 @@ test("a partial file longer than the whole is begun anew", async ({ hub, cache }
   const bytes = hub.files.get(shard) as Uint8Array;
   const blob = join(cache, "blobs", sha256(bytes));
   rmSync(blob);
-  writeFileSync(`${blob}.incomplete`, new Uint8Array(bytes.length + 1));
+  writeFileSync(`${blob}.partial`, new Uint8Array(bytes.length + 1));
   await openCheckpoint(name);
   assert.equal(new Uint8Array(readFileSync(blob)), bytes);
 });

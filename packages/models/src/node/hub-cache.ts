@@ -2,7 +2,8 @@
  * The hub's cache on disk, as its libraries lay it out: `models--org--name/` with `blobs/` by hash, `snapshots/{commit}/` of links
  * to them, and `refs/{revision}` with the commit. What one library downloaded the others find.
  */
-import { copyFile, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { refused } from "../checkpoint-error.ts";
 import { type HubId, isCommit } from "../hub/hub-id.ts";
@@ -37,22 +38,20 @@ export class HubCache {
 
   async remember(revision: string, commit: string): Promise<void> {
     if (isCommit(revision)) return;
-    const path = join(this.#folder, "refs", revision);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, commit);
+    await replace(join(this.#folder, "refs", revision), (path) => writeFile(path, commit));
   }
 
   /** Puts a blob into a snapshot under its name. */
   async link(blob: string, commit: string, name: string): Promise<void> {
     const path = join(this.snapshot(commit), name);
-    await mkdir(dirname(path), { recursive: true });
-    await rm(path, { force: true });
-    try {
-      await symlink(relative(dirname(path), blob), path);
-    } catch {
-      // Windows asks for a privilege to make links.
-      await copyFile(blob, path);
-    }
+    await replace(path, async (temporary) => {
+      try {
+        await symlink(relative(dirname(path), blob), temporary);
+      } catch {
+        // Windows asks for a privilege to make links.
+        await copyFile(blob, temporary);
+      }
+    });
   }
 
   /** Whether all that a checkpoint needs is there. */
@@ -65,6 +64,19 @@ export class HubCache {
     if (index === undefined) return false;
     for (const shard of wantedShards(index)) if (!(await has(shard))) return false;
     return true;
+  }
+}
+
+/** Writes beside `path` and renames, so that other processes see the old file or the new one, whole. */
+async function replace(path: string, write: (path: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    await write(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
 }
 

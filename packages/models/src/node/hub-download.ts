@@ -8,7 +8,9 @@ import { isWeights, wantedFiles, wantedShards } from "../hub/wanted-files.ts";
 import { type OnProgress, ProgressMeter } from "../weights/progress.ts";
 import { indexName } from "../weights/weights.ts";
 import { HubCache, sizeOf } from "./hub-cache.ts";
-import { downloadBlob, type HubFile, partialBytes } from "./hub-file.ts";
+import { NoHubError } from "./hub-fetch.ts";
+import { downloadBlob, type HubFile, isFileSystemError, partialBytes } from "./hub-file.ts";
+import { type Hub, Repository } from "./hub-repository.ts";
 
 export interface HubOptions {
   readonly signal?: AbortSignal;
@@ -16,8 +18,6 @@ export interface HubOptions {
   /** Leaves the weights on the hub: configs and tokenizer alone are wanted. */
   readonly withoutWeights?: boolean;
 }
-
-type Hub = typeof import("@huggingface/hub");
 
 /**
  * The folder of a repository's snapshot in the hub's cache (`HF_HUB_CACHE`, else `HF_HOME/hub`), with what was missing downloaded.
@@ -42,16 +42,18 @@ export async function downloadFromHub(id: HubId, options: HubOptions = {}): Prom
   try {
     repository = await Repository.find(hub, id, options.signal);
   } catch (error) {
-    const answered = error instanceof CheckpointError || (error instanceof hub.HubApiError && error.statusCode < 500);
+    const answered =
+      (error instanceof CheckpointError && !(error instanceof NoHubError)) ||
+      (error instanceof hub.HubApiError && error.statusCode < 500);
     if (usable && !answered && !options.signal?.aborted) return cache.snapshot(known);
     throw explained(hub, error, id);
   }
   try {
     await fill(repository, cache, options);
+    await cache.remember(id.revision, repository.commit);
   } catch (error) {
     throw explained(hub, error, id);
   }
-  await cache.remember(id.revision, repository.commit);
   return cache.snapshot(repository.commit);
 }
 
@@ -89,85 +91,23 @@ async function fetchFiles(
   files: readonly HubFile[],
   { signal, onProgress }: HubOptions,
 ): Promise<void> {
-  const missing: { readonly file: HubFile; readonly blob: string }[] = [];
-  let partial = 0;
+  const missing: { readonly file: HubFile; readonly blob: string; readonly countedBytes: number }[] = [];
   for (const file of files) {
     const blob = cache.blob(file.hash, file.name);
     if ((await sizeOf(blob)) === file.sizeBytes) await cache.link(blob, repository.commit, file.name);
-    else {
-      missing.push({ file, blob });
-      partial += await partialBytes(file, blob);
-    }
+    else missing.push({ file, blob, countedBytes: await partialBytes(file, blob) });
   }
   const meter = new ProgressMeter(
     missing.reduce((sum, { file }) => sum + file.sizeBytes, 0),
     onProgress,
-    partial,
+    missing.reduce((sum, { countedBytes }) => sum + countedBytes, 0),
   );
-  for (const { file, blob } of missing) {
+  for (const { file, blob, countedBytes } of missing) {
     signal?.throwIfAborted();
     const open = (start: number) => repository.open(file, start);
-    await downloadBlob(file, blob, { open, signal, onBytes: (bytes) => meter.add(file.name, bytes) });
+    await downloadBlob(file, blob, { open, signal, countedBytes, onBytes: (bytes) => meter.add(file.name, bytes) });
     await cache.link(blob, repository.commit, file.name);
   }
-}
-
-/** A repository at one commit. */
-class Repository {
-  readonly id: HubId;
-  readonly commit: string;
-  readonly #hub: Hub;
-  readonly #settings: ReturnType<typeof settingsOf>;
-
-  private constructor(hub: Hub, id: HubId, commit: string, settings: ReturnType<typeof settingsOf>) {
-    this.#hub = hub;
-    this.id = id;
-    this.commit = commit;
-    this.#settings = settings;
-  }
-
-  static async find(hub: Hub, id: HubId, signal: AbortSignal | undefined): Promise<Repository> {
-    const settings = settingsOf(signal);
-    const { sha } = await hub.modelInfo({
-      name: id.name,
-      revision: id.revision,
-      additionalFields: ["sha"],
-      ...settings,
-    });
-    // It becomes a folder.
-    if (!isCommit(sha))
-      throw new CheckpointError(`${id.name}@${id.revision}: must be a commit; got ${quoted(String(sha))}`);
-    return new Repository(hub, id, sha, settings);
-  }
-
-  /** Files at the top, by name. */
-  async files(): Promise<ReadonlyMap<string, HubFile>> {
-    const files = new Map<string, HubFile>();
-    const listing = this.#hub.listFiles({ repo: this.id.name, revision: this.commit, ...this.#settings });
-    for await (const { type, path, size, oid, lfs } of listing)
-      if (type === "file" && /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(path))
-        files.set(path, { name: path, sizeBytes: lfs?.size ?? size, hash: lfs?.oid ?? oid ?? "" });
-    return files;
-  }
-
-  async open({ name, sizeBytes }: HubFile, start: number): Promise<AsyncIterable<Uint8Array>> {
-    const blob = await this.#hub.downloadFile({
-      repo: this.id.name,
-      path: name,
-      revision: this.commit,
-      ...this.#settings,
-    });
-    if (blob === null) throw refused({ file: name }, "must be on the hub, as listed", "no such file");
-    if (blob.size !== sizeBytes)
-      throw refused({ file: name }, `must have the ${sizeBytes} bytes that the hub lists`, `${blob.size}`);
-    return (start === 0 ? blob : blob.slice(start, sizeBytes)).stream() as unknown as AsyncIterable<Uint8Array>;
-  }
-}
-
-function settingsOf(signal: AbortSignal | undefined) {
-  const hubUrl = process.env.HF_ENDPOINT?.replace(/\/+$/, "") || undefined;
-  const accessToken = process.env.HF_TOKEN || undefined;
-  return { hubUrl, accessToken, fetch: ((input, init) => fetch(input, { ...init, signal })) as typeof fetch };
 }
 
 /** What a person can do about it. */
@@ -181,6 +121,10 @@ function explained(hub: Hub, error: unknown, { name, revision }: HubId): unknown
           : "";
     return new CheckpointError(`${name}@${revision}: must be on the hub; got status ${error.statusCode}${advice}`);
   }
+  if (isFileSystemError(error))
+    return new CheckpointError(
+      `${name}@${revision}: the hub's cache must be a folder that can be written, see HF_HUB_CACHE and HF_HOME; got ${quoted(error.message)}`,
+    );
   if (error instanceof TypeError && error.message === "fetch failed")
     return new CheckpointError(
       `${name}@${revision}: must be in the cache or on a hub that answers; got ${String((error.cause as Error | undefined)?.message ?? error.message)}`,

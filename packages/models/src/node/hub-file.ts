@@ -1,11 +1,12 @@
 /** One file from a hub into the cache: resumed where it stopped, checked when whole. */
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CheckpointError } from "jaxscale";
 import { quoted, refused } from "../checkpoint-error.ts";
 import { sizeOf } from "./hub-cache.ts";
+import { claim } from "./hub-lock.ts";
 
 export interface HubFile {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface HubFile {
 export interface FileDownload {
   /** The bytes from `start` on. */
   readonly open: (start: number) => Promise<AsyncIterable<Uint8Array>>;
+  /** Of an earlier try, which `onBytes` is not told of. */
+  readonly countedBytes: number;
   readonly onBytes: (sizeBytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -25,26 +28,72 @@ const attempts = 5;
 const firstPauseMs = 200;
 
 /** Bytes of an earlier try that can be used. */
-export async function partialBytes({ sizeBytes }: HubFile, blob: string): Promise<number> {
-  const there = (await sizeOf(incompletePath(blob))) ?? 0;
+export async function partialBytes(file: HubFile, blob: string): Promise<number> {
+  return usableBytes(file, partialPath(blob));
+}
+
+/** What is longer than the file cannot be its beginning. */
+async function usableBytes({ sizeBytes }: HubFile, partial: string): Promise<number> {
+  const there = (await sizeOf(partial)) ?? 0;
   return there <= sizeBytes ? there : 0;
 }
 
+// Not `.incomplete`, to which other libraries write without regard to our lock.
+const partialPath = (blob: string): string => `${blob}.partial`;
+
 /**
- * Downloads to `blob`, by way of `blob.incomplete`, which stays if it fails.
+ * Downloads to `blob`, unless another process does: then it waits for that one. What comes is kept in `blob.partial` if it fails.
  * @throws CheckpointError if what came is not what the hub listed, or the connection broke again and again
  */
 export async function downloadBlob(file: HubFile, blob: string, download: FileDownload): Promise<void> {
   await mkdir(dirname(blob), { recursive: true });
-  for (let failures = 0; ; ) {
-    const before = await partialBytes(file, blob);
+  let { countedBytes } = download;
+  const countTo = (bytes: number): void => {
+    if (bytes <= countedBytes) return;
+    download.onBytes(bytes - countedBytes);
+    countedBytes = bytes;
+  };
+  const partial = `${blob}.${randomUUID()}.partial`;
+  const claimed = await claim(`${blob}.lock`, partial, {
+    signal: download.signal,
+    isDone: async () => (await sizeOf(blob)) === file.sizeBytes,
+    onWait: async (others) => countTo(await usableBytes(file, others)),
+  });
+  if (claimed)
     try {
-      await append(file, blob, before, download);
+      for (const from of [partialPath(blob), claimed.orphan]) if (from) await renameIfThere(from, partial);
+      await complete(file, partial, { ...download, countTo });
+      await rename(partial, blob);
+    } finally {
+      await renameIfThere(partial, partialPath(blob));
+      await claimed.release();
+    }
+  countTo(file.sizeBytes);
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+interface CountedDownload extends FileDownload {
+  readonly countTo: (bytes: number) => void;
+}
+
+/** Downloads what `partial` lacks, as often as the connection breaks, and checks the whole. */
+async function complete(file: HubFile, partial: string, download: CountedDownload): Promise<void> {
+  for (let failures = 0; ; ) {
+    const before = await usableBytes(file, partial);
+    try {
+      await append(file, partial, before, download);
       break;
     } catch (error) {
       if (download.signal?.aborted) throw download.signal.reason;
-      if (error instanceof CheckpointError || isFinal(error)) throw error;
-      const got = await partialBytes(file, blob);
+      if (error instanceof CheckpointError || isFileSystemError(error) || isFinal(error)) throw error;
+      const got = await usableBytes(file, partial);
       failures = got > before ? 1 : failures + 1;
       if (failures >= attempts)
         throw refused(
@@ -55,16 +104,14 @@ export async function downloadBlob(file: HubFile, blob: string, download: FileDo
       await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** (failures - 1)));
     }
   }
-  const found = await hashOf(file, incompletePath(blob));
-  if (found !== file.hash) {
-    await rm(incompletePath(blob), { force: true });
-    throw refused(
-      { file: file.name },
-      `must have the hash that the hub lists, ${file.hash}`,
-      `${found}; it was removed, so that the next try begins anew`,
-    );
-  }
-  await rename(incompletePath(blob), blob);
+  const found = await hashOf(file, partial);
+  if (found === file.hash) return;
+  await rm(partial, { force: true });
+  throw refused(
+    { file: file.name },
+    `must have the hash that the hub lists, ${file.hash}`,
+    `${found}; it was removed, so that the next try begins anew`,
+  );
 }
 
 /** A refusal that asking again does not change. */
@@ -73,16 +120,17 @@ const isFinal = (error: unknown): boolean => {
   return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 && statusCode !== 429;
 };
 
-const incompletePath = (blob: string): string => `${blob}.incomplete`;
+/** Of a call of Node's file system; one of a connection is the cause of another error. */
+export const isFileSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && "syscall" in error && "code" in error;
 
 async function append(
   { name, sizeBytes }: HubFile,
-  blob: string,
+  partial: string,
   start: number,
-  download: FileDownload,
+  download: CountedDownload,
 ): Promise<void> {
-  // What is longer than the file cannot be its beginning.
-  const handle = await open(incompletePath(blob), start === 0 ? "w" : "a");
+  const handle = await open(partial, start === 0 ? "w" : "a");
   let at = start;
   try {
     if (start < sizeBytes)
@@ -92,7 +140,7 @@ async function append(
         if (at > sizeBytes)
           throw refused({ file: name }, `must have the ${sizeBytes} bytes that the hub lists`, "more");
         await handle.appendFile(bytes);
-        download.onBytes(bytes.length);
+        download.countTo(at);
       }
   } finally {
     await handle.close();
