@@ -14,11 +14,17 @@ import { openCheckpoint } from "./open-checkpoint.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import type { LoadOptions } from "./weights/load.ts";
 
+/** Options of `LanguageModel.load`. */
 export interface LoadModelOptions extends LoadOptions {
   /** Of weights, activations and caches; as the checkpoint says if absent. */
   readonly dtype?: jax.DType;
 }
 
+/**
+ * A checkpoint on the device, ready to generate: its weights, the compiled programs of generation, and its tokenizer.
+ * Weights take the bytes that `StepCost.weightBytes` counts; each generation and conversation has caches of its own.
+ * Equations and layers are those of `transformers`; docs/models.md lists them.
+ */
 export class LanguageModel {
   readonly model: CausalLM;
   readonly generation: GenerationConfig;
@@ -36,6 +42,7 @@ export class LanguageModel {
   }
 
   /**
+   * Reads a checkpoint and brings its weights to the device.
    * @param from a folder, a hub id `org/name[@revision]`, or files from elsewhere
    * @throws CheckpointError; nothing stays on the device then
    */

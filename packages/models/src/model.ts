@@ -69,7 +69,7 @@ export class CausalLM extends nnx.Module {
     return this.model.call(ids, stepAt(first, count, this.rope, start === undefined), caches);
   }
 
-  /** @param hidden `[…,H]` @returns float32 `[…,V]` */
+  /** Scores of all tokens as the next one. @param hidden `[…,H]` @returns float32 `[…,V]` */
   logits(hidden: jax.Array): jax.Array {
     return this.lm_head ? this.lm_head.wide(hidden) : matmulTransposed(hidden, this.model.embed_tokens.weight);
   }

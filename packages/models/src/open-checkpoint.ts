@@ -14,6 +14,7 @@ import { type LoadPlan, type PlannedLoad, planLoad } from "./weights/plan.ts";
 import type { OnProgress } from "./weights/progress.ts";
 import { openWeights } from "./weights/weights.ts";
 
+/** A checkpoint that is open: its configs are read, its weights are not. */
 export interface Checkpoint {
   readonly files: CheckpointFiles;
   readonly config: ModelConfig;
@@ -26,6 +27,7 @@ export interface Checkpoint {
   load(parameters: LoadPlan, options?: LoadOptions): Promise<Record<string, DeviceArray>>;
 }
 
+/** Options of `openCheckpoint`. */
 export interface OpenOptions {
   /** Stops a download. */
   readonly signal?: AbortSignal;
@@ -36,6 +38,7 @@ export interface OpenOptions {
 }
 
 /**
+ * Finds a checkpoint, downloads it if need be, and reads its configs.
  * @param from a folder, a hub id `org/name[@revision]`, or files from elsewhere
  * @throws CheckpointError if there is no such checkpoint, or its configs are bad
  */

@@ -4,6 +4,7 @@ import type { Key, Path } from "./path.ts";
 import { Pytree } from "./pytree.ts";
 import { Variable } from "./variable.ts";
 
+/** Whether a variable at a path is meant. */
 export type Predicate = (path: Path, value: unknown) => boolean;
 // biome-ignore lint/suspicious/noExplicitAny: constructors of all kinds
 export type AnyClass = abstract new (...args: any) => object;
@@ -41,7 +42,9 @@ export function toPredicates(op: string, filters: readonly Filter[]): readonly P
   return filters.map(toPredicate);
 }
 
+/** Holds for every variable. */
 export const Everything: Predicate = () => true;
+/** Holds for no variable. */
 export const Nothing: Predicate = () => false;
 
 /** Instances of a class, and of its subclasses. */
@@ -62,14 +65,17 @@ export const PathContains =
   (path) =>
     exact ? path.includes(key) : path.some((part) => String(part).includes(String(key)));
 
+/** What one filter or more holds for. */
 export function Any(...filters: readonly Filter[]): Predicate {
   const predicates = filters.map(toPredicate);
   return (path, value) => predicates.some((predicate) => predicate(path, value));
 }
+/** What all filters hold for. */
 export function All(...filters: readonly Filter[]): Predicate {
   const predicates = filters.map(toPredicate);
   return (path, value) => predicates.every((predicate) => predicate(path, value));
 }
+/** What the filter does not hold for. */
 export function Not(filter: Filter): Predicate {
   const predicate = toPredicate(filter);
   return (path, value) => !predicate(path, value);

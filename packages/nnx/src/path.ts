@@ -1,5 +1,6 @@
 /** Where something stands in a module: names of attributes, and numbers in lists. */
 export type Key = string | number;
+/** The way from a module to one of its variables: names of attributes, keys and places. */
 export type Path = readonly Key[];
 
 /** `layers.0.kernel` */

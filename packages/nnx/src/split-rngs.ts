@@ -5,6 +5,7 @@ import { iterNodes } from "./module.ts";
 import type { Pytree } from "./pytree.ts";
 import { noneTaken, RngStream } from "./rngs.ts";
 
+/** Options of `splitRngs`. */
 export interface SplitRngsOptions {
   /** How many, or in which shape. */
   readonly splits: number | readonly number[];

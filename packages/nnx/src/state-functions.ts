@@ -58,6 +58,7 @@ export const mapState = (f: (path: Path, leaf: unknown) => unknown, state: State
 
 /** `[path, leaf]` of each leaf, in order. */
 export const toFlatState = (state: State): StateEntry[] => [...state];
+/** The state of pairs of path and variable: what `toFlatState` gave. */
 export const fromFlatState = (entries: Iterable<StateEntry>): State => State.from(entries);
 
 /** Nested plain objects, with the Variables' values at their ends. */

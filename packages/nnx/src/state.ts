@@ -17,6 +17,7 @@ const layouts = new Interner<StateLayout>((a, b) => a.paths.length === b.paths.l
 const layoutFor = (paths: readonly Path[]): StateLayout =>
   layouts.of(paths.map(pathId).join("\n"), new StateLayout(paths));
 
+/** A variable of a state, by its path. */
 export type StateEntry = readonly [path: Path, leaf: unknown];
 
 /**

@@ -136,7 +136,9 @@ export class Cache<T = jax.Array> extends Variable<T> {}
 export class Intermediate<T = jax.Array> extends Variable<T> {}
 /** State of random streams. */
 export class RngState<T = jax.Array> extends Variable<T> {}
+/** The key of a random stream. */
 export class RngKey extends RngState<jax.random.KeyArray> {}
+/** How many keys a random stream has given. */
 export class RngCount extends RngState {}
 
 /** An initializer whose values carry metadata. */

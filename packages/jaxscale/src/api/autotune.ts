@@ -4,6 +4,7 @@ import type { ClosedJaxpr } from "../jaxpr/ir.ts";
 import { getClient, type LazyProgram, timerFor } from "../runtime/index.ts";
 import { type TuningResult, tuneProgram } from "../tune.ts";
 
+/** Options of `Compiled.autotune`. */
 export interface AutotuneOptions {
   /** Time to spend in milliseconds, compilation of candidates included; 5,000 by default. */
   readonly budgetMs?: number;

@@ -16,6 +16,7 @@ import { functionOf, optionsOf } from "./arguments.ts";
 import { type AnyFunction, flattenArrays, leafArray, Once } from "./flat-function.ts";
 import { hoistConstants } from "./inner-jit.ts";
 
+/** Options of `customJvp` and `customVjp`. */
 export interface CustomDerivativeOptions {
   /** Positions of arguments that are no arrays, or constants to differentiation; rules get them first. */
   readonly nondiffArgnums?: readonly number[];
@@ -96,6 +97,7 @@ export type JvpRule = (...args: any[]) => readonly [unknown, unknown];
 // biome-ignore lint/suspicious/noExplicitAny: the user's own types
 export type PartialJvpRule = (tangent: any, value: any, ...primals: any[]) => unknown;
 
+/** A function with a forward-mode rule; `defJvp` sets it. */
 export type CustomJvp<F extends AnyFunction> = F & {
   /** Sets the rule: `(primals, tangents) => [value, tangent]`. */
   readonly defJvp: (rule: JvpRule) => CustomJvp<F>;
@@ -176,6 +178,7 @@ export type ForwardRule = (...args: any[]) => readonly [unknown, unknown];
 // biome-ignore lint/suspicious/noExplicitAny: the user's own types
 export type BackwardRule = (...args: any[]) => readonly unknown[];
 
+/** A function with a reverse-mode rule; `defVjp` sets it. */
 export type CustomVjp<F extends AnyFunction> = F & {
   /** Sets the rules. `forward` computes the value and what `backward` needs to know. */
   readonly defVjp: (forward: ForwardRule, backward: BackwardRule) => CustomVjp<F>;

@@ -27,6 +27,7 @@ export interface InputConstraint {
 
 type Named<Names extends string, T> = { readonly [Name in Names]: T };
 
+/** What `customKernel` needs to know: names, types of results, the WGSL body, the number of items. */
 export interface CustomKernelOptions<In extends string, Out extends string> {
   /** In messages, jaxprs and profiles. */
   readonly name: string;
@@ -76,7 +77,10 @@ export interface CustomKernelOptions<In extends string, Out extends string> {
   ) => { readonly [Output in Out]: Array | null };
 }
 
-/** @throws ShapeError, DTypeError, TypeError, DeviceError where the arrays do not suit the kernel, or the kernel the device */
+/**
+ * Named arrays to named results, as `customKernel` describes them.
+ * @throws ShapeError, DTypeError, TypeError, DeviceError where the arrays do not suit the kernel, or the kernel the device
+ */
 export type CustomKernelFunction<In extends string, Out extends string> = (
   inputs: Named<In, ArrayLike>,
 ) => Named<Out, Array>;

@@ -61,6 +61,7 @@ function nans(what: boolean | AnyFunction): unknown {
   return Object.defineProperty(checked, "name", { value: what.name });
 }
 
+/** Values of a program while it runs: `debug.print`, `debug.nans`. */
 export const debug = { print, nans };
 
 /** Refused: a program on the device cannot wait for JavaScript. @throws TypeError always */

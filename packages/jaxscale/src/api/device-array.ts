@@ -10,6 +10,13 @@ import { Array } from "../trace/array.ts";
 import { refuseEscaped } from "../trace/tracer.ts";
 import { formatArray } from "./print-array.ts";
 
+/**
+ * An array with values: what calls outside of `jit` return. Its shape and dtype are known at once; its values are on the device, or will
+ * be when the work that was queued before is done. Memory: `size` elements packed in 32-bit words (float16, bfloat16 and int16 two a word,
+ * int8, uint8 and bool four); it is given back by `dispose()`, by donation, or after a garbage collection.
+ * Errors of the computation are rejections of `data()`, `item()`, `toList()`, `text()` and `blockUntilReady()`.
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.Array.html
+ */
 export class DeviceArray extends Array {
   readonly aval: ShapedArray;
   readonly #literal: number | undefined;

@@ -19,6 +19,7 @@ type Gradient<F extends AnyFunction, N extends Argnums> = N extends readonly num
     ? Traced<Parameters<F>[N]>
     : never;
 
+/** Options of `grad` and `valueAndGrad`. */
 export interface GradOptions<N extends Argnums, HasAux extends boolean> {
   /** Positions of the arguments to differentiate in; 0 unless said otherwise. */
   readonly argnums?: N;

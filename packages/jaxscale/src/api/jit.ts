@@ -28,6 +28,7 @@ import { Lowered } from "./lowered.ts";
 import { avalOf, ShapeDtypeStruct } from "./make-jaxpr.ts";
 import type { OrShapes } from "./tree-types.ts";
 
+/** Options of `jit`. */
 export interface JitOptions {
   /** Positions of arguments that are compile-time constants, compared by value (functions and class instances by identity). */
   readonly staticArgnums?: number | readonly number[];

@@ -13,6 +13,7 @@ import type { TuningResult } from "../tune.ts";
 import { type AutotuneOptions, retune } from "./autotune.ts";
 import { launch, type Runnable } from "./evaluate.ts";
 
+/** What one call of a program computes and moves, counted from its equations. */
 export interface CostAnalysis {
   /** A product of m×k and k×n matrices counts 2·m·n·k. */
   readonly flops: number;
@@ -33,6 +34,10 @@ export interface MemoryAnalysis {
   readonly peakSizeBytes: number;
 }
 
+/**
+ * A jitted function traced for arguments of certain shapes and dtypes: what `jit(f).lower(…)` returns. Nothing of it is on the device yet.
+ * @see https://docs.jax.dev/en/latest/jax.stages.html
+ */
 export class Lowered {
   readonly name: string;
   readonly jaxpr: ClosedJaxpr;
@@ -81,6 +86,7 @@ export class Lowered {
   }
 }
 
+/** Options of `Lowered.compile`. */
 export interface CompileOptions {
   /** Off by default, and for all functions on under `JAXSCALE_AUTOTUNE=1`. */
   readonly autotune?: boolean | AutotuneOptions;
@@ -108,6 +114,7 @@ export class Compiled {
     return launch(this.#runnable, args);
   }
 
+  /** Operations and bytes of one call, counted from the program. @see https://docs.jax.dev/en/latest/jax.stages.html */
   costAnalysis(): CostAnalysis {
     const steps = this.program.segments.flatMap((s) => s.steps);
     const total = (of: (origin: KernelOrigin) => number): number => steps.reduce((n, s) => n + sumOver(s, of), 0);
@@ -118,6 +125,7 @@ export class Compiled {
     };
   }
 
+  /** Bytes of one call, from the plan of its memory. */
   memoryAnalysis(): MemoryAnalysis {
     const { slots, arenas } = this.program;
     const bytesOf = (kind: string): number => slots.reduce((n, s) => n + (s.kind === kind ? s.sizeBytes : 0), 0);

@@ -28,6 +28,7 @@ export interface KernelProfile {
   readonly boundBy: "memory" | "arithmetic";
 }
 
+/** Options of `profiler.kernels`. */
 export interface KernelsOptions {
   /** Runs that are not measured; the first of a function compiles. 1 by default; 0 if a run donates its arguments. */
   readonly warmup?: number;

@@ -17,6 +17,7 @@ import { indexInDim, reshape, transpose } from "./lax/shape.ts";
 /** A spec, or a tree of them that is a prefix of the tree that it is for. */
 export type SpecTree = PartitionSpec | readonly SpecTree[] | { readonly [key: string]: SpecTree };
 
+/** Options of `shardMap`. */
 export interface ShardMapOptions {
   readonly mesh: Mesh;
   /** How arguments are split: a prefix of the list of arguments. */

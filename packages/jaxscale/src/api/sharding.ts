@@ -5,6 +5,7 @@ import { AxisType, deviceGrid, Mesh, type MeshDevice } from "../partition/mesh.t
 import { listOf } from "./arguments.ts";
 import { logicalDevices } from "./device.ts";
 
+/** Options of `makeMesh`. */
 export interface MakeMeshOptions<D extends MeshDevice> {
   /** Devices in the order in which they fill the mesh, the last axis fastest; all by default. */
   readonly devices?: readonly D[];

@@ -12,6 +12,7 @@ import { type AnyFunction, flattenArrays, leafArray, Once } from "./flat-functio
 /** An axis, null for none, or a tree of them that is a prefix of the tree that it is for. */
 export type AxisTree = number | null | readonly AxisTree[] | { readonly [key: string]: AxisTree };
 
+/** Options of `vmap`. */
 export interface VmapOptions {
   /** Axis of each argument to map over, 0 unless said otherwise; null passes it whole. A list is one for each argument. */
   readonly inAxes?: AxisTree;

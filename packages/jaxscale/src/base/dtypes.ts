@@ -15,6 +15,7 @@ export const dtypeNames = [
   "uint8",
   "bool",
 ] as const;
+/** Types of elements: names of NumPy's dtypes, of 32 bits and below. */
 export type DType = (typeof dtypeNames)[number];
 
 export type DTypeKind = "float" | "signed" | "unsigned" | "bool";

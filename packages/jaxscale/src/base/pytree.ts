@@ -62,10 +62,12 @@ function registeredNode(value: object): PytreeNode<unknown, unknown> | undefined
 
 // ---- one level ------------------------------------------------------------
 
+/** One step into a tree: a place of a list, a key of an object or map, an attribute of a registered class. */
 export type KeyEntry =
   | { readonly kind: "index"; readonly index: number }
   | { readonly kind: "key"; readonly key: unknown }
   | { readonly kind: "attribute"; readonly name: string };
+/** The way from the root of a tree to a leaf. */
 export type KeyPath = readonly KeyEntry[];
 
 /** A node taken apart: its children, the step to each, and how to make its treedef of theirs. */
@@ -137,6 +139,7 @@ function byCodePoint(a: string, b: string): number {
 
 // ---- whole trees ------------------------------------------------------------
 
+/** Options of functions that take a tree apart. */
 export interface FlattenOptions {
   /** Stops at nodes for which it holds, null included, and takes them as leaves. */
   readonly isLeaf?: (tree: unknown) => boolean;

@@ -43,6 +43,7 @@ export interface CustomDef extends Counted {
   readonly node: PytreeNode<unknown, unknown>;
   readonly aux: unknown;
 }
+/** The structure of a tree without its leaves. */
 export type TreeDef = LeafDef | NoneDef | ListDef | DictDef | MapDef | CustomDef;
 
 const counted = (children: readonly TreeDef[], key: string): Counted => ({

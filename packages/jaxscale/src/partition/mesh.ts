@@ -56,7 +56,7 @@ function flatten<D>(grid: DeviceGrid<D>, sizes: Shape): D[] {
   });
 }
 
-/** @see https://docs.jax.dev/en/latest/jax.sharding.html#jax.sharding.Mesh */
+/** Devices in a grid with named axes. @see https://docs.jax.dev/en/latest/jax.sharding.html#jax.sharding.Mesh */
 export class Mesh<D extends MeshDevice = MeshDevice> {
   /** Row-major: the last axis changes fastest. */
   readonly devices: readonly D[];

@@ -7,15 +7,18 @@ import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 
 /** An immutable n-dimensional array. Every function of the library takes and returns these. */
 export abstract class Array {
+  /** Shape, dtype and weak type. */
   abstract readonly aval: ShapedArray;
   /** The value, where it is a scalar known on the host: it is written into jaxprs as a literal. */
   get literal(): number | undefined {
     return undefined;
   }
 
+  /** Sizes of the axes; `[]` of a scalar. */
   get shape(): Shape {
     return this.aval.shape;
   }
+  /** Type of the elements. */
   get dtype(): DType {
     return this.aval.dtype;
   }
@@ -23,6 +26,7 @@ export abstract class Array {
   get weakType(): boolean {
     return this.aval.weakType;
   }
+  /** Number of axes. */
   get ndim(): number {
     return this.aval.shape.length;
   }
@@ -85,6 +89,7 @@ export abstract class Array {
 
 /** Key under which an object that holds an array, such as a parameter of a module, gives it to array functions. */
 export const heldArray: unique symbol = Symbol.for("jaxscale.heldArray");
+/** An object that stands for the array that it holds, as a parameter of a module does. */
 export interface ArrayHolder {
   readonly [heldArray]: Array;
   readonly dtype: DType;

@@ -4,6 +4,7 @@ import type { HostTensor } from "../base/tensor-data.ts";
 import type { Params, Primitive, ShapedArray } from "../jaxpr/ir.ts";
 import type { Array } from "./array.ts";
 
+/** What operations are handed to: evaluation, staging, or a transformation. */
 export interface Trace {
   /** Applies the op to operands, each of this trace or of one further out. */
   readonly process: (primitive: Primitive, operands: readonly Array[], params: Params) => readonly Array[];
@@ -27,6 +28,7 @@ export function getBackend(): Backend {
   return backend;
 }
 
+/** The trace that operations go to now. */
 export const currentTrace = (): Trace => current ?? getBackend();
 export const isEvaluating = (): boolean => current === undefined;
 

@@ -5,6 +5,7 @@ const absent = (name: string): never => {
   throw new TypeError(`${name}: a page has no folders; use blobFiles for chosen files, or urlFiles for a server`);
 };
 
+/** A page has no folders. */
 export const folderFiles = (_path: string): CheckpointFiles => absent("folderFiles");
 
 export const resolveCheckpoint = async (_pathOrId: string, _options?: object): Promise<CheckpointFiles> =>

@@ -10,6 +10,7 @@ import { observe } from "./observe.ts";
 import { findFlips } from "./routing.ts";
 import { compareTensor, type Running, type TensorComparison } from "./tensor.ts";
 
+/** One case of a golden file: its tensors, and whether all are within what is allowed. */
 export interface CaseComparison {
   readonly name: string;
   readonly tensors: readonly TensorComparison[];
@@ -21,6 +22,7 @@ export interface CaseComparison {
   readonly passed: boolean;
 }
 
+/** All cases of a golden file. */
 export interface Comparison {
   readonly cases: readonly CaseComparison[];
   /** The first tensor over tolerance in the order of computation: `layers.2.attn`. */

@@ -29,6 +29,7 @@ export interface Allowance {
 
 type Grid = readonly (readonly number[])[];
 
+/** Golden tensors in a safetensors file, with the cases that they belong to and the errors that are allowed. */
 export class GoldenFile {
   readonly #file: SafetensorsFile;
   readonly cases: readonly GoldenCase[];

@@ -4,6 +4,7 @@ import type { CausalLM } from "../model.ts";
 import { type Errors, errorsBetween, type Places } from "./errors.ts";
 import type { Allowance, GoldenCase, GoldenFile } from "./golden.ts";
 
+/** Errors of one tensor against the golden one, and what is allowed. */
 export interface TensorComparison extends Errors {
   readonly name: string;
   /** Undefined: shown and not judged. */

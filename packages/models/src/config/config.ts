@@ -24,7 +24,7 @@ export function parseConfig(text: string, file = "config.json"): ModelConfig {
   return architecture.parse(fields);
 }
 
-/** @throws CheckpointError if there is no `config.json`, or it is bad */
+/** The config of a checkpoint, from its `config.json`. @throws CheckpointError if there is no `config.json`, or it is bad */
 export async function readConfig(files: CheckpointFiles): Promise<ModelConfig> {
   const text = await readTextFile(files, "config.json", 2 ** 24);
   if (text === undefined) throw refused({ file: files.location }, "must hold config.json", "no such file");

@@ -5,6 +5,7 @@ import { Fields } from "../json/fields.ts";
 import { isJsonObject, type JsonObject, parseJson } from "../json/parse.ts";
 import type { SharedConfig } from "./shared.ts";
 
+/** Settings of sampling, and which tokens end a sequence, as the checkpoint recommends them. */
 export interface GenerationConfig {
   /** False: the most likely token each time. */
   readonly doSample: boolean;
@@ -25,7 +26,11 @@ export interface GenerationConfig {
 
 const file = "generation_config.json";
 
-/** @param text of the file; undefined if there is none @throws CheckpointError naming the key, expected and found */
+/**
+ * Settings from the text of a `generation_config.json`; what it leaves out comes from the config.
+ * @param text of the file; undefined if there is none
+ * @throws CheckpointError naming the key, expected and found
+ */
 export function parseGenerationConfig(
   text: string | undefined,
   config: Pick<SharedConfig, "eosTokenIds" | "padTokenId">,
@@ -56,6 +61,7 @@ function positive(fields: Fields, key: string, defaultValue: number): number {
   return value;
 }
 
+/** Settings from `generation_config.json`; from the config alone if there is none. */
 export async function readGenerationConfig(
   files: CheckpointFiles,
   config: Pick<SharedConfig, "eosTokenIds" | "padTokenId">,

@@ -3,6 +3,7 @@ import type { Fields } from "../json/fields.ts";
 import { parseRope, type RopeConfig, rotaryDim } from "./rope.ts";
 import { parseShared, type SharedConfig } from "./shared.ts";
 
+/** Config of GLM-4-9B and GLM-4-0414. */
 export interface GlmConfig extends SharedConfig {
   /** `glm4` adds norms behind attention and MLP. */
   readonly modelType: "glm" | "glm4";

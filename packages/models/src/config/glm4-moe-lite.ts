@@ -4,6 +4,7 @@ import type { Fields } from "../json/fields.ts";
 import { parseRope, type RopeConfig, rotaryDim } from "./rope.ts";
 import { parseShared, type SharedConfig } from "./shared.ts";
 
+/** Config of GLM-4.7-Flash. */
 export interface Glm4MoeLiteConfig extends SharedConfig {
   readonly modelType: "glm4_moe_lite";
   /** Undefined: queries have one projection, without a low rank. */

@@ -2,6 +2,7 @@
 import { shown } from "../checkpoint-error.ts";
 import type { Fields } from "../json/fields.ts";
 
+/** What a config says on rotary embeddings. */
 export interface RopeConfig {
   readonly theta: number;
   /** Rotated share of a head; `Math.trunc(headDim * factor)` dimensions. */

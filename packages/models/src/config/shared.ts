@@ -3,6 +3,7 @@ import type { DType } from "jaxscale";
 import { shown } from "../checkpoint-error.ts";
 import type { Fields } from "../json/fields.ts";
 
+/** What the configs of all families say. */
 export interface SharedConfig {
   readonly hiddenSize: number;
   /** Of the dense MLP. */
@@ -23,6 +24,7 @@ export interface SharedConfig {
   readonly dtype: DType | undefined;
 }
 
+/** A family's values of what a `config.json` leaves out. */
 export type SharedDefaults = Pick<
   SharedConfig,
   | "hiddenSize"
@@ -38,7 +40,7 @@ export type SharedDefaults = Pick<
   | "padTokenId"
 >;
 
-/** @throws CheckpointError naming the key, expected and found */
+/** Reads what the configs of all families say. @throws CheckpointError naming the key, expected and found */
 export function parseShared(fields: Fields, defaults: SharedDefaults): SharedConfig {
   const activation = fields.string("hidden_act", "silu");
   fields.require(activation === "silu", "hidden_act", 'must be "silu"', shown(activation));

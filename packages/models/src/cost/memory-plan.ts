@@ -9,6 +9,7 @@ import { capacityFor, chunkWidths, roomFor } from "../generate/session.ts";
 import { CausalLM, makeCaches } from "../model.ts";
 import { cacheBytes, StepCost } from "./step-cost.ts";
 
+/** A generation whose memory is asked for. */
 export interface PlannedGeneration {
   readonly config: ModelConfig;
   readonly generation: GenerationConfig;

@@ -11,6 +11,7 @@ export interface CountedAttention {
   flopsPerPair(isFirst: boolean): number;
 }
 
+/** Operations and bytes moved. */
 export interface Work {
   readonly flops: number;
   readonly bytes: number;

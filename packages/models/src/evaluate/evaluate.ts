@@ -3,6 +3,7 @@
 import type { LanguageModel } from "../language-model.ts";
 import type { Question } from "./questions.ts";
 
+/** What a model answered to a question, and whether that is right. */
 export interface Answer {
   readonly question: Question;
   /** Token ids or text, as the question expects. */
@@ -10,6 +11,7 @@ export interface Answer {
   readonly passed: boolean;
 }
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
   /** Questions at a time. */
   readonly batchSize?: number;

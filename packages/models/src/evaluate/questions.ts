@@ -3,6 +3,7 @@ import { refused, shown } from "../checkpoint-error.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../json/parse.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
 
+/** A line of a file of questions. */
 export interface Question {
   /** For messages: its name, or its place in the file. */
   readonly name: string;

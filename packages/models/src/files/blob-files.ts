@@ -2,7 +2,10 @@
 import type { ByteSource, CheckpointFiles } from "./byte-source.ts";
 import { truncated } from "./byte-source.ts";
 
-/** @param blobs by file name; `File`s of an `<input type="file" webkitdirectory>`, for instance */
+/**
+ * A checkpoint of blobs by file name.
+ * @param blobs by file name; `File`s of an `<input type="file" webkitdirectory>`, for instance
+ */
 export function blobFiles(blobs: Readonly<Record<string, Blob>>, location = "blobs"): CheckpointFiles {
   return {
     location,
@@ -10,6 +13,7 @@ export function blobFiles(blobs: Readonly<Record<string, Blob>>, location = "blo
   };
 }
 
+/** A blob as a file read by ranges. */
 export function blobSource(name: string, blob: Blob): ByteSource {
   return {
     name,

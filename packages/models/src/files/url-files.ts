@@ -11,7 +11,7 @@ export interface UrlOptions {
 // Above this a server must answer ranges: files are not held whole.
 const maxWholeBytes = 64 * 2 ** 20;
 
-/** @param base the address of the folder */
+/** A checkpoint on a server, read by range requests. @param base the address of the folder */
 export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: UrlOptions = {}): CheckpointFiles {
   const folder = new URL(base);
   if (!folder.pathname.endsWith("/")) folder.pathname += "/";

@@ -7,6 +7,7 @@ import { needsSeen } from "./sampling.ts";
 import { capacityFor, roomFor, Session } from "./session.ts";
 import { Meter, type Usage } from "./usage.ts";
 
+/** Settings of a conversation: those of generation, and what the template takes. */
 export interface ChatSettings extends Omit<GenerateOptions, "signal">, Pick<ChatOptions, "enableThinking" | "tools"> {
   /** What the conversation begins with. */
   readonly system?: string;
@@ -29,6 +30,10 @@ export interface Turn extends Usage {
 const defaultMaxNewTokens = 512;
 const defaultCapacity = 1024;
 
+/**
+ * A conversation with a model, whose caches stay on the device between turns: of each message only the tokens that are not in them are
+ * computed. Made by `LanguageModel.chat`; `send` asks, `reset` begins anew, `dispose` gives the caches back. One answer at a time.
+ */
 export class Chat {
   readonly #generating: Generating;
   readonly #tokenizer: Tokenizer;
@@ -48,6 +53,7 @@ export class Chat {
     this.#messages = beginning(settings);
   }
 
+  /** The conversation so far, the system message first if there is one. */
   get messages(): readonly ChatMessage[] {
     return this.#messages;
   }

@@ -8,14 +8,19 @@ import type { Usage } from "./usage.ts";
 /** A text to continue as it is, or a conversation to answer, by way of the checkpoint's chat template. */
 export type Prompt = string | readonly ChatMessage[];
 
+/** Options of `generateText`: those of `generate`, and what the chat template takes. */
 export interface GenerateTextOptions extends GenerateOptions, Pick<ChatOptions, "enableThinking" | "tools"> {}
 
+/** One token for each row, and its text. */
 export interface GeneratedText extends GeneratedStep {
   /** What is certain now of each row's text: whole characters only, often none. */
   readonly texts: readonly string[];
 }
 
-/** @throws CheckpointError for a conversation, if the checkpoint has no chat template */
+/**
+ * Token ids of a prompt: a text with the tokenizer's own tokens, or messages by the chat template.
+ * @throws CheckpointError for a conversation, if the checkpoint has no chat template
+ */
 export const encodePrompt = (tokenizer: Tokenizer, prompt: Prompt, options?: ChatOptions): number[] =>
   typeof prompt === "string" ? tokenizer.encodePrompt(prompt) : tokenizer.encodeChat(prompt, options);
 

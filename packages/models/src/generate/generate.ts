@@ -20,8 +20,10 @@ export interface GenerateOptions extends Partial<Sampling> {
   readonly stepsAhead?: number;
 }
 
+/** Why a row ended: it gave an end-of-sequence token, or as many tokens as were asked for. */
 export type FinishReason = "stop" | "length";
 
+/** One token for each row. */
 export interface GeneratedStep {
   /** One a row; rows that have ended give padding. */
   readonly tokens: readonly number[];

@@ -7,6 +7,7 @@ import { Linear } from "./linear.ts";
 import { rotate } from "./rope.ts";
 import type { Step } from "./step.ts";
 
+/** Sizes of a `GqaAttention`. */
 export interface GqaSizes {
   readonly hiddenSize: number;
   readonly numAttentionHeads: number;

@@ -8,6 +8,7 @@ import { RMSNorm } from "./rms-norm.ts";
 import { rotate, splitHalves } from "./rope.ts";
 import type { Step } from "./step.ts";
 
+/** Sizes of a `MultiHeadLatentAttention`. */
 export interface MlaSizes {
   readonly hiddenSize: number;
   readonly numAttentionHeads: number;

@@ -6,6 +6,7 @@ import { GatedMLP, gate } from "./gated-mlp.ts";
 import { matmulTransposed } from "./linear.ts";
 import { describe } from "./param.ts";
 
+/** Sizes of a `MixtureOfExperts`, and how its router chooses. */
 export interface MoeSizes {
   readonly hiddenSize: number;
   readonly moeIntermediateSize: number;

@@ -4,6 +4,7 @@ import * as jax from "jaxscale";
 /** How a head's dimensions form pairs: neighbours, or the two halves. */
 export type Pairing = "interleaved" | "halves";
 
+/** Which dimensions of a head are rotated, and by which angles. */
 export interface RopeSettings {
   readonly theta: number;
   /** Dimensions of a head, of which the first `rotaryDim` turn. */

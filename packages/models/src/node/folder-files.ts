@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { refused } from "../checkpoint-error.ts";
 import { type ByteSource, type CheckpointFiles, truncated } from "../files/byte-source.ts";
 
+/** A checkpoint in a folder. */
 export function folderFiles(path: string): CheckpointFiles {
   const folder = resolve(path);
   return {

@@ -14,6 +14,7 @@ export interface HostTensor {
   readonly values: HostValues;
 }
 
+/** A safetensors file: its header is read, its tensors when they are asked for. */
 export class SafetensorsFile {
   readonly source: ByteSource;
   readonly entries: SafetensorsHeader["entries"];

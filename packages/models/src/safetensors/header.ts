@@ -19,6 +19,7 @@ export interface TensorEntry {
   readonly sizeBytes: number;
 }
 
+/** What stands in front of a safetensors file. */
 export interface SafetensorsHeader {
   /** In the order of their bytes. */
   readonly entries: ReadonlyMap<string, TensorEntry>;

@@ -10,6 +10,7 @@ export interface ChatMessage {
   readonly [field: string]: unknown;
 }
 
+/** Options of a chat template. */
 export interface ChatOptions {
   /** Whether the text ends where the assistant is to begin; yes if not given. */
   readonly addGenerationPrompt?: boolean;
@@ -21,6 +22,7 @@ export interface ChatOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 
+/** The checkpoint's Jinja template: messages to the text that the model was trained on. */
 export class ChatTemplate {
   readonly #parsed: Template["parsed"];
   readonly #file: string;

@@ -10,7 +10,10 @@ const vocabularyFile = "tokenizer.json";
 const configFile = "tokenizer_config.json";
 const templateFile = "chat_template.jinja";
 
-/** @throws CheckpointError if `tokenizer.json` is missing, or a file is bad */
+/**
+ * Reads `tokenizer.json`, `tokenizer_config.json` and the chat template.
+ * @throws CheckpointError if `tokenizer.json` is missing, or a file is bad
+ */
 export async function readTokenizer(files: CheckpointFiles): Promise<Tokenizer> {
   const vocabulary = await readTextFile(files, vocabularyFile);
   if (vocabulary === undefined) throw refused({ file: files.location }, `must hold ${vocabularyFile}`, "no such file");

@@ -10,6 +10,7 @@ export interface StreamedToken {
   readonly isSpecial: boolean;
 }
 
+/** Text of tokens as they come: only whole characters, nothing that a later token could change. */
 export class TextStream {
   readonly #tokenOf: (id: number) => StreamedToken;
   readonly #skipSpecialTokens: boolean;

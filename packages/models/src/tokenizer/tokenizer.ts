@@ -5,15 +5,18 @@ import type { ChatMessage, ChatOptions, ChatTemplate } from "./chat-template.ts"
 import { MessageText } from "./message-text.ts";
 import { type StreamedToken, TextStream } from "./text-stream.ts";
 
+/** Options of `Tokenizer.encode`. */
 export interface EncodeOptions {
   /** Whether the tokenizer puts its own tokens around the text, GLM-4's `[gMASK]<sop>` for instance; no if not given. */
   readonly addSpecialTokens?: boolean;
 }
 
+/** Options of `Tokenizer.decode`. */
 export interface DecodeOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
+/** Text to token ids and back, as `tokenizer.json` says; made by `readTokenizer`. */
 export class Tokenizer {
   readonly #bpe: BpeTokenizer;
   readonly #template: ChatTemplate | undefined;

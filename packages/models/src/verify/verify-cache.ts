@@ -5,6 +5,7 @@ import type { CausalLM } from "../model.ts";
 import { likeliest, padded } from "../token-rows.ts";
 import { type Forced, ForcedDecoding } from "./forced-decoding.ts";
 
+/** Options of `verifyCaches`. */
 export interface VerifyCacheOptions {
   /** Token ids. */
   readonly prompt: readonly number[];
@@ -34,6 +35,7 @@ export interface VerifiedWay {
   readonly passed: boolean;
 }
 
+/** What `verifyCaches` found. */
 export interface CacheVerification {
   readonly tokens: readonly number[];
   readonly ways: readonly VerifiedWay[];

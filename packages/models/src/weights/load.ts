@@ -5,6 +5,7 @@ import { type KeyRules, type LoadPlan, planLoad } from "./plan.ts";
 import { type OnProgress, ProgressMeter } from "./progress.ts";
 import type { Weights } from "./weights.ts";
 
+/** Options of loading weights. */
 export interface LoadOptions extends KeyRules {
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;

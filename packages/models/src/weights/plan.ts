@@ -43,6 +43,7 @@ export interface PlannedParameter {
   readonly parts: readonly Located[];
 }
 
+/** What a load will read and leave. */
 export interface PlannedLoad {
   readonly parameters: readonly PlannedParameter[];
   /** On disk, of what is loaded. */
@@ -53,7 +54,10 @@ export interface PlannedLoad {
   readonly skipped: ReadonlyMap<string, string>;
 }
 
-/** @throws CheckpointError for a missing, unexpected or mis-shaped tensor, naming file, key, expected and found */
+/**
+ * Finds every parameter of a plan in the files, and checks shapes, dtypes and that nothing is left over.
+ * @throws CheckpointError for a missing, unexpected or mis-shaped tensor, naming file, key, expected and found
+ */
 export function planLoad(weights: Weights, plan: LoadPlan, { ignore, stacked }: KeyRules = {}): PlannedLoad {
   const used = new Set<string>();
   const parameters = Object.entries(plan).map(([name, spec]) => {

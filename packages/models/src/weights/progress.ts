@@ -10,6 +10,7 @@ export interface Progress {
   readonly bytesPerSecond: number;
 }
 
+/** Is told how far a download or a load is. */
 export type OnProgress = (progress: Progress) => void;
 
 /** Counts bytes and tells of them. */

@@ -10,6 +10,7 @@ export interface Located extends TensorEntry {
   readonly file: SafetensorsFile;
 }
 
+/** The safetensors files of a checkpoint, open. */
 export interface Weights {
   /** The checkpoint, for messages. */
   readonly location: string;

@@ -10,6 +10,7 @@ import { checkFeatures, type DtypeOptions, promote } from "./promote.ts";
 
 const { lax, numpy: jnp } = jax;
 
+/** Options of a `MultiHeadAttention`. */
 export interface MultiHeadAttentionOptions extends DtypeOptions {
   /** Features of all heads together; the input's if absent. */
   readonly qkvFeatures?: number;
@@ -39,6 +40,7 @@ export interface MultiHeadAttentionOptions extends DtypeOptions {
   readonly rngs: Rngs;
 }
 
+/** Options of one call of `MultiHeadAttention`. */
 export interface AttentionCallOptions {
   /** Bools that broadcast with `[...batch, heads, T, S]`: which keys each query sees. */
   readonly mask?: jax.Array | null;

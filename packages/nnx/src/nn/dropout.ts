@@ -3,6 +3,7 @@ import * as jax from "jaxscale";
 import { Module } from "../module.ts";
 import { RngStream, Rngs } from "../rngs.ts";
 
+/** Options of a `Dropout`. */
 export interface DropoutOptions {
   /** Passes inputs through; false if absent. `model.eval()` and `model.train()` set it. */
   readonly deterministic?: boolean;
@@ -12,6 +13,7 @@ export interface DropoutOptions {
   readonly rngCollection?: string;
   readonly rngs?: Rngs | RngStream | null;
 }
+/** Options of one call of `Dropout`. */
 export interface DropoutCallOptions {
   readonly deterministic?: boolean;
   readonly rngs?: Rngs | RngStream | jax.random.Key;

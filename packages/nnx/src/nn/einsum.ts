@@ -5,6 +5,7 @@ import { Param } from "../variable.ts";
 import { defaultKernelInit, type LinearOptions } from "./linear.ts";
 import { promote } from "./promote.ts";
 
+/** Options of an `Einsum`. */
 export interface EinsumOptions extends Omit<LinearOptions, "useBias"> {
   /** No bias if absent. */
   readonly biasShape?: readonly number[] | null;

@@ -7,6 +7,7 @@ import { type DtypeOptions, promote } from "./promote.ts";
 
 const defaultInit = jax.nn.initializers.varianceScaling(1, "fanIn", "normal", { outAxis: 0 });
 
+/** Options of an `Embed`. */
 export interface EmbedOptions extends DtypeOptions {
   readonly embeddingInit?: Initializer;
   readonly embeddingMetadata?: VariableMetadata;

@@ -8,6 +8,7 @@ import { checkFeatures, type DtypeOptions, promote } from "./promote.ts";
 const { initializers } = jax.nn;
 export const defaultKernelInit = initializers.lecunNormal();
 
+/** Options of a `Linear`. */
 export interface LinearOptions extends DtypeOptions {
   readonly useBias?: boolean;
   readonly kernelInit?: Initializer;
@@ -56,6 +57,7 @@ const lastAndFirst = (rank: number): Parameters<typeof jax.lax.dotGeneral>[2] =>
   [[], []],
 ];
 
+/** Options of a `LinearGeneral`. */
 export interface LinearGeneralOptions extends LinearOptions {
   /** Axes of the input that are contracted; the last if absent. */
   readonly axis?: number | readonly number[];

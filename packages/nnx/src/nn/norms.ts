@@ -8,6 +8,7 @@ import { checkFeatures, type DtypeOptions, promote } from "./promote.ts";
 const { lax, numpy: jnp } = jax;
 const { ones, zeros } = jax.nn.initializers;
 
+/** Options of an `RMSNorm`. */
 export interface RMSNormOptions extends DtypeOptions {
   /** Added to the mean square; 1e-6 if absent. */
   readonly epsilon?: number;
@@ -56,6 +57,7 @@ export class RMSNorm extends Module {
   }
 }
 
+/** Options of a `LayerNorm`. */
 export interface LayerNormOptions extends RMSNormOptions {
   readonly useBias?: boolean;
   readonly biasInit?: Initializer;

@@ -3,6 +3,7 @@ import type * as jax from "jaxscale";
 import { List } from "../containers.ts";
 import { Module } from "../module.ts";
 
+/** A module that maps arrays to arrays. */
 export interface CallableModule extends Module {
   call(...inputs: jax.Array[]): jax.Array | readonly jax.Array[];
 }

@@ -28,6 +28,7 @@ export class StateAxes {
     return this.#axes[place];
   }
 }
+/** How one argument or result is mapped over. */
 export type AxisSpec = Axis | StateAxes;
 
 /** For each argument one spec, or one for all. @throws TypeError if their number differs from that of the arguments */

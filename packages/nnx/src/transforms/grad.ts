@@ -22,6 +22,7 @@ export class DiffState<N extends number = number> {
 type Argnum = number | DiffState;
 type Argnums = Argnum | readonly Argnum[];
 
+/** Options of `nnx.grad` and `nnx.valueAndGrad`. */
 export interface GradOptions<N extends Argnums, HasAux extends boolean> {
   /** Positions of the arguments to differentiate in; 0 if absent. Of modules only Params are, unless a `DiffState` says otherwise. */
   readonly argnums?: N;

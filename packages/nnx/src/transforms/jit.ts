@@ -9,6 +9,7 @@ import { EnteredCall, GraphCall } from "./graph-call.ts";
 // biome-ignore lint/suspicious/noExplicitAny: parameters of a generic function are contravariant
 export type AnyFunction = (...args: any[]) => unknown;
 
+/** Options of `nnx.jit`. */
 export interface JitOptions extends Pick<jax.JitOptions, "staticArgnums" | "donateArgnums" | "name"> {
   /** Variables whose memory the call may take over, in whichever argument: `nnx.Cache`. */
   readonly donate?: Filter;

@@ -9,6 +9,7 @@ import { EnteredCall, GraphCall, type Outcome, outKey } from "./graph-call.ts";
 import type { AnyFunction } from "./jit.ts";
 import { sliced, stacked } from "./mapped-metadata.ts";
 
+/** Options of `nnx.scan`. */
 export interface ScanOptions {
   /** For each argument `Carry`, the axis to scan over, null for none, or `StateAxes`; `[Carry, 0]` if absent. */
   readonly inAxes?: AxisSpec | readonly AxisSpec[];

@@ -6,6 +6,7 @@ import { EnteredCall, GraphCall, type Outcome, outKey } from "./graph-call.ts";
 import type { AnyFunction } from "./jit.ts";
 import { sliced, stacked } from "./mapped-metadata.ts";
 
+/** Options of `nnx.vmap`. */
 export interface VmapOptions {
   /** For each argument the axis to map over, null for none, or `StateAxes`; 0 if absent. */
   readonly inAxes?: AxisSpec | readonly AxisSpec[];

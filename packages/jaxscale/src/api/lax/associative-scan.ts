@@ -10,6 +10,7 @@ import { add, bitwiseOr } from "./elementwise.ts";
 import { concatenate, pad, rev, sliceInDim } from "./shape.ts";
 import { type Flat, flattenArrays, isSameType } from "./trace-body.ts";
 
+/** Options of `lax.associativeScan`. */
 export interface AssociativeScanOptions {
   /** From the last element to the first. */
   readonly reverse?: boolean;

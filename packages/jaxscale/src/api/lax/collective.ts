@@ -74,6 +74,7 @@ export function axisIndex(axisName: AxisNames): Array {
   );
 }
 
+/** Options of `lax.allGather`. */
 export interface AllGatherOptions {
   /** Axis that the parts lie along: a new one, or with `tiled` one that is there. */
   readonly axis?: number;
@@ -120,6 +121,7 @@ export function allGather<T>(tree: T, axisName: AxisNames, options: AllGatherOpt
   });
 }
 
+/** Options of `lax.psumScatter`. */
 export interface PsumScatterOptions {
   readonly scatterDimension?: number;
   readonly tiled?: boolean;
@@ -155,6 +157,7 @@ function checkParts(op: string, name: string, size: number, count: number, tiled
   );
 }
 
+/** Options of `lax.allToAll`. */
 export interface AllToAllOptions {
   readonly tiled?: boolean;
 }

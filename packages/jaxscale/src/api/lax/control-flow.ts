@@ -29,6 +29,7 @@ import {
 /** What a carry begins as: a number does for an array. */
 type First<Carry> = Carry | (Array extends Carry ? number | boolean : never);
 
+/** Options of `lax.scan`. */
 export interface ScanOptions {
   /** Turns; needed only without inputs. */
   readonly length?: number;
@@ -123,6 +124,7 @@ function splitPair(treedef: ReturnType<typeof traceBody>["outTree"]): { carry: t
   return { carry: treedef.children[0], ys: treedef.children[1] };
 }
 
+/** Options of `lax.whileLoop`. */
 export interface WhileOptions {
   /** The most turns that can happen; with it the loop needs no round trip to the host. Turns after it do not happen. */
   readonly maxTrips?: number;

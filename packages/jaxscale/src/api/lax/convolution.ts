@@ -12,6 +12,7 @@ import { listOf, optionsOf, wholesOf } from "../arguments.ts";
 /** `["NHWC", "HWIO", "NHWC"]`, or the axes themselves. Absent: batch, feature, space; output feature, input feature, space. */
 export type ConvDimensions = readonly [string, string, string] | ConvDimensionNumbers;
 
+/** Options of convolutions. */
 export interface ConvOptions {
   readonly lhsDilation?: readonly number[];
   readonly rhsDilation?: readonly number[];

@@ -10,6 +10,7 @@ import { bind1 } from "../../trace/trace.ts";
 import { optionsOf } from "../arguments.ts";
 import { dotNumbers } from "./dot-numbers.ts";
 
+/** Options of `lax.dot` and `lax.dotGeneral`. */
 export interface DotOptions {
   /** Type of the result; that of the operands if absent. Floats accumulate in float32 whatever it is. */
   readonly preferredElementType?: DType | null;

@@ -66,7 +66,7 @@ export const pow = binary(transcendental.pow);
 
 // ---- functions of floats --------------------------------------------------------
 
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.exp.html */
+/** eˣ. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.exp.html */
 export const exp = unary(transcendental.exp);
 /** 2ˣ. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.exp2.html */
 export const exp2 = unary(transcendental.exp2);
@@ -78,37 +78,43 @@ export const log = unary(transcendental.log);
 export const log1p = unary(transcendental.log1p);
 /** 1 / (1 + exp(-x)). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.logistic.html */
 export const logistic = unary(transcendental.logistic);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.sqrt.html */
+/** √x; NaN below 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.sqrt.html */
 export const sqrt = unary(transcendental.sqrt);
 /** 1 / √x. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.rsqrt.html */
 export const rsqrt = unary(transcendental.rsqrt);
 /** Cube root. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cbrt.html */
 export const cbrt = unary(transcendental.cbrt);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.sin.html */
+/** The sine of radians. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.sin.html */
 export const sin = unary(transcendental.sin);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cos.html */
+/** The cosine of radians. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cos.html */
 export const cos = unary(transcendental.cos);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.tan.html */
+/** The tangent of radians. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.tan.html */
 export const tan = unary(transcendental.tan);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.asin.html */
+/**
+ * The angle in [-π/2, π/2] whose sine is x; NaN outside [-1, 1].
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.asin.html
+ */
 export const asin = unary(transcendental.asin);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.acos.html */
+/**
+ * The angle in [0, π] whose cosine is x; NaN outside [-1, 1].
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.acos.html
+ */
 export const acos = unary(transcendental.acos);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.atan.html */
+/** The angle in (-π/2, π/2) whose tangent is x. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.atan.html */
 export const atan = unary(transcendental.atan);
 /** The angle of the point (y, x), in [-π, π]. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.atan2.html */
 export const atan2: (y: ArrayLike, x: ArrayLike) => Array = binary(transcendental.atan2);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.sinh.html */
+/** The hyperbolic sine. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.sinh.html */
 export const sinh = unary(transcendental.sinh);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cosh.html */
+/** The hyperbolic cosine. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cosh.html */
 export const cosh = unary(transcendental.cosh);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.tanh.html */
+/** The hyperbolic tangent. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.tanh.html */
 export const tanh = unary(transcendental.tanh);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.asinh.html */
+/** The inverse of sinh. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.asinh.html */
 export const asinh = unary(transcendental.asinh);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.acosh.html */
+/** The inverse of cosh; NaN below 1. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.acosh.html */
 export const acosh = unary(transcendental.acosh);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.atanh.html */
+/** The inverse of tanh; ±Inf at ±1, NaN beyond. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.atanh.html */
 export const atanh = unary(transcendental.atanh);
 /** Error function. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.erf.html */
 export const erf = unary(special.erf);
@@ -123,9 +129,9 @@ export const digamma = unary(special.digamma);
 
 // ---- rounding and format ----------------------------------------------------------
 
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.floor.html */
+/** The largest whole number that is not above x. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.floor.html */
 export const floor = unary(rounding.floor);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ceil.html */
+/** The smallest whole number that is not below x. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ceil.html */
 export const ceil = unary(rounding.ceil);
 
 /** How `lax.round` treats halves. */
@@ -169,13 +175,13 @@ export const ge = binary(compare.ge);
 
 // ---- bits of integers, and bools -------------------------------------------------------
 
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_and.html */
+/** x & y of integers; of bools: and. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_and.html */
 export const bitwiseAnd = binary(bitwise.and);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_or.html */
+/** x | y of integers; of bools: or. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_or.html */
 export const bitwiseOr = binary(bitwise.or);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_xor.html */
+/** x ^ y of integers; of bools: exclusive or. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_xor.html */
 export const bitwiseXor = binary(bitwise.xor);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_not.html */
+/** ~x of integers; of bools: not. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_not.html */
 export const bitwiseNot = unary(bitwise.not);
 /** Zeros come in; 0 for counts of the width or more. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_left.html */
 export const shiftLeft = binary(bitwise.shiftLeft);

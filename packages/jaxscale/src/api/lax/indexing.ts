@@ -41,6 +41,7 @@ function dimensionsOf<T extends { readonly [K in keyof T]?: readonly number[] },
   return resolved;
 }
 
+/** Options of `lax.gather`. */
 export interface GatherOptions extends IndexPromises {
   readonly dimensionNumbers: {
     readonly offsetDims: readonly number[];
@@ -95,6 +96,7 @@ function defaultFill(dtype: DType): number | boolean {
   return kindOf(dtype) === "signed" ? min : max;
 }
 
+/** Options of `lax.scatter` and its kin. */
 export interface ScatterOptions extends IndexPromises {
   readonly dimensionNumbers: {
     readonly updateWindowDims: readonly number[];

@@ -31,6 +31,7 @@ export const reduceOr = reducing(reductions.reduceOr);
 /** Whether an odd number, or such bits. @throws ShapeError, DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.reduce_xor.html */
 export const reduceXor = reducing(reductions.reduceXor);
 
+/** Options of `lax.argmax` and `lax.argmin`. */
 export interface ArgReductionOptions {
   readonly axis: number;
   readonly indexDtype?: DType;
@@ -51,6 +52,7 @@ export const argmax = locating(args.argmax);
 /** Place of the first NaN along the axis, else of the first of the smallest. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.argmin.html */
 export const argmin = locating(args.argmin);
 
+/** Options of `lax.cumsum` and its kin. */
 export interface CumulativeOptions {
   readonly axis?: number;
   /** From the end of the axis. */

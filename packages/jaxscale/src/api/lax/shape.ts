@@ -13,7 +13,11 @@ import { asArray } from "../../trace/operand.ts";
 import { bind, bind1 } from "../../trace/trace.ts";
 import { listOf, optionsOf, required, wholeOf, wholesOf } from "../arguments.ts";
 
-/** @throws ShapeError unless the sizes multiply to the same number @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.reshape.html */
+/**
+ * The same elements in row-major order under another shape, or first transposed by `dimensions`.
+ * @throws ShapeError unless the sizes multiply to the same number
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.reshape.html
+ */
 export function reshape(x: ArrayLike, newSizes: Shape): Array {
   const operand = asArray("reshape", x);
   const sizes = listOf("reshape", "sizes", newSizes);

@@ -7,6 +7,7 @@ import { asArray } from "../../trace/operand.ts";
 import { bind } from "../../trace/trace.ts";
 import { optionsOf } from "../arguments.ts";
 
+/** Options of `lax.sort`. */
 export interface SortOptions {
   /** The axis sorted along; the last if absent. */
   readonly dimension?: number;

@@ -10,6 +10,7 @@ import { optionsOf } from "../arguments.ts";
 import { insertAxes, range, reshapeTo } from "../numpy/equations.ts";
 import { attentionFormula } from "./attention-formula.ts";
 
+/** Options of `nn.dotProductAttention`; B sequences, T queries, S keys, N heads. */
 export interface AttentionOptions {
   /** Added to the logits; broadcasts with `[B,N,T,S]`. */
   readonly bias?: ArrayLike;

@@ -48,8 +48,11 @@ export const truncatedNormal =
   (key, shape, dtype = "float32") =>
     scaled(truncatedNormalOf(key, lower, upper, { shape, dtype }), roundTo(dtype, stddev));
 
+/** What the variance of an initializer is divided by: inputs, outputs, or a mean of both. */
 export type FanMode = "fanIn" | "fanOut" | "fanAvg" | "fanGeoAvg";
+/** What an initializer draws from. */
 export type Distribution = "truncatedNormal" | "normal" | "uniform";
+/** Which axes of a kernel are inputs, outputs, and a batch. */
 export interface FanAxes {
   /** Axes of the inputs; -2 if absent. */
   readonly inAxis?: number | readonly number[];
@@ -109,12 +112,15 @@ const scaling =
 
 /** Variance 1 / inputs. */
 export const lecunNormal = scaling(1, "fanIn", "truncatedNormal");
+/** Uniform, variance 1 / inputs. */
 export const lecunUniform = scaling(1, "fanIn", "uniform");
 /** Variance 2 / (inputs + outputs). */
 export const glorotNormal = scaling(1, "fanAvg", "truncatedNormal");
+/** Uniform, variance 1 / mean of inputs and outputs. */
 export const glorotUniform = scaling(1, "fanAvg", "uniform");
 /** Variance 2 / inputs. */
 export const heNormal = scaling(2, "fanIn", "truncatedNormal");
+/** Uniform, variance 2 / inputs. */
 export const heUniform = scaling(2, "fanIn", "uniform");
 export {
   glorotNormal as xavierNormal,

@@ -16,6 +16,7 @@ import { float } from "../numpy/scalars.ts";
 import { staticJit } from "../numpy/static-jit.ts";
 import { mean } from "../numpy/statistics.ts";
 
+/** Options of `nn.softmax` and `nn.logSoftmax`. */
 export interface SoftmaxOptions {
   /** One or several; the last if absent. */
   readonly axis?: Axis;
@@ -55,6 +56,7 @@ export function logSoftmax(x: ArrayLike, options?: SoftmaxOptions): Array {
   return f(operand, ...(where === undefined ? [] : [asArray("log_softmax", where)]));
 }
 
+/** Options of `nn.logsumexp`. */
 export interface LogsumexpOptions {
   readonly axis?: Axis;
   /** Factors of the exponentials. */
@@ -99,6 +101,7 @@ export function signedLogsumexp(x: ArrayLike, options?: LogsumexpOptions): [Arra
   return logsumexpAndSign(x, options, true) as [Array, Array];
 }
 
+/** Options of `nn.standardize`. */
 export interface StandardizeOptions {
   /** The last if absent. */
   readonly axis?: Axis;
@@ -132,6 +135,7 @@ export function standardize(x: ArrayLike, options?: StandardizeOptions): Array {
   return standardized(axis, epsilon !== undefined, where !== undefined)(asArray("standardize", x), ...operands);
 }
 
+/** Options of `nn.oneHot`. */
 export interface OneHotOptions {
   /** float32 if absent. */
   readonly dtype?: DType;

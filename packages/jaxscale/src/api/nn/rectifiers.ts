@@ -77,7 +77,7 @@ export const hardTanh = activation("hard_tanh", (x) => {
 export const hardSigmoid = activation("hard_sigmoid", (x) => trueDivide(relu6(add(x, float(3))), float(6)));
 /** x · hardSigmoid(x). @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.hard_silu.html */
 export const hardSilu = activation("hard_silu", (x) => multiply(x, hardSigmoid(x)));
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.hard_swish.html */
+/** Another name of `hardSilu`. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.hard_swish.html */
 export const hardSwish = hardSilu;
 
 /** x itself. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.identity.html */

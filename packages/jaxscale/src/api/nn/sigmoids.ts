@@ -27,9 +27,9 @@ const activation = (name: string, f: (x: Array) => Array): Activation => {
 export const sigmoid: Activation = (x) => lax.logistic(x);
 /** x · sigmoid(x) of floats. @throws DTypeError for ints @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.silu.html */
 export const silu = activation("silu", (x) => multiply(x, sigmoid(x)));
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.swish.html */
+/** Another name of `silu`. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.swish.html */
 export const swish = silu;
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.tanh.html */
+/** The hyperbolic tangent. @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.tanh.html */
 export const tanh = tanhOf;
 /** log(1 + exp(x)). @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.softplus.html */
 export const softplus = activation("softplus", (x) => logaddexp(x, 0));

@@ -17,6 +17,7 @@ import { convert, dropAxes, insertAxes, permute, range, reshapeTo } from "./equa
 import { promoteTypesOf } from "./promotion.ts";
 import { ravel } from "./shape.ts";
 
+/** Options of products: `dot`, `matmul`, `einsum` and the like. */
 export interface ContractionOptions {
   /** Type of the result, and what it is summed in: float32 for bfloat16 operands leaves the sum unrounded. */
   readonly preferredElementType?: DType;
@@ -147,6 +148,7 @@ export function outer(x: ArrayLike, y: ArrayLike): Array {
   return times(insertAxes("outer", ravel(lhs), [1]), insertAxes("outer", ravel(rhs), [0]));
 }
 
+/** Options of `tensordot`. */
 export interface TensordotOptions extends ContractionOptions {
   /** How many last axes of x and first of y, or the axes of each in pairs; 2 by default. */
   readonly axes?: number | readonly [number | readonly number[], number | readonly number[]];

@@ -27,6 +27,7 @@ import { broadcastTo } from "./shape.ts";
 
 export type { HostData, NestedList, TypedArray } from "./host-data.ts";
 
+/** The dtype of a new array. */
 export interface DTypeOption {
   readonly dtype?: DType;
 }
@@ -129,6 +130,7 @@ export function full(shape: number | Shape, fillValue: ArrayLike, options?: DTyp
   return broadcastTo(wanted === undefined ? value : convert(value, wanted), asShape("full", shape));
 }
 
+/** Options of `zerosLike`, `onesLike`, `fullLike`: what differs from the array. */
 export interface LikeOptions extends DTypeOption {
   readonly shape?: number | Shape;
 }

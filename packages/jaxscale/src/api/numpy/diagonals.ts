@@ -97,6 +97,7 @@ export function diag(x: ArrayLike, k = 0): Array {
   return makeDiag(whole("diag", k))(operand);
 }
 
+/** Options of `diagonal` and `trace`. */
 export interface DiagonalOptions {
   /** Which diagonal: above the main one if positive. */
   readonly offset?: number;

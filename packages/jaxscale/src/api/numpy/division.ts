@@ -49,7 +49,7 @@ const remainderOf = innerJit("remainder", (x: Array, y: Array) => {
 export const remainder = (x: ArrayLike, y: ArrayLike): Array =>
   remainderOf(asArray("remainder", x), asArray("remainder", y));
 
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.mod.html */
+/** Another name of `remainder`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.mod.html */
 export const mod = remainder;
 
 const truncatedRemainder = innerJit("fmod", (x: Array, y: Array) => {

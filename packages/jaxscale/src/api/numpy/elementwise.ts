@@ -35,7 +35,7 @@ export const subtract = binary(promoteArgs, "subtract", lax.sub);
 export const multiply = binary(promoteArgs, "multiply", (x, y) => (isBoolean(x) ? lax.bitwiseAnd : lax.mul)(x, y));
 /** x / y as floats: of ints and bools float32. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.true_divide.html */
 export const trueDivide = binary(promoteArgsInexact, "true_divide", lax.div);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.divide.html */
+/** Another name of `trueDivide`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.divide.html */
 export const divide = trueDivide;
 const isBoolean = (x: ArrayLike): boolean => isBool(asArray("add", x).dtype);
 
@@ -67,7 +67,7 @@ export const abs: Unary = (x) => {
   const operand = asArray("abs", x);
   return isSigned(operand.dtype) ? lax.abs(operand) : operand;
 };
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.absolute.html */
+/** Another name of `abs`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.absolute.html */
 export const absolute = abs;
 /** |x| as a float. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.fabs.html */
 export const fabs = unary(promoteArgsInexact, "fabs", lax.abs);
@@ -82,7 +82,7 @@ export const reciprocal = unary(promoteArgsInexact, "reciprocal", lax.reciprocal
 
 const inexact = (op: string, f: Unary): Unary => unary(promoteArgsInexact, op, f);
 
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.exp.html */
+/** eˣ. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.exp.html */
 export const exp = inexact("exp", lax.exp);
 /** 2ˣ. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.exp2.html */
 export const exp2 = inexact("exp2", lax.exp2);
@@ -92,11 +92,11 @@ export const expm1 = inexact("expm1", lax.expm1);
 export const log = inexact("log", lax.log);
 /** log(1 + x). @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.log1p.html */
 export const log1p = inexact("log1p", lax.log1p);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.log2.html */
+/** Logarithm to base 2. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.log2.html */
 export const log2 = scaled("log2", (x) => lax.div(lax.log(x), lax.log(constant(x, 2))));
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.log10.html */
+/** Logarithm to base 10. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.log10.html */
 export const log10 = scaled("log10", (x) => lax.mul(lax.log(x), constant(x, Math.LOG10E)));
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.sqrt.html */
+/** √x; NaN below 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.sqrt.html */
 export const sqrt = inexact("sqrt", lax.sqrt);
 /** Cube root. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.cbrt.html */
 export const cbrt = inexact("cbrt", lax.cbrt);
@@ -132,15 +132,31 @@ export const rint: Unary = (x) => toNearest(asArray("rint", x));
 
 // ---- bits -------------------------------------------------------------------------------------
 
-/** @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_and.html */
+/**
+ * x & y of integers; of bools: and.
+ * @throws DTypeError for floats
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_and.html
+ */
 export const bitwiseAnd = binary(promoteArgs, "bitwise_and", lax.bitwiseAnd);
-/** @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_or.html */
+/**
+ * x | y of integers; of bools: or.
+ * @throws DTypeError for floats
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_or.html
+ */
 export const bitwiseOr = binary(promoteArgs, "bitwise_or", lax.bitwiseOr);
-/** @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_xor.html */
+/**
+ * x ^ y of integers; of bools: exclusive or.
+ * @throws DTypeError for floats
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_xor.html
+ */
 export const bitwiseXor = binary(promoteArgs, "bitwise_xor", lax.bitwiseXor);
-/** @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_not.html */
+/**
+ * ~x of integers; of bools: not.
+ * @throws DTypeError for floats
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_not.html
+ */
 export const bitwiseNot = unary(promoteArgs, "bitwise_not", lax.bitwiseNot);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.invert.html */
+/** Another name of `bitwiseNot`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.invert.html */
 export const invert = bitwiseNot;
 /** Zeros come in. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.left_shift.html */
 export const leftShift = binary(promoteArgsNumeric, "left_shift", lax.shiftLeft);
@@ -148,9 +164,9 @@ export const leftShift = binary(promoteArgsNumeric, "left_shift", lax.shiftLeft)
 export const rightShift = binary(promoteArgsNumeric, "right_shift", (x, y) =>
   (kindOf(asArray("right_shift", x).dtype) === "unsigned" ? lax.shiftRightLogical : lax.shiftRightArithmetic)(x, y),
 );
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_left_shift.html */
+/** Another name of `leftShift`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_left_shift.html */
 export const bitwiseLeftShift = leftShift;
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_right_shift.html */
+/** Another name of `rightShift`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.bitwise_right_shift.html */
 export const bitwiseRightShift = rightShift;
 const countBits = innerJit("bitwise_count", (x: Array) => {
   const [operand] = promoteArgsNumeric("bitwise_count", x);

@@ -6,6 +6,7 @@ import { sizeOf } from "../../base/shapes.ts";
 import { allocateValues, type HostTensor } from "../../base/tensor-data.ts";
 import { Array, type ArrayLike, heldArray, isArrayHolder } from "../../trace/array.ts";
 
+/** JavaScript's typed arrays of 32 bits and below. */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -21,6 +22,7 @@ export type TypedArray =
 
 /** Nested lists must be rectangular. */
 export type NestedList = readonly (ArrayLike | NestedList)[];
+/** What `array` takes: numbers, nested lists, typed arrays, arrays. */
 export type HostData = ArrayLike | NestedList | TypedArray;
 
 const typedDtypes: ReadonlyMap<string, DType> = new Map([

@@ -29,6 +29,7 @@ export const slice = (start: number | null = null, stop: number | null = null, s
  */
 export type IndexEntry = number | Slice | Array | TypedArray | Mask | null | "..." | "newaxis" | (string & {});
 export type Mask = readonly (boolean | Mask)[];
+/** An entry for each axis, from the first one on. */
 export type Index = readonly IndexEntry[];
 
 /** An entry with the axis that it indexes; slices of the axes left out are filled in. */

@@ -43,6 +43,7 @@ export function gatherMode(op: string, mode: IndexMode): GatherScatterMode {
   return modes[oneOf(op, "mode", mode, Object.keys(modes) as (keyof typeof modes)[])];
 }
 
+/** Options of indexed reads and updates. */
 export interface IndexOptions {
   readonly mode?: IndexMode;
   /** A promise: starts ascend, which may be faster. */
@@ -52,6 +53,7 @@ export interface IndexOptions {
   /** Whether indices below 0 count from the end; true by default. */
   readonly wrapNegativeIndices?: boolean;
 }
+/** Options of `x.at(…).get`. */
 export interface GetOptions extends IndexOptions {
   /** What is read out of bounds in mode "fill". Without it: NaN, the least signed or greatest unsigned integer, true. */
   readonly fillValue?: number | boolean;

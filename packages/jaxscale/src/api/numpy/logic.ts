@@ -52,7 +52,7 @@ export const logicalNot: Unary = (x) => lax.bitwiseNot(truth(asArray("logical_no
 
 const never = (x: Array): Array => lax.full(x.shape, false);
 
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isnan.html */
+/** True for NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isnan.html */
 export const isnan: Unary = (x) => {
   const operand = asArray("isnan", x);
   return lax.ne(operand, operand);
@@ -60,7 +60,7 @@ export const isnan: Unary = (x) => {
 const isInfinite = innerJit("isinf", (x: Array) =>
   isFloat(x.dtype) ? lax.eq(lax.abs(x), constant(x, Infinity)) : never(x),
 );
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isinf.html */
+/** True for the infinities. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isinf.html */
 export const isinf: Unary = (x) => isInfinite(asArray("isinf", x));
 /** False for NaN and infinities. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isfinite.html */
 export const isfinite: Unary = (x) => {
@@ -73,9 +73,9 @@ const equalsInfinity =
     const operand = asArray(op, x);
     return isFloat(operand.dtype) ? lax.eq(operand, constant(operand, infinity)) : never(operand);
   };
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isposinf.html */
+/** True for ∞. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isposinf.html */
 export const isposinf = equalsInfinity("isposinf", Infinity);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isneginf.html */
+/** True for -∞. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isneginf.html */
 export const isneginf = equalsInfinity("isneginf", -Infinity);
 
 const signBit = innerJit("signbit", (x: Array) => {
@@ -120,6 +120,7 @@ const all = (x: Array): Array =>
     x.shape.map((_, axis) => axis),
   );
 
+/** Options of `isclose` and `allclose`: |x - y| ≤ atol + rtol · |y|. */
 export interface ClosenessOptions {
   /** Relative to |y|; 1e-5 if absent. */
   readonly rtol?: ArrayLike;

@@ -16,11 +16,13 @@ import { max, min } from "./reductions.ts";
 import { staticJit } from "./static-jit.ts";
 import { mean } from "./statistics.ts";
 
+/** What `pad` fills the new elements with. */
 export type PadMode = "constant" | "edge" | "reflect" | "symmetric" | "wrap" | "empty" | "maximum" | "minimum" | "mean";
 type Pair<T> = readonly [before: T, after: T];
 /** One number for all edges, one pair for all axes, or a pair an axis. */
 export type PerEdge<T> = T | Pair<T> | readonly Pair<T>[];
 
+/** Options of `pad`. */
 export interface PadOptions {
   readonly mode?: PadMode;
   /** For mode "constant". */

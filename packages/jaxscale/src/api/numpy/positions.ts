@@ -13,6 +13,7 @@ import { constant } from "./promotion.ts";
 import { max, min, sum } from "./reductions.ts";
 import { staticJit } from "./static-jit.ts";
 
+/** Options of `argmax` and `argmin`. */
 export interface ArgOptions {
   /** null or absent: of the flattened array. */
   readonly axis?: number | null;
@@ -37,6 +38,7 @@ export const argmax = locating("argmax", lax.argmax);
 /** int32 place of the first NaN, else of the first of the smallest. @throws ShapeError over nothing @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.argmin.html */
 export const argmin = locating("argmin", lax.argmin);
 
+/** Options of `countNonzero`: over which axes. */
 export interface AxesOptions {
   readonly axis?: Axis;
   readonly keepdims?: boolean;
@@ -61,6 +63,7 @@ export const countNonzero = (x: ArrayLike, options?: AxesOptions): Array => {
   return counted(axis, keepdims)(asArray("count_nonzero", x));
 };
 
+/** Options of `cumsum`, `cumprod` and their kin. */
 export interface CumulativeOptions {
   /** null or absent: of the flattened array. */
   readonly axis?: number | null;

@@ -19,14 +19,17 @@ import { float } from "./scalars.ts";
 import { staticJit } from "./static-jit.ts";
 import { takeAlongAxis } from "./take.ts";
 
+/** What lies between two elements of a quantile. */
 export type QuantileMethod = "linear" | "lower" | "higher" | "midpoint" | "nearest";
 const methods: readonly QuantileMethod[] = ["linear", "lower", "higher", "midpoint", "nearest"];
 
+/** Options of `median`. */
 export interface MedianOptions {
   /** One axis, several, or (null or absent) all. */
   readonly axis?: Axis;
   readonly keepdims?: boolean;
 }
+/** Options of `quantile` and `percentile`. */
 export interface QuantileOptions extends MedianOptions {
   /** What lies between two elements; "linear" if absent. */
   readonly method?: QuantileMethod;

@@ -55,6 +55,7 @@ export const arange: Arange = (...args: readonly (number | DTypeOption | undefin
   return start === 0 ? indices : bind1(add, [scalar(start, dtype), indices], {});
 };
 
+/** Options of `linspace`. */
 export interface LinspaceOptions extends DTypeOption {
   /** Whether `stop` is the last number; true by default. */
   readonly endpoint?: boolean;
@@ -107,6 +108,7 @@ export function linspace(start: ArrayLike, stop: ArrayLike, num = 50, options?: 
   return spaced(num, endpoint, axis, isFloat(wanted) ? wanted : float, wanted)(from, to);
 }
 
+/** Options of `logspace`. */
 export interface LogspaceOptions extends LinspaceOptions {
   readonly base?: number;
 }
@@ -128,6 +130,7 @@ export function logspace(start: ArrayLike, stop: ArrayLike, num = 50, options?: 
   return dtype === undefined ? result : convert(result, dtype);
 }
 
+/** Options of `meshgrid`. */
 export interface MeshgridOptions {
   /** "xy" (the default) puts the first vector along axis 1 and the second along axis 0; "ij" the i-th along axis i. */
   readonly indexing?: "xy" | "ij";

@@ -43,6 +43,7 @@ export function tile(x: ArrayLike, reps: number | Shape): Array {
   );
 }
 
+/** Options of `repeat`. */
 export interface RepeatOptions {
   /** Without it x is flattened first. */
   readonly axis?: number | null;

@@ -13,6 +13,7 @@ import { numericDType } from "./promotion.ts";
 
 export type { Axis } from "./axes.ts";
 
+/** Options of all reductions. */
 export interface ReductionOptions {
   readonly axis?: Axis;
   /** Reduced axes stay, with size 1. */
@@ -20,10 +21,12 @@ export interface ReductionOptions {
   /** Bools that broadcast with x: which elements take part. */
   readonly where?: ArrayLike;
 }
+/** Options of `max` and `min`. */
 export interface ExtremeOptions extends ReductionOptions {
   /** Takes part as one more element. */
   readonly initial?: ArrayLike;
 }
+/** Options of `sum` and `prod`. */
 export interface SumOptions extends ExtremeOptions {
   /** Type to compute in and of the result. */
   readonly dtype?: DType;
@@ -98,9 +101,9 @@ const extreme =
 export const max = extreme("max", maxima);
 /** Smallest; NaN if there is one. @throws ShapeError over nothing @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.min.html */
 export const min = extreme("min", minima);
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.amax.html */
+/** Another name of `max`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.amax.html */
 export const amax = max;
-/** @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.amin.html */
+/** Another name of `min`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.amin.html */
 export const amin = min;
 
 const testing =

@@ -20,6 +20,7 @@ import { staticSize } from "./sorting.ts";
 import { staticJit } from "./static-jit.ts";
 
 export type Side = "left" | "right";
+/** Options of `searchsorted`. */
 export interface SearchOptions {
   /** Of places before and after equal elements: "left" (the default) is before. */
   readonly side?: Side;
@@ -126,6 +127,7 @@ export function digitize(x: ArrayLike, bins: ArrayLike, options?: { readonly rig
   return where(rising, searchsorted(edges, values, { side }), falling);
 }
 
+/** Options of `nonzero`, `argwhere` and `flatnonzero`, whose results need a static size. */
 export interface NonzeroOptions {
   /** How many places the result has: later ones are left out, missing ones filled. */
   readonly size?: number;

@@ -12,6 +12,7 @@ import * as lax from "../lax/index.ts";
 import { ravel } from "./shape.ts";
 import { staticJit } from "./static-jit.ts";
 
+/** Options of `sort` and `argsort`. */
 export interface SortOptions {
   /** The last axis if absent; null flattens the array first. */
   readonly axis?: number | null;

@@ -16,6 +16,7 @@ import { type ReductionOptions, sum } from "./reductions.ts";
 import { float, resultType } from "./scalars.ts";
 import { staticJit } from "./static-jit.ts";
 
+/** Options of `mean`. */
 export interface MeanOptions extends ReductionOptions {
   /** Type to compute in and of the result. */
   readonly dtype?: DType;
@@ -44,6 +45,7 @@ export function mean(x: ArrayLike, given?: MeanOptions): Array {
   return convertTo(lax.div(sum(operand, { ...options, dtype: computed }), count), result, false);
 }
 
+/** Options of `average`. */
 export interface AverageOptions {
   readonly axis?: number | null;
   /** One for each element, or for each place along `axis`; all equal if absent. */
@@ -79,6 +81,7 @@ function alongAxis(x: Array, weights: Array, axis: number | null): Array {
   );
 }
 
+/** Options of `variance` and `std`. */
 export interface VarianceOptions extends MeanOptions {
   /** Taken off the count that the sum of squares is divided by; 0 if absent. */
   readonly ddof?: number;

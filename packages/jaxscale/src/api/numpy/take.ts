@@ -22,6 +22,7 @@ import { where } from "./logic.ts";
 import { ravel } from "./shape.ts";
 import { staticJit } from "./static-jit.ts";
 
+/** Options of `take`. */
 export interface TakeOptions {
   /** Without it x is flattened first. */
   readonly axis?: number | null;
@@ -108,6 +109,7 @@ export function take(x: ArrayLike, indices: ArrayLike, options?: TakeOptions): A
   return taken(along, mode, fillValue ?? null, uniqueIndices, indicesAreSorted)(operand, places);
 }
 
+/** Options of `takeAlongAxis`. */
 export interface TakeAlongAxisOptions {
   /** Null flattens x, for indices in one axis. */
   readonly axis: number | null;
@@ -192,6 +194,7 @@ export function takeAlongAxis(x: ArrayLike, indices: ArrayLike, options: TakeAlo
   return takenAlong(along, mode, fillValue ?? null)(operand, places);
 }
 
+/** Options of `bincount`. */
 export interface BincountOptions {
   /** Number of bins: larger values are not counted, negative ones as 0. */
   readonly length: number;

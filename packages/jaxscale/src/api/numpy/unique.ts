@@ -16,6 +16,7 @@ import { nonzero } from "./searching.ts";
 import { moveaxis, ravel } from "./shape.ts";
 import { staticSize } from "./sorting.ts";
 
+/** Options of `unique`. */
 export interface UniqueOptions {
   /** How many elements the result has: the largest beyond it are left out, missing ones filled. */
   readonly size?: number;
@@ -26,6 +27,7 @@ export interface UniqueOptions {
   /** Whether all NaN are one (the default). */
   readonly equalNan?: boolean;
 }
+/** Options of `unique` with more results than the elements. */
 export interface UniqueParts extends UniqueOptions {
   /** Also the first place of each. */
   readonly returnIndex?: boolean;

@@ -21,6 +21,7 @@ import { staticJit } from "../numpy/static-jit.ts";
 import { type Key, singleKey } from "./key-array.ts";
 import { splitWords } from "./keys.ts";
 
+/** Options of what draws floats. */
 export interface SampleOptions {
   /** float32 if absent. */
   readonly dtype?: DType;
