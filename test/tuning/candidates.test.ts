@@ -5,7 +5,7 @@ import { useOwnCache } from "./store.ts";
 
 useOwnCache();
 const { jit, numpy: jnp, lax, nn, ready } = await import("jaxscale");
-const { checks, compile, optimize } = await import("../../packages/jaxscale/src/compile.ts");
+const { checks, compile, fusionsOf, optimize } = await import("../../packages/jaxscale/src/compile.ts");
 const { storageBytes } = await import("../../packages/jaxscale/src/fuse/memory-view.ts");
 const { getClient } = await import("../../packages/jaxscale/src/runtime/index.ts");
 const { defaultParameters } = await import("../../packages/jaxscale/src/fuse/parameters.ts");
@@ -86,7 +86,7 @@ for (const [name, { f, shapes, dtype = "float32" }] of chosen)
     const optimized = optimize(
       jit(f as (...xs: Arrays) => Arrays[number], { name: "group" }).lower(...operands).jaxpr,
     ).closed;
-    const { shapeClass, candidates, program } = tuningTasks(optimized.jaxpr, target)[0];
+    const { shapeClass, candidates, program } = tuningTasks(fusionsOf(optimized, target), target)[0];
     const inputs = program.jaxpr.invars.map(({ aval }, input) => {
       const tensor = hostTensor(aval.shape, aval.dtype);
       for (let i = 0; i < tensor.values.length; i++)

@@ -4,7 +4,7 @@ import { memoryStore, useOwnCache } from "./store.ts";
 
 useOwnCache();
 const { jit, nn, numpy: jnp, ready, tune } = await import("jaxscale");
-const { compile, kernelsText, optimize } = await import("../../packages/jaxscale/src/compile.ts");
+const { compile, fusionsOf, kernelsText, optimize } = await import("../../packages/jaxscale/src/compile.ts");
 const { tuneProgram } = await import("../../packages/jaxscale/src/tune.ts");
 const { forgetTuned } = await import("../../packages/jaxscale/src/tune/table.ts");
 const { tuningTasks } = await import("../../packages/jaxscale/src/fuse/tuning/tasks.ts");
@@ -39,7 +39,7 @@ const workgroups = (program: Program): number =>
   program.segments[0].steps.reduce((n, s) => n + (s.kind === "dispatch" ? s.workgroups[0] : 0), 0);
 
 test("each distinct group is tuned alone, the heaviest first", () => {
-  const tasks = tuningTasks(optimized.jaxpr, target);
+  const tasks = tuningTasks(fusionsOf(optimized, target), target);
   assert.equal(
     tasks.map(({ shapeClass }) => shapeClass.split(" ")[0]).sort(),
     ["contraction", "contraction", "reduce"].slice(-tasks.length).sort(),

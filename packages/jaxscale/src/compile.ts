@@ -3,10 +3,10 @@
 import type { Target } from "./base/target.ts";
 import { type HostTensor, packWords } from "./base/tensor-data.ts";
 import { assemble } from "./fuse/assemble.ts";
-import { draft } from "./fuse/draft.ts";
+import { assignBuffers } from "./fuse/buffer-assignment.ts";
+import { type Drafted, draft } from "./fuse/draft.ts";
 import { kernelsOf } from "./fuse/drafts.ts";
 import { type Fusion, fuse } from "./fuse/grouping.ts";
-import { Homes } from "./fuse/homes.ts";
 import { storageBytes } from "./fuse/memory-view.ts";
 import { defaultParameters, type ScheduleParameters } from "./fuse/parameters.ts";
 import { parametersFrom } from "./fuse/tuning/parameters-for.ts";
@@ -96,15 +96,27 @@ const packConstants = (
   );
 
 /** The stages for a target: fuse, schedule, plan memory, assemble. @param closed from `optimize` */
-export function compile(closed: ClosedJaxpr, target: Target, options: CompileOptions): Program {
-  const { jaxpr } = closed;
-  const homes = new Homes(jaxpr, new Set(options.donated));
-  const { parameters } = options;
+export function compile({ jaxpr }: ClosedJaxpr, target: Target, options: CompileOptions): Program {
+  const donated = new Set(options.donated);
+  const { drafts, sharing } = fuseAndSchedule(jaxpr, target, donated, options.parameters);
+  const buffers = assignBuffers(jaxpr, drafts, sharing, donated, target);
+  return assemble(jaxpr, drafts, buffers, target, options);
+}
+
+/** The groups of a program, those of bodies of loops and branches included: what tuning chooses schedules for. */
+export const fusionsOf = ({ jaxpr }: ClosedJaxpr, target: Target): readonly Fusion[] =>
+  fuseAndSchedule(jaxpr, target, new Set(), defaultParameters(target)).fusions;
+
+function fuseAndSchedule(
+  jaxpr: Jaxpr,
+  target: Target,
+  donated: ReadonlySet<number>,
+  parameters: ScheduleParameters | undefined,
+): Drafted {
   const parametersFor = parameters ? () => parameters : parametersFrom(defaultParameters(target), tunedFor(target));
-  const fuseFor = (part: Jaxpr): Fusion => fuse(part, target);
-  const drafts = draft(fuseFor(jaxpr), { target, homes, parametersFor, fuse: fuseFor });
-  if (checks.enabled) for (const kernel of kernelsOf(drafts)) checkKernel(kernel);
-  return assemble(jaxpr, drafts, homes, target, options);
+  const drafted = draft(jaxpr, { target, donated, parametersFor, fuse: (part) => fuse(part, target) });
+  if (checks.enabled) for (const kernel of kernelsOf(drafted.drafts)) checkKernel(kernel);
+  return drafted;
 }
 
 /** Whether each IR is checked between stages; on in tests. */

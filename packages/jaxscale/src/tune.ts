@@ -1,6 +1,6 @@
 /** Chooses schedules by measurement: every distinct group of a program, alone, with each candidate. */
 import type { Target } from "./base/target.ts";
-import { compile } from "./compile.ts";
+import { compile, fusionsOf } from "./compile.ts";
 import { defaultParameters } from "./fuse/parameters.ts";
 import { type Candidate, scheduleVersion } from "./fuse/tuning/candidates.ts";
 import { type TuningTask, tuningTasks } from "./fuse/tuning/tasks.ts";
@@ -44,7 +44,7 @@ export async function tuneProgram(optimized: ClosedJaxpr, options: TuneOptions):
   const key = keyOf(target);
   const deadline = now() + budgetMs;
   addTuned(target, readWinners(store, key, defaultParameters(target)));
-  const tasks = tuningTasks(optimized.jaxpr, target);
+  const tasks = tuningTasks(fusionsOf(optimized, target), target);
   const found = new Map<string, Candidate>();
   const results: TuningResult[] = [];
   let weight = tasks.reduce((sum, task) => sum + (tunedFor(target).has(task.shapeClass) ? 0 : task.weight), 0);

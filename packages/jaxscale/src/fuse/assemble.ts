@@ -5,10 +5,10 @@ import type { Jaxpr } from "../jaxpr/ir.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import { printKernel } from "../kernel/print.ts";
 import type { KernelBinding, Program, Step } from "../kernel/program.ts";
+import type { BufferAssignment } from "./buffer-assignment.ts";
 import type { Draft } from "./drafts.ts";
 import type { Bound } from "./emitter.ts";
 import { partImmediate } from "./grid.ts";
-import type { Homes } from "./homes.ts";
 import { storageBytes } from "./memory-view.ts";
 import { splitIntoSegments } from "./segments.ts";
 
@@ -21,11 +21,10 @@ export interface AssembleOptions {
 export function assemble(
   jaxpr: Jaxpr,
   drafts: readonly Draft[],
-  homes: Homes,
+  { slots, slotOf, arenas }: BufferAssignment,
   target: Target,
   { name, donated }: AssembleOptions,
 ): Program {
-  const { slots, slotOf, arenas } = homes.plan(drafts, target);
   const kernels: Kernel[] = [];
   const numbers = new Map<Kernel, number>();
   const numbersOfParts = new Map<string, number>();

@@ -38,16 +38,16 @@ function takeOver(
   eqn: JaxprEqn,
   branches: readonly ClosedJaxpr[],
   neededLater: (memory: Var) => boolean,
-  { homes }: DraftProgram,
+  { sharing }: DraftProgram,
 ): ReadonlyMap<number, Var> {
-  const memories = eqn.inputs.map((a) => (a.kind === "var" ? homes.resolve(a) : undefined));
+  const memories = eqn.inputs.map((a) => (a.kind === "var" ? sharing.resolve(a) : undefined));
   const taken = new Map<number, Var>();
   eqn.outputs.forEach((result, i) => {
     const operand = continued(branches, i);
     if (operand === undefined || taken.has(operand)) return;
     const old = memories[operand];
     const onlyUse = old !== undefined && memories.filter((v) => v === old).length === 1 && !neededLater(old);
-    if (onlyUse && homes.takeOver(old, result)) taken.set(operand, result);
+    if (onlyUse && sharing.takeOver(old, result)) taken.set(operand, result);
   });
   return taken;
 }

@@ -23,13 +23,13 @@ export function draftLoop(
   invariant(lowering.kind === "loop", "a loop group has a loop");
   const plan = lowering.loop(contextOf(eqn));
   const carries = eqn.outputs;
-  const { homes } = program;
-  const uses = eqn.inputs.map((a) => (a.kind === "var" ? homes.resolve(a) : undefined));
+  const { sharing } = program;
+  const uses = eqn.inputs.map((a) => (a.kind === "var" ? sharing.resolve(a) : undefined));
   const first = plan.carries.flatMap((operand, i): readonly Draft[] => {
     if (operand === null) return [];
     const old = uses[operand];
     const onlyUse = old !== undefined && uses.filter((v) => v === old).length === 1 && !neededLater(old);
-    if (onlyUse && homes.takeOver(old, carries[i])) return [];
+    if (onlyUse && sharing.takeOver(old, carries[i])) return [];
     return draftCopy(eqn.inputs[operand], carries[i], program, scope);
   });
   if (plan.trips === 0) return first;
@@ -109,16 +109,16 @@ export function draftBody(
   mine: ReadonlySet<Var>,
 ): { drafts: readonly Draft[]; results: readonly Atom[] } {
   invariant(body.consts.length === 0, "a body gets its constants as operands");
-  const { homes } = program;
+  const { sharing } = program;
   const given = new Map(body.jaxpr.invars.map((v, i) => [v, operands[i]]));
   // Literals and turn numbers take the argument's place; memory is reached through a name of the body's own.
   const replaced = new Map([...given].filter(([, a]) => a.kind === "literal" || scope.turns.has(a)));
   const { jaxpr } = cloneJaxpr(body, replaced);
   const inMemory = [...given].filter(([v]) => !replaced.has(v)).map(([, a]) => a as Var);
   const invars = jaxpr.invars.filter((v) => !scope.turns.has(v));
-  invars.forEach((v, i) => homes.alias(v, inMemory[i]));
+  invars.forEach((v, i) => sharing.alias(v, inMemory[i]));
   const kept = inMemory.filter((v) => !mine.has(v));
-  const drafts = homes.inside(kept, mine, () => program.draft(program.fuse({ ...jaxpr, invars }), program, scope));
+  const drafts = sharing.inside(kept, mine, () => program.draft(program.fuse({ ...jaxpr, invars }), program, scope));
   return { drafts, results: jaxpr.outvars };
 }
 
@@ -129,14 +129,14 @@ export function commit(
   program: DraftProgram,
   scope: DraftScope,
 ): readonly Draft[] {
-  const { homes } = program;
+  const { sharing } = program;
   const before: Draft[] = [];
   const after: Draft[] = [];
   results.forEach((result, i) => {
     const home = carries[i];
-    const lies = result.kind === "var" ? homes.rootOf(result) : undefined;
-    if (lies === homes.rootOf(home)) return;
-    if (result.kind === "var" && carries.some((c) => homes.rootOf(c) === lies)) {
+    const lies = result.kind === "var" ? sharing.rootOf(result) : undefined;
+    if (lies === sharing.rootOf(home)) return;
+    if (result.kind === "var" && carries.some((c) => sharing.rootOf(c) === lies)) {
       const aside = newVar(result.aval);
       before.push(...draftCopy(result, aside, program, scope));
       after.push(...draftCopy(aside, home, program, scope));

@@ -22,12 +22,12 @@ export function draftKernels(
   scope: DraftScope,
 ): Draft[] {
   if (group.writes.length === 0) return [];
-  const { homes, target } = program;
+  const { sharing, target } = program;
   const context = {
     graph: fusion.graph,
     target,
     parameters: program.parametersFor(group, fusion.access),
-    resolve: homes.resolve,
+    resolve: sharing.resolve,
     turns: scope.turns,
     guards: scope.guards,
   };
@@ -39,10 +39,10 @@ export function draftKernels(
   for (const { operand, result: output } of inPlace) {
     const atom = eqn.inputs[operand];
     invariant(atom.kind === "var", "what is updated in place lies in memory");
-    const old = homes.resolve(atom);
+    const old = sharing.resolve(atom);
     const result = eqn.outputs[output];
     const readsOldElsewhere = taken.has(old) || launches.some((l) => l.bindings.some((b) => b.memory === old));
-    if (readsOldElsewhere || neededLater(old) || !homes.takeOver(old, result))
+    if (readsOldElsewhere || neededLater(old) || !sharing.takeOver(old, result))
       drafts.push({ kind: "copy", reads: [old], writes: [result], origin: copyOrigin(origin, old) });
     else taken.add(old);
   }
@@ -84,10 +84,10 @@ export function draftCopy(from: Atom, to: Var, program: DraftProgram, scope: Dra
   group.defines.add(to);
   group.writes.push(to);
   if (from.kind === "var") group.reads.add(from);
-  const { homes, target } = program;
+  const { sharing, target } = program;
   const access = new AccessAnalysis(graph);
   const parameters = program.parametersFor(group, access);
-  const { launches } = scheduled(group, { ...scope, graph, target, parameters, resolve: homes.resolve }, access);
+  const { launches } = scheduled(group, { ...scope, graph, target, parameters, resolve: sharing.resolve }, access);
   return launches.map((launch) => launchDraft(launch, originOf(group)));
 }
 

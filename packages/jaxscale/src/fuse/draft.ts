@@ -1,7 +1,8 @@
 /** From fused groups to steps, in the order in which they run. */
 
-import type { Var } from "../jaxpr/ir.ts";
+import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import { draftBranch } from "./branch.ts";
+import { BufferSharing } from "./buffer-sharing.ts";
 import { draftLoop } from "./control-flow.ts";
 import { draftKernels } from "./draft-kernels.ts";
 import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
@@ -9,12 +10,34 @@ import type { Fusion } from "./grouping.ts";
 
 const outermost: DraftScope = { turns: new Map(), guards: [], depth: 0 };
 
-export function draft(fusion: Fusion, program: Omit<DraftProgram, "draft">): readonly Draft[] {
-  return draftPart(fusion, { ...program, draft: draftPart }, outermost);
+export interface Drafted {
+  readonly drafts: readonly Draft[];
+  /** What the steps take for one memory. */
+  readonly sharing: BufferSharing;
+  /** The program's groups and those of the bodies of its loops and branches. */
+  readonly fusions: readonly Fusion[];
+}
+
+export interface DraftOptions extends Pick<DraftProgram, "target" | "parametersFor" | "fuse"> {
+  /** Positions of invars whose buffers may be taken over. */
+  readonly donated: ReadonlySet<number>;
+}
+
+/** Bodies are fused when their loop or branch is reached: only then is it known what of them lies in memory. */
+export function draft(jaxpr: Jaxpr, { donated, ...options }: DraftOptions): Drafted {
+  const sharing = new BufferSharing(jaxpr, donated);
+  const fusions: Fusion[] = [];
+  const fuse: DraftProgram["fuse"] = (...part) => {
+    const fusion = options.fuse(...part);
+    fusions.push(fusion);
+    return fusion;
+  };
+  const drafts = draftPart(fuse(jaxpr), { ...options, sharing, fuse, draft: draftPart }, outermost);
+  return { drafts, sharing, fusions };
 }
 
 function draftPart(fusion: Fusion, program: DraftProgram, scope: DraftScope): readonly Draft[] {
-  for (const [v, memory] of fusion.aliases) program.homes.alias(v, memory);
+  for (const [v, memory] of fusion.aliases) program.sharing.alias(v, memory);
   return fusion.groups.flatMap((group, i) => {
     const neededLater = (memory: Var): boolean => isNeeded(memory, fusion, i + 1, program);
     if (group.kind === "loop") return draftLoop(group, neededLater, program, scope);
@@ -24,8 +47,8 @@ function draftPart(fusion: Fusion, program: DraftProgram, scope: DraftScope): re
 }
 
 /** Whether a later group or the part's results want what some memory holds now. */
-function isNeeded(memory: Var, fusion: Fusion, from: number, { homes }: DraftProgram): boolean {
-  const lies = (v: Var): boolean => homes.resolve(v) === memory;
+function isNeeded(memory: Var, fusion: Fusion, from: number, { sharing }: DraftProgram): boolean {
+  const lies = (v: Var): boolean => sharing.resolve(v) === memory;
   if (fusion.graph.jaxpr.outvars.some((a) => a.kind === "var" && lies(a))) return true;
   return fusion.groups.slice(from).some((g) => [...g.reads].some(lies));
 }

@@ -3,9 +3,9 @@ import type { Target } from "../base/target.ts";
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin } from "../kernel/program.ts";
+import type { BufferSharing } from "./buffer-sharing.ts";
 import type { Scratch } from "./emitter.ts";
 import type { Fusion } from "./grouping.ts";
-import type { Homes } from "./homes.ts";
 import type { Guard, Launch, Turn } from "./schedule.ts";
 import type { ParametersFor } from "./tuning/parameters-for.ts";
 
@@ -50,7 +50,7 @@ export function kernelsOf(drafts: readonly Draft[], found = new Set<Kernel>()): 
 /** What is the same for a whole program. */
 export interface DraftProgram {
   readonly target: Target;
-  readonly homes: Homes;
+  readonly sharing: BufferSharing;
   readonly parametersFor: ParametersFor;
   readonly fuse: (jaxpr: Jaxpr) => Fusion;
   /** The steps of a part of the program. */

@@ -1,14 +1,11 @@
 /** The groups of a program that have something to choose, each as a program of its own. */
 import type { Target } from "../../base/target.ts";
 import type { Atom, ClosedJaxpr, Jaxpr, JaxprEqn, Var } from "../../jaxpr/ir.ts";
-import { draft } from "../draft.ts";
 import { originOf } from "../draft-kernels.ts";
 import type { Graph } from "../graph.ts";
 import type { Group } from "../group.ts";
-import { type Fusion, fuse } from "../grouping.ts";
-import { Homes } from "../homes.ts";
+import type { Fusion } from "../grouping.ts";
 import { kindOf } from "../kinds.ts";
-import { defaultParameters } from "../parameters.ts";
 import { type Candidate, candidatesIn } from "./candidates.ts";
 
 export interface TuningTask {
@@ -20,17 +17,8 @@ export interface TuningTask {
   readonly weight: number;
 }
 
-/** One task a shape class, the heaviest first. Bodies of loops and branches included. */
-export function tuningTasks(jaxpr: Jaxpr, target: Target): readonly TuningTask[] {
-  const fusions: Fusion[] = [];
-  const fuseFor = (part: Jaxpr): Fusion => {
-    const fusion = fuse(part, target);
-    fusions.push(fusion);
-    return fusion;
-  };
-  // Drafting is what reaches the bodies.
-  const parameters = defaultParameters(target);
-  draft(fuseFor(jaxpr), { target, homes: new Homes(jaxpr, new Set()), parametersFor: () => parameters, fuse: fuseFor });
+/** One task a shape class, the heaviest first. @param fusions the program's, those of bodies of loops and branches included */
+export function tuningTasks(fusions: readonly Fusion[], target: Target): readonly TuningTask[] {
   const tasks = new Map<string, TuningTask>();
   for (const fusion of fusions)
     for (const group of fusion.groups) {
