@@ -7,14 +7,11 @@ export { arrayFromChunks } from "./api/array-from-chunks.ts";
 export { checkpoint } from "./api/checkpoint.ts";
 export * as core from "./api/core.ts";
 export {
-  type BackwardRule,
   type CustomDerivativeOptions,
   type CustomJvp,
   type CustomVjp,
   customJvp,
   customVjp,
-  type ForwardRule,
-  type JvpRule,
 } from "./api/custom-derivatives.ts";
 export {
   type CustomKernelFunction,
@@ -23,6 +20,15 @@ export {
   type InputConstraint,
 } from "./api/custom-kernel.ts";
 export { debug, pureCallback } from "./api/debug.ts";
+export type {
+  BackwardRule,
+  Cotangent,
+  ForwardRule,
+  Hessian,
+  Jacobian,
+  JvpRule,
+  PartialJvpRule,
+} from "./api/derivative-types.ts";
 export {
   blockUntilReady,
   type Device,

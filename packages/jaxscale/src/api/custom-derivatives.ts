@@ -13,13 +13,14 @@ import { bind, isEvaluating } from "../trace/trace.ts";
 import { hasTangent } from "../transforms/differentiate.ts";
 import { ops } from "../transforms/jaxpr-transforms.ts";
 import { functionOf, optionsOf } from "./arguments.ts";
+import type { BackwardRule, ForwardRule, JvpRule, PartialJvpRules, Residuals } from "./derivative-types.ts";
 import { type AnyFunction, flattenArrays, leafArray, Once } from "./flat-function.ts";
 import { hoistConstants } from "./inner-jit.ts";
 
 /** Options of `customJvp` and `customVjp`. */
-export interface CustomDerivativeOptions {
+export interface CustomDerivativeOptions<N extends readonly number[] = readonly number[]> {
   /** Positions of arguments that are no arrays, or constants to differentiation; rules get them first. */
-  readonly nondiffArgnums?: readonly number[];
+  readonly nondiffArgnums?: N;
   /** Name in jaxprs; the function's own by default. */
   readonly name?: string;
 }
@@ -83,6 +84,10 @@ function checkLike(op: string, what: string, x: Array, { shape, dtype }: ShapedA
   return x;
 }
 
+/** A rule as it is kept: its types hold where it is given. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters of a generic function are contravariant
+type AnyRule = (...args: any[]) => readonly unknown[];
+
 const nameOf = (f: AnyFunction, { name }: CustomDerivativeOptions): string => name ?? (f.name || "<lambda>");
 
 const noRule = (kind: string, method: string, name: string): TypeError =>
@@ -90,19 +95,12 @@ const noRule = (kind: string, method: string, name: string): TypeError =>
     `${kind}: a rule must be given before the function is called; got none for ${name}. Call ${method} first`,
   );
 
-/** Gives `[f(...primals), its tangent]` for lists of primals and tangents; before them come the arguments of `nondiffArgnums`. */
-// biome-ignore lint/suspicious/noExplicitAny: the user's own types
-export type JvpRule = (...args: any[]) => readonly [unknown, unknown];
-/** What one argument adds to the tangent: `(tangent, value, ...primals) => …`. */
-// biome-ignore lint/suspicious/noExplicitAny: the user's own types
-export type PartialJvpRule = (tangent: any, value: any, ...primals: any[]) => unknown;
-
 /** A function with a forward-mode rule; `defJvp` sets it. */
-export type CustomJvp<F extends AnyFunction> = F & {
+export type CustomJvp<F extends AnyFunction, N extends readonly number[] = []> = F & {
   /** Sets the rule: `(primals, tangents) => [value, tangent]`. */
-  readonly defJvp: (rule: JvpRule) => CustomJvp<F>;
-  /** Sets the rule as one for each argument (null: no tangent), whose results are added. */
-  readonly defJvps: (...rules: readonly (PartialJvpRule | null)[]) => CustomJvp<F>;
+  readonly defJvp: (rule: JvpRule<F, N>) => CustomJvp<F, N>;
+  /** Sets the rule as one for each argument (null: no tangent), whose results are added. @throws TypeError with `nondiffArgnums` */
+  readonly defJvps: (...rules: PartialJvpRules<F>) => CustomJvp<F, N>;
 };
 
 /**
@@ -110,10 +108,13 @@ export type CustomJvp<F extends AnyFunction> = F & {
  * @example const log1pexp = customJvp((x) => jnp.log(jnp.exp(x).add(1))).defJvps((dx, _, x) => dx.mul(nn.sigmoid(x)));
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.custom_jvp.html
  */
-export function customJvp<F extends AnyFunction>(f: F, given?: CustomDerivativeOptions): CustomJvp<F> {
+export function customJvp<F extends AnyFunction, const N extends readonly number[] = []>(
+  f: F,
+  given?: CustomDerivativeOptions<N>,
+): CustomJvp<F, N> {
   functionOf("customJvp", "the first argument", f);
   const options = optionsOf("customJvp", given, { name: undefined, nondiffArgnums: undefined });
-  let rule: JvpRule | undefined;
+  let rule: AnyRule | undefined;
   const rules = new RuleCache<ReturnType<typeof flatJvp>>();
   const called = (...args: unknown[]): unknown => {
     const call = openCall(nameOf(f, options), args, options.nondiffArgnums ?? []);
@@ -125,17 +126,22 @@ export function customJvp<F extends AnyFunction>(f: F, given?: CustomDerivativeO
     const jvp = rules.get(call, () => flatJvp(call, given, outTree));
     return unflatten(outTree, bind(customJvpCall, operands, { name: call.name, jaxpr, numConsts, jvp }));
   };
-  const result: CustomJvp<F> = Object.assign(called as unknown as F, {
-    defJvp: (given: JvpRule) => {
-      rule = given;
-      return result;
+  const define = (given: AnyRule): CustomJvp<F, N> => {
+    rule = given;
+    return result;
+  };
+  const result: CustomJvp<F, N> = Object.assign(called as unknown as F, {
+    defJvp: (given: JvpRule<F, N>) => define(functionOf("customJvp", "a rule", given)),
+    defJvps: (...parts: PartialJvpRules<F>) => {
+      if (options.nondiffArgnums?.length)
+        throw new TypeError("customJvp: defJvps must have no nondiffArgnums; got some. Call defJvp instead");
+      return define(sumOfParts(result, parts as readonly (AnyFunction | null)[]));
     },
-    defJvps: (...parts: readonly (PartialJvpRule | null)[]) => result.defJvp(sumOfParts(result, parts)),
   });
   return Object.defineProperty(result, "name", { value: options.name ?? f.name });
 }
 
-function sumOfParts(f: AnyFunction, parts: readonly (PartialJvpRule | null)[]): JvpRule {
+function sumOfParts(f: AnyFunction, parts: readonly (AnyFunction | null)[]): AnyRule {
   return function jvp(primals: readonly unknown[], tangents: readonly unknown[]): readonly [unknown, unknown] {
     const value = f(...primals);
     const { treedef, leaves } = flattenArrays("customJvp", value);
@@ -149,7 +155,7 @@ function sumOfParts(f: AnyFunction, parts: readonly (PartialJvpRule | null)[]): 
   };
 }
 
-function flatJvp({ tree, constants, name }: Call, rule: JvpRule, outTree: TreeDef) {
+function flatJvp({ tree, constants, name }: Call, rule: AnyRule, outTree: TreeDef) {
   const run = (primals: readonly Operand[], tangents: readonly Operand[]) => {
     const out = rule(...constants, unflatten(tree, primals), unflatten(tree, tangents));
     if (!globalThis.Array.isArray(out) || out.length !== 2)
@@ -171,27 +177,26 @@ function flatJvp({ tree, constants, name }: Call, rule: JvpRule, outTree: TreeDe
   return { name: rule.name || "<lambda>", run };
 }
 
-/** `(...args) => [value, residuals]` */
-// biome-ignore lint/suspicious/noExplicitAny: the user's own types
-export type ForwardRule = (...args: any[]) => readonly [unknown, unknown];
-/** `(residuals, cotangent) => list of the arguments' cotangents` (null: zero); before them come the arguments of `nondiffArgnums`. */
-// biome-ignore lint/suspicious/noExplicitAny: the user's own types
-export type BackwardRule = (...args: any[]) => readonly unknown[];
-
 /** A function with a reverse-mode rule; `defVjp` sets it. */
-export type CustomVjp<F extends AnyFunction> = F & {
+export type CustomVjp<F extends AnyFunction, N extends readonly number[] = []> = F & {
   /** Sets the rules. `forward` computes the value and what `backward` needs to know. */
-  readonly defVjp: (forward: ForwardRule, backward: BackwardRule) => CustomVjp<F>;
+  readonly defVjp: <R extends Residuals>(
+    forward: ForwardRule<F, R>,
+    backward: BackwardRule<F, R, N>,
+  ) => CustomVjp<F, N>;
 };
 
 /**
  * `f` with a reverse-mode derivative of its own; it has no forward mode then.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.custom_vjp.html
  */
-export function customVjp<F extends AnyFunction>(f: F, given?: CustomDerivativeOptions): CustomVjp<F> {
+export function customVjp<F extends AnyFunction, const N extends readonly number[] = []>(
+  f: F,
+  given?: CustomDerivativeOptions<N>,
+): CustomVjp<F, N> {
   functionOf("customVjp", "the first argument", f);
   const options = optionsOf("customVjp", given, { name: undefined, nondiffArgnums: undefined });
-  let rules: { readonly forward: ForwardRule; readonly backward: BackwardRule } | undefined;
+  let rules: { readonly forward: AnyRule; readonly backward: AnyRule } | undefined;
   const cache = new RuleCache<ReturnType<typeof flatVjp>>();
   const called = (...args: unknown[]): unknown => {
     const call = openCall(nameOf(f, options), args, options.nondiffArgnums ?? []);
@@ -202,16 +207,19 @@ export function customVjp<F extends AnyFunction>(f: F, given?: CustomDerivativeO
     const flat = cache.get(call, () => flatVjp(call, forward, backward, outTree));
     return unflatten(outTree, bind(customVjpCall, operands, { name: call.name, jaxpr, numConsts, ...flat }));
   };
-  const result: CustomVjp<F> = Object.assign(called as unknown as F, {
-    defVjp: (forward: ForwardRule, backward: BackwardRule) => {
-      rules = { forward, backward };
+  const result: CustomVjp<F, N> = Object.assign(called as unknown as F, {
+    defVjp: (forward: AnyRule, backward: AnyRule) => {
+      rules = {
+        forward: functionOf("customVjp", "the forward rule", forward),
+        backward: functionOf("customVjp", "the backward rule", backward),
+      };
       return result;
     },
   });
   return Object.defineProperty(result, "name", { value: options.name ?? f.name });
 }
 
-function flatVjp(call: Call, forward: ForwardRule, backward: BackwardRule, outTree: TreeDef) {
+function flatVjp(call: Call, forward: AnyRule, backward: AnyRule, outTree: TreeDef) {
   const { tree, constants, name } = call;
   const residualTree = new Once<TreeDef>();
   const runForward = (primals: readonly Operand[]) => {

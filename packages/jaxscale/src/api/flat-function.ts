@@ -4,12 +4,19 @@ import { DTypeError } from "../base/errors.ts";
 import { flatten, pathOfLeaf, type TreeDef, unflatten } from "../base/pytree.ts";
 import { Array } from "../trace/array.ts";
 import { asArray, refusePromise } from "../trace/operand.ts";
+import type { AsArrays, LeafOf } from "./tree-types.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters of a generic function are contravariant
 export type AnyFunction = (...args: any[]) => unknown;
 /** Type of what a number or array becomes by tracing. */
-export type Traced<T> = T extends Array | number | boolean ? Array : T;
-/** What a function that returns `[value, aux]` returns besides its value. */
+export type Traced<T> = T extends Array | number | boolean
+  ? Array
+  : [Extract<LeafOf<T>, number | boolean>] extends [never]
+    ? T
+    : AsArrays<T>;
+/** The value of a function that returns `[value, aux]`. */
+export type Value<F extends AnyFunction> = ReturnType<F> extends readonly [infer V, unknown] ? V : never;
+/** What it returns besides its value. */
 export type Aux<F extends AnyFunction> = ReturnType<F> extends readonly [unknown, infer A] ? A : never;
 
 /** The array that an argument or result is. @throws DTypeError for what is none */

@@ -8,21 +8,22 @@ import type { Array } from "../trace/array.ts";
 import { jvpOf, linearizeOf } from "../transforms/differentiate.ts";
 import { instantiate, mapOver, ops } from "../transforms/jaxpr-transforms.ts";
 import { placeAxis } from "../transforms/place-axis.ts";
-import { type AnyFunction, type FlatPart, flatFunction } from "./flat-function.ts";
+import type { Hessian, Jacobian } from "./derivative-types.ts";
+import { type AnyFunction, type Aux, type FlatPart, flatFunction, type Value } from "./flat-function.ts";
 import { type Argnums, argumentPositions, checkInputs, type GradOptions, gradOptions } from "./grad.ts";
 import { eye } from "./numpy/diagonals.ts";
 
 type Options = GradOptions<Argnums, boolean>;
-/** A tree of the value's structure with trees of the arguments' in the place of its leaves; with `hasAux`, and the aux. */
-// biome-ignore lint/suspicious/noExplicitAny: the product of two trees has no useful type
-type Jacobian = any;
 
 /**
  * The Jacobian column by column, in forward mode: for few inputs. Leaves have the shape of the value's followed by that of the argument's.
  * @throws DTypeError for integer arguments
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.jacfwd.html
  */
-export function jacfwd<F extends AnyFunction>(f: F, options?: Options): (...args: Parameters<F>) => Jacobian {
+export function jacfwd<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
+  f: F,
+  options?: GradOptions<N, HasAux>,
+): (...args: Parameters<F>) => HasAux extends true ? [Jacobian<F, N, Value<F>>, Aux<F>] : Jacobian<F, N> {
   return jacobian("jacfwd", f, options, (part) => {
     const basis = standardBasis(part.leaves);
     const axis = { name: undefined, size: basis[0].shape[0] };
@@ -51,7 +52,10 @@ export function jacfwd<F extends AnyFunction>(f: F, options?: Options): (...args
  * @throws DTypeError for integer arguments or results
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.jacrev.html
  */
-export function jacrev<F extends AnyFunction>(f: F, options?: Options): (...args: Parameters<F>) => Jacobian {
+export function jacrev<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
+  f: F,
+  options?: GradOptions<N, HasAux>,
+): (...args: Parameters<F>) => HasAux extends true ? [Jacobian<F, N, Value<F>>, Aux<F>] : Jacobian<F, N> {
   return jacobian("jacrev", f, options, (part) => {
     const { results, aux, pullBack } = linearizeOf(part.apply, part.leaves);
     const integer = results.find((x) => !isFloat(x.dtype));
@@ -77,10 +81,12 @@ export function jacrev<F extends AnyFunction>(f: F, options?: Options): (...args
  * Second derivatives: `jacfwd` of `jacrev`. Leaves have the shape of the value's followed by that of an argument's, twice.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.hessian.html
  */
-export function hessian<F extends AnyFunction>(f: F, options?: Options): (...args: Parameters<F>) => Jacobian {
-  const gradient = jacrev(f, options);
-  const second = jacfwd(gradient as AnyFunction, options);
-  return (...args) => second(...args);
+export function hessian<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
+  f: F,
+  options?: GradOptions<N, HasAux>,
+): (...args: Parameters<F>) => HasAux extends true ? [Hessian<F, N, Value<F>>, Aux<F>] : Hessian<F, N> {
+  const gradient: AnyFunction = jacrev(f, options);
+  return jacfwd(gradient, options) as never;
 }
 
 /** @param derive for every result and every argument an array, and the aux */
@@ -92,9 +98,9 @@ function jacobian(
     readonly entries: readonly (readonly Array[])[];
     readonly aux: readonly Array[];
   },
-): (...args: unknown[]) => Jacobian {
+): never {
   const { argnums, hasAux } = gradOptions(op, f, options);
-  return (...args) => {
+  const derivative = (...args: unknown[]): unknown => {
     const part = flatFunction(op, f, args, argumentPositions(op, argnums, args.length), hasAux);
     checkInputs(op, part.leaves);
     const { entries, aux } = derive(part);
@@ -105,6 +111,7 @@ function jacobian(
     const tree = unflatten(part.outTree.value, inner);
     return hasAux ? [tree, unflatten(part.auxTree.value, aux)] : tree;
   };
+  return derivative as never;
 }
 
 /** Every unit vector of the arrays' joint space: arrays like them, with an axis of all vectors in front. */

@@ -1,13 +1,24 @@
 /** Derivatives as linear maps: forward mode, linearization, reverse mode. */
+import { isFloat } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { flattenUpTo, unflatten } from "../base/pytree.ts";
 import { sameShape } from "../base/shapes.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import type { Array } from "../trace/array.ts";
+import { scalarOf } from "../trace/operand.ts";
 import { hasTangent, jvpOf, type LinearFunction, linearizeOf } from "../transforms/differentiate.ts";
 import { instantiate, zerosLike } from "../transforms/jaxpr-transforms.ts";
 import { functionOf, listOf, optionsOf } from "./arguments.ts";
-import { type AnyFunction, type Aux, type FlatPart, flatFunction, leafArray, type Traced } from "./flat-function.ts";
+import type { Cotangent, TracedAll } from "./derivative-types.ts";
+import {
+  type AnyFunction,
+  type Aux,
+  type FlatPart,
+  flatFunction,
+  leafArray,
+  type Traced,
+  type Value,
+} from "./flat-function.ts";
 
 /** Last argument of a call whose function returns `[value, aux]`. */
 export type AuxOption = { readonly hasAux: boolean };
@@ -53,9 +64,14 @@ function allArguments(op: string, f: AnyFunction, primals: readonly unknown[], h
   );
 }
 
+/** A JavaScript number has no dtype of its own: it stands for a scalar of the float that is wanted. */
+function floatLike(op: string, x: unknown, { shape, dtype }: ShapedArray): Array {
+  return typeof x === "number" && isFloat(dtype) && shape.length === 0 ? scalarOf(x, dtype) : leafArray(op, x);
+}
+
 function tangentFor(op: string, primal: Array, tangent: unknown): Array | null {
   if (tangent === null || tangent === undefined) return null;
-  const array = leafArray(op, tangent);
+  const array = floatLike(op, tangent, primal.aval);
   if (!hasTangent(primal))
     throw new DTypeError(
       `${op}: the tangent of an integer or bool is null; got ${formatAval(array.aval)} for ${formatAval(primal.aval)}`,
@@ -93,11 +109,7 @@ export function linearize<F extends AnyFunction>(
 }
 
 /** Maps the cotangent of a function's value to the list of those of its arguments. */
-export type Pullback<F extends AnyFunction> = (cotangent: unknown) => {
-  -readonly [K in keyof Parameters<F>]: Traced<Parameters<F>[K]>;
-};
-
-type Value<F extends AnyFunction> = ReturnType<F> extends readonly [infer V, unknown] ? V : never;
+export type Pullback<F extends AnyFunction, V = ReturnType<F>> = (cotangent: Cotangent<V>) => TracedAll<Parameters<F>>;
 
 /**
  * Reverse mode: `[f(...primals), pullback]`, or with a last argument `{ hasAux: true }` `[value, pullback, aux]`. A cotangent has the
@@ -109,7 +121,7 @@ export function vjp<F extends AnyFunction>(f: F, ...primals: Parameters<F>): [Tr
 export function vjp<F extends AnyFunction>(
   f: F,
   ...primalsAndOption: [...Parameters<F>, AuxOption]
-): [Value<F>, Pullback<F>, Aux<F>];
+): [Traced<Value<F>>, Pullback<F, Value<F>>, Aux<F>];
 export function vjp(f: AnyFunction, ...args: unknown[]): unknown {
   const last = args.at(-1);
   const option = isAuxOption(last) ? last : undefined;
@@ -139,7 +151,7 @@ function pullbackOf({ leaves, argTree, outTree }: FlatPart, { results, pullBack 
 
 function cotangentFor(wanted: ShapedArray, cotangent: unknown): Array | null {
   if (cotangent === null || cotangent === undefined) return null;
-  const array = leafArray("vjp", cotangent);
+  const array = floatLike("vjp", cotangent, wanted);
   const message = `vjp: a cotangent has the type of the function's value, ${formatAval(wanted)}; got ${formatAval(array.aval)}`;
   if (array.dtype !== wanted.dtype) throw new DTypeError(message);
   if (!sameShape(array.shape, wanted.shape)) throw new ShapeError(message);

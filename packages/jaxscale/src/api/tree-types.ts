@@ -93,6 +93,19 @@ export type Next<T, Depth extends readonly unknown[] = readonly []> = unknown ex
           ? { readonly [K in keyof T]: Next<T[K], Deeper<Depth>> }
           : T;
 
+/** What may stand for its tangent or cotangent: null is zero. */
+export type OrNull<T, Depth extends readonly unknown[] = readonly []> = unknown extends T
+  ? unknown
+  : Depth["length"] extends Deepest
+    ? unknown
+    : T extends number | boolean | Array
+      ? ArrayLike | null
+      : T extends LeafType | null | undefined
+        ? T
+        : IsOpen<T> extends true
+          ? { readonly [K in keyof T]: OrNull<T[K], Deeper<Depth>> }
+          : T;
+
 /** A tree in which a shape and dtype may stand for an array. */
 export type OrShapes<T, Depth extends readonly unknown[] = readonly []> = unknown extends T
   ? T
