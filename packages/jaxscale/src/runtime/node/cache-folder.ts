@@ -1,56 +1,104 @@
 /** Files kept between runs, safe with several processes at once. */
-import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-let found: string | undefined;
+interface Candidate {
+  readonly folder: string;
+  /** Its parent is everybody's: another user may have made it first. */
+  readonly isShared: boolean;
+}
 
-/** XDG's cache folder, or the temporary folder where that cannot be written. */
-export function cacheFolder(): string {
-  if (found !== undefined) return found;
-  const candidates = [
-    process.env.XDG_CACHE_HOME,
-    join(homedir(), ".cache"),
-    join(tmpdir(), `jaxscale-${process.getuid?.() ?? "cache"}`),
+const uid = process.getuid?.();
+
+function candidates(): readonly Candidate[] {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  const temporary = process.platform === "linux" ? [tmpdir(), "/dev/shm"] : [tmpdir()];
+  return [
+    { folder: join(cache, "jaxscale"), isShared: false },
+    ...temporary.map((base) => ({ folder: join(base, `jaxscale-${uid ?? "cache"}`), isShared: true })),
   ];
-  for (const base of candidates) {
-    if (!base) continue;
+}
+
+/** Why a folder cannot be used; undefined if it can. */
+function problemOf({ folder, isShared }: Candidate): string | undefined {
+  try {
+    mkdirSync(folder, { recursive: true, ...(isShared && { mode: 0o700 }) });
+    if (isShared && uid !== undefined && lstatSync(folder).uid !== uid) return "another user's";
+    const probe = join(folder, temporaryName("probe"));
     try {
-      const folder = join(base, "jaxscale");
-      mkdirSync(folder, { recursive: true });
-      const probe = join(folder, temporaryName("probe"));
-      writeFileSync(probe, "");
-      rmSync(probe);
-      found = folder;
-      return folder;
-    } catch {
-      // Not writable: the next one.
+      // Only what has a byte needs room.
+      writeFileSync(probe, ".");
+    } finally {
+      rmSync(probe, { force: true });
     }
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
   }
-  throw new Error("no folder for caches can be written; set XDG_CACHE_HOME");
+}
+
+/** The code of an error of the file system, else its message. */
+export const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+let warned = false;
+
+/** Tells once in a process that something goes on without its cache. */
+export function warnOfCache(message: string): void {
+  if (!warned) console.warn(`jaxscale: ${message}; set XDG_CACHE_HOME to a folder with room`);
+  warned = true;
+}
+
+let found: { readonly folder: string | undefined } | undefined;
+
+/** The folder for caches; undefined if nothing can be written. */
+function cacheFolder(): string | undefined {
+  if (found !== undefined) return found.folder;
+  const [wanted, ...others] = candidates();
+  const problem = problemOf(wanted);
+  if (problem === undefined) found = { folder: wanted.folder };
+  else {
+    found = { folder: others.find((other) => problemOf(other) === undefined)?.folder };
+    const instead = found.folder === undefined ? "nothing is cached" : `${found.folder} is used instead`;
+    warnOfCache(`${wanted.folder} cannot be written (${problem}), ${instead}`);
+  }
+  return found.folder;
+}
+
+/** Folders of this user that can be written: that for caches, then temporary ones. Each is made when it is asked for. */
+export function* writableFolders(): Generator<string> {
+  const first = cacheFolder();
+  if (first === undefined) return;
+  yield first;
+  for (const candidate of candidates())
+    if (candidate.folder !== first && problemOf(candidate) === undefined) yield candidate.folder;
 }
 
 /** A name that no other process uses, in the same folder as `name` so that a rename is atomic. */
 export const temporaryName = (name: string): string => `${name}.${process.pid}.${Math.random().toString(36).slice(2)}`;
 
 export function readCacheFile(name: string): string | undefined {
+  const folder = cacheFolder();
   try {
-    return readFileSync(join(cacheFolder(), name), "utf8");
+    return folder && readFileSync(join(folder, name), "utf8");
   } catch {
     return undefined;
   }
 }
 
-/** Best effort: a cache that cannot be written is no error. */
+/** Best effort: what cannot be written the next run computes again. */
 export function writeCacheFile(name: string, text: string): void {
+  const folder = cacheFolder();
+  if (folder === undefined) return;
+  const path = join(folder, name);
+  const temporary = temporaryName(path);
   try {
-    const path = join(cacheFolder(), name);
     mkdirSync(dirname(path), { recursive: true });
-    const temporary = temporaryName(path);
     writeFileSync(temporary, text);
     renameSync(temporary, path);
-  } catch {
-    // The next run computes it again.
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    warnOfCache(`${path} cannot be written (${reasonOf(error)}), nothing is cached`);
   }
 }
 
@@ -71,12 +119,9 @@ export function updateCacheFile(name: string, change: (old: string | undefined) 
 
 /** Holds a folder that only one process can make. After waiting for long it goes on without. */
 function lock(name: string): () => void {
-  let path: string;
-  try {
-    path = join(cacheFolder(), `${name}.lock`);
-  } catch {
-    return () => {};
-  }
+  const folder = cacheFolder();
+  if (folder === undefined) return () => {};
+  const path = join(folder, `${name}.lock`);
   const deadline = Date.now() + lockWaitMs;
   while (Date.now() < deadline) {
     try {

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { basename, join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
 import type { GpuSource } from "../platform.ts";
-import { cacheFolder, temporaryName } from "./cache-folder.ts";
+import { reasonOf, temporaryName, warnOfCache, writableFolders } from "./cache-folder.ts";
 import { createGpu, listAdapters } from "./system-gpu.ts";
 
 const wanted = ["libvulkan.so.1", "libvk_swiftshader.so", "vk_swiftshader_icd.json"];
@@ -22,15 +22,15 @@ export function* filesInTar(tar: Buffer): Generator<{ readonly name: string; rea
   }
 }
 
-/** Unpacks the driver into the cache folder, unless it is there. Whole or not at all: processes may race. */
-export function unpackDriver(archive: string, version: string): string {
-  const folder = join(cacheFolder(), `swiftshader-${version}`);
+/** Unpacks the driver into a folder, unless it is there. Whole or not at all: processes may race. */
+export function unpackDriver(archive: string, version: string, into: string): string {
+  const folder = join(into, `swiftshader-${version}`);
   if (existsSync(folder)) return folder;
   const temporary = temporaryName(folder);
-  mkdirSync(temporary);
-  for (const { name, content } of filesInTar(brotliDecompressSync(readFileSync(archive))))
-    if (wanted.includes(basename(name))) writeFileSync(join(temporary, basename(name)), content, { mode: 0o755 });
   try {
+    mkdirSync(temporary);
+    for (const { name, content } of filesInTar(brotliDecompressSync(readFileSync(archive))))
+      if (wanted.includes(basename(name))) writeFileSync(join(temporary, basename(name)), content, { mode: 0o755 });
     renameSync(temporary, folder);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
@@ -54,16 +54,39 @@ async function loadDriver(): Promise<Loaded> {
     return { missing: "the optional package @sparticuz/chromium is not installed" };
   }
   const root = entry.slice(0, entry.lastIndexOf("chromium") + "chromium".length);
-  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   try {
-    const folder = unpackDriver(join(root, "bin", "swiftshader.tar.br"), version);
-    // Dawn opens libvulkan.so.1 by that name and so gets the one that is loaded already.
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
     const { default: koffi } = await import("koffi");
-    koffi.load(join(folder, "libvulkan.so.1"));
-    return { icd: join(folder, "vk_swiftshader_icd.json") };
+    const load = (path: string): void => void koffi.load(path);
+    return loadFrom(writableFolders(), { archive: join(root, "bin", "swiftshader.tar.br"), version, load });
   } catch (error) {
     return { missing: `the embedded driver cannot be loaded (${String(error)})` };
   }
+}
+
+interface DriverPackage {
+  readonly archive: string;
+  readonly version: string;
+  /** Loads a library into the process. */
+  readonly load: (path: string) => void;
+}
+
+/** From the first folder that has room and lets programs be loaded. */
+function loadFrom(folders: Iterable<string>, { archive, version, load }: DriverPackage): Loaded {
+  const problems: string[] = [];
+  for (const into of folders)
+    try {
+      const folder = unpackDriver(archive, version, into);
+      // Dawn opens libvulkan.so.1 by that name and so gets the one that is loaded already.
+      load(join(folder, "libvulkan.so.1"));
+      if (problems.length > 0) warnOfCache(`the embedded driver lies in ${folder}, not in ${problems.join(", ")}`);
+      return { icd: join(folder, "vk_swiftshader_icd.json") };
+    } catch (error) {
+      problems.push(`${into} (${reasonOf(error)})`);
+    }
+  return {
+    missing: `the embedded driver needs a folder with 7 MB of room, got ${problems.join(", ") || "none that can be written"}`,
+  };
 }
 
 /** Runs `use` while the Vulkan loader sees this driver alone; what else the process opens keeps the system's. */
