@@ -39,6 +39,11 @@ def public_names(module: str) -> list[str]:
 
 
 names = {module: public_names(module) for module in MODULES}
+# Operators are methods where a language cannot overload them.
+OPERATORS = "add sub mul truediv floordiv mod divmod pow neg abs eq ne lt le gt ge and or xor invert lshift rshift matmul"
+names["jax.Array"] = [f"__{name}__" for name in OPERATORS.split()] + [
+    name for name in sorted(dir(jax.Array)) if not name.startswith("_")
+]
 versions = {"jax": jax.__version__, "flax": flax.__version__}
 target = pathlib.Path(__file__).with_name("jax-names.json")
 target.write_text(json.dumps({"versions": versions, "names": names}, indent=1) + "\n")

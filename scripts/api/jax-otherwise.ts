@@ -1,6 +1,18 @@
 /** Names of JAX that have another form here. What is in no list is absent. */
 
-const dtypes = ["bfloat16", "bool_", "float16", "float32", "int16", "int32", "int8", "uint16", "uint32", "uint8"];
+const dtypes = [
+  "bfloat16",
+  "bool",
+  "bool_",
+  "float16",
+  "float32",
+  "int16",
+  "int32",
+  "int8",
+  "uint16",
+  "uint32",
+  "uint8",
+];
 
 /** Functions of `flax.nnx` that are `jax.nn`'s own. */
 const activations: Readonly<Record<string, string>> = {
@@ -45,10 +57,31 @@ const said: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     remat: "`checkpoint`",
     typeof: "`x.aval`",
   },
+  "jax.Array": {
+    __eq__: "`x.equal(y)`",
+    __floordiv__: "`x.floorDivide(y)`",
+    __ge__: "`x.greaterEqual(y)`",
+    __gt__: "`x.greater(y)`",
+    __invert__: "`x.not()`",
+    __le__: "`x.lessEqual(y)`",
+    __lshift__: "`x.leftShift(y)`",
+    __lt__: "`x.less(y)`",
+    __ne__: "`x.notEqual(y)`",
+    __rshift__: "`x.rightShift(y)`",
+    __truediv__: "`x.div(y)`",
+    copy_to_host_async: "`x.data()`",
+    flatten: "`x.ravel()`",
+    ptp: "`numpy.ptp(x)`",
+    to_device: "`devicePut`",
+  },
   "jax.numpy": {
     ...Object.fromEntries(dtypes.map((dtype) => [dtype, `\`"${dtype.replace("_", "")}"\``])),
     astype: "`x.astype(dtype)`",
     dtype: "`DType`, a string",
+    e: "`Math.E`",
+    inf: "`Infinity`",
+    nan: "`NaN`",
+    pi: "`Math.PI`",
     index_exp: "`slice`",
     ndarray: "`jax.Array`",
     ndim: "`x.ndim`",

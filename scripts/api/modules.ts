@@ -45,19 +45,29 @@ export class SourceReader {
     this.#api.close();
   }
 
+  /** Names under which a source file exports whole modules. @param path from the root */
+  namespacesOf(path: string): readonly string[] {
+    return this.#exports(path)
+      .filter((symbol) => this.#resolved(symbol).flags & SymbolFlags.ValueModule)
+      .map(({ name }) => name);
+  }
+
   /** Exports of a source file by name, namespaces left out: they are modules of their own. @param path from the root */
   exportsOf(path: string): readonly Entry[] {
-    const file = this.#project.program.getSourceFile(join(this.#root, path));
-    const module = file && this.#checker.getSymbolAtLocation(file);
-    if (module === undefined) throw new Error(`api reference: ${path} must be a module of the program`);
-    return this.#checker
-      .getExportsOfModule(module)
+    return this.#exports(path)
       .filter((symbol) => !(this.#resolved(symbol).flags & SymbolFlags.ValueModule))
       .map((symbol) => {
         const entry = this.#entry(symbol.name, this.#resolved(symbol));
         return { ...entry, members: this.#members(this.#resolved(symbol), entry.kind) };
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #exports(path: string): readonly Symbol[] {
+    const file = this.#project.program.getSourceFile(join(this.#root, path));
+    const module = file && this.#checker.getSymbolAtLocation(file);
+    if (module === undefined) throw new Error(`api reference: ${path} must be a module of the program`);
+    return this.#checker.getExportsOfModule(module);
   }
 
   #resolved(symbol: Symbol): Symbol {
@@ -129,15 +139,22 @@ export class SourceReader {
     const node = member.valueDeclaration?.resolve(this.#project);
     const modifiers = (node as { modifiers?: readonly { kind: SyntaxKind }[] } | undefined)?.modifiers ?? [];
     const isHidden = member.name.startsWith("#") || member.name.startsWith("[");
-    return !isHidden && ![...modifiers].some(({ kind }) => kind === SyntaxKind.PrivateKeyword);
+    return !isHidden && ![...modifiers].some(({ kind }) => hiddenBy.includes(kind));
   }
 }
 
+const hiddenBy: readonly SyntaxKind[] = [SyntaxKind.PrivateKeyword, SyntaxKind.ProtectedKeyword];
 const shown = SymbolFlags.Property | SymbolFlags.Method | SymbolFlags.Accessor;
+
+/** How the printer writes `DType` where it has lost the name. */
+const dtypes = ["bfloat16", "bool", "float16", "float32", "int16", "int32", "int8", "uint16", "uint32", "uint8"]
+  .map((name) => `"${name}"`)
+  .join(" | ");
 
 /** As the printer breaks it, in one line; an optional parameter says so once. */
 const oneLine = (text: string): string =>
   text
     .replace(/\s*\n\s*/g, " ")
     .replace(/\?: ([^,()]*?) \| undefined(?=[,)}; ])/g, "?: $1")
+    .replaceAll(dtypes, "DType")
     .replace(/;$/, "");

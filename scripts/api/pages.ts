@@ -4,12 +4,16 @@ import { join } from "node:path";
 import { saidOtherwise } from "./jax-otherwise.ts";
 import { type Entry, SourceReader } from "./modules.ts";
 
-interface Source {
+/** Where names come from: the exports of a file, or the members of one of them. */
+interface Origin {
   readonly path: string;
-  /** JAX's module of the same names, and others whose names stand here too. */
-  readonly jax: readonly string[];
-  /** Only the functions of this object. */
   readonly object?: string;
+}
+
+interface Source {
+  readonly from: readonly Origin[];
+  /** JAX's modules of the same names. */
+  readonly jax: readonly string[];
 }
 
 /** A page. */
@@ -29,65 +33,86 @@ const modules: readonly Module[] = [
     title: "jaxscale",
     about:
       'What `import * as jax from "jaxscale"` has beside its modules: transformations, devices, shardings, errors.',
-    sources: [{ path: `${core}/index.ts`, jax: ["jax", "jax.sharding"] }],
+    sources: [{ from: [{ path: `${core}/index.ts` }], jax: ["jax", "jax.sharding"] }],
+  },
+  {
+    file: "array",
+    title: "jax.Array",
+    about:
+      "Methods and properties of arrays. Each method is the function of `jax.numpy` with the array as its first operand.",
+    sources: [
+      {
+        from: [
+          { path: `${core}/api/array-methods.ts`, object: "ArrayMethods" },
+          { path: `${core}/index.ts`, object: "Array" },
+        ],
+        jax: ["jax.Array"],
+      },
+    ],
   },
   {
     file: "numpy",
     title: "jax.numpy",
     about: "NumPy's functions on traced arrays.",
-    sources: [{ path: `${core}/api/numpy/index.ts`, jax: ["jax.numpy"] }],
+    sources: [{ from: [{ path: `${core}/api/numpy/index.ts` }], jax: ["jax.numpy"] }],
   },
   {
     file: "lax",
     title: "jax.lax",
     about: "The operations themselves, without promotion or broadcasting, and control flow.",
-    sources: [{ path: `${core}/api/lax/index.ts`, jax: ["jax.lax"] }],
+    sources: [{ from: [{ path: `${core}/api/lax/index.ts` }], jax: ["jax.lax"] }],
   },
   {
     file: "nn",
     title: "jax.nn",
     about: "Activations, normalizers, attention; first values of parameters in `jax.nn.initializers`.",
     sources: [
-      { path: `${core}/api/nn/index.ts`, jax: ["jax.nn"] },
-      { path: `${core}/api/nn/initializers.ts`, jax: ["jax.nn.initializers"] },
+      { from: [{ path: `${core}/api/nn/index.ts` }], jax: ["jax.nn"] },
+      { from: [{ path: `${core}/api/nn/initializers.ts` }], jax: ["jax.nn.initializers"] },
     ],
   },
   {
     file: "random",
     title: "jax.random",
     about: "Numbers drawn from keys, bit for bit those of JAX.",
-    sources: [{ path: `${core}/api/random.ts`, jax: ["jax.random"] }],
+    sources: [{ from: [{ path: `${core}/api/random.ts` }], jax: ["jax.random"] }],
   },
   {
     file: "tree",
     title: "jax.tree",
     about: "Functions on pytrees.",
-    sources: [{ path: `${core}/api/tree.ts`, jax: ["jax.tree"] }],
+    sources: [{ from: [{ path: `${core}/api/tree.ts` }], jax: ["jax.tree"] }],
   },
   {
     file: "profiler",
     title: "jax.profiler",
     about: "Where the time goes on the device.",
-    sources: [{ path: `${core}/api/profiler.ts`, jax: ["jax.profiler"] }],
+    sources: [{ from: [{ path: `${core}/api/profiler.ts` }], jax: ["jax.profiler"] }],
   },
   {
     file: "debug",
     title: "jax.debug",
     about: "Values of a program while it runs.",
-    sources: [{ path: `${core}/api/debug.ts`, jax: ["jax.debug"], object: "debug" }],
+    sources: [{ from: [{ path: `${core}/api/debug.ts`, object: "debug" }], jax: ["jax.debug"] }],
+  },
+  {
+    file: "core",
+    title: "jax.core",
+    about: "What libraries need to know of tracing.",
+    sources: [{ from: [{ path: `${core}/api/core.ts` }], jax: [] }],
   },
   {
     file: "nnx",
     title: "@jaxscale/nnx",
     about: "Modules in the style of Flax NNX, and transformations of functions that take them.",
-    sources: [{ path: "packages/nnx/src/index.ts", jax: ["flax.nnx"] }],
+    sources: [{ from: [{ path: "packages/nnx/src/index.ts" }], jax: ["flax.nnx"] }],
   },
   {
     file: "models",
     title: "@jaxscale/models",
     about:
       "Language models, their checkpoints and tokenizers, generation, and the parts that other models are made of.",
-    sources: [{ path: "packages/models/src/index.ts", jax: [] }],
+    sources: [{ from: [{ path: "packages/models/src/index.ts" }], jax: [] }],
   },
 ];
 
@@ -102,6 +127,8 @@ export interface Reference {
   readonly pages: ReadonlyMap<string, string>;
   /** Exports without a first sentence, `numpy.sin`. */
   readonly silent: readonly string[];
+  /** Modules that the root exports and no page is of. */
+  readonly unlisted: readonly string[];
 }
 
 /** @param root of the repository */
@@ -120,15 +147,20 @@ export function makeReference(root: string): Reference {
       rows.push(rowOf(module, sections));
     }
     pages.set("docs/api/README.md", [...indexHead(jaxNames.versions), ...rows, ""].join("\n"));
-    return { pages, silent };
+    const unlisted = reader.namespacesOf(`${core}/index.ts`).filter((name) => !pages.has(`docs/api/${name}.md`));
+    return { pages, silent, unlisted };
   } finally {
     reader.close();
   }
 }
 
-function entriesOf(reader: SourceReader, { path, object }: Source): readonly Entry[] {
-  const entries = reader.exportsOf(path);
-  return object === undefined ? entries : (entries.find(({ name }) => name === object)?.members ?? []);
+function entriesOf(reader: SourceReader, { from }: Source): readonly Entry[] {
+  return from
+    .flatMap(({ path, object }) => {
+      const entries = reader.exportsOf(path);
+      return object === undefined ? entries : (entries.find(({ name }) => name === object)?.members ?? []);
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 interface Section {
@@ -196,7 +228,7 @@ function pageOf({ title, about }: Module, sections: readonly Section[]): string 
 const headings: readonly (readonly [heading: string, kinds: readonly Entry["kind"][]])[] = [
   ["Functions", ["function"]],
   ["Classes", ["class"]],
-  ["Values", ["value"]],
+  ["Values and properties", ["value"]],
   ["Types", ["type"]],
 ];
 

@@ -7,7 +7,7 @@ import { saidOtherwise } from "../../scripts/api/jax-otherwise.ts";
 import { makeReference } from "../../scripts/api/pages.ts";
 
 const root = join(import.meta.dirname, "../..");
-const { pages, silent } = makeReference(root);
+const { pages, silent, unlisted } = makeReference(root);
 
 test("the committed pages are those that `npm run docs` makes", () => {
   const committed = readdirSync(join(root, "docs/api")).map((name) => `docs/api/${name}`);
@@ -18,6 +18,10 @@ test("the committed pages are those that `npm run docs` makes", () => {
     [],
     "stale pages: run npm run docs",
   );
+});
+
+test("every module of the root has a page", () => {
+  assert.equal(unlisted, []);
 });
 
 test("every export has a first sentence", () => {

@@ -40,7 +40,9 @@ export interface ArrayMethods {
   divmod(y: ArrayLike): [Array, Array];
   /** xʸ; by repeated multiplication for a JavaScript integer y */
   pow(y: ArrayLike): Array;
+  /** -x */
   neg(): Array;
+  /** |x| */
   abs(): Array;
 
   /** x = y */
@@ -58,9 +60,13 @@ export interface ArrayMethods {
 
   /** Of integers' bits, or of bools */
   and(y: ArrayLike): Array;
+  /** Of integers' bits, or of bools */
   or(y: ArrayLike): Array;
+  /** Of integers' bits, or of bools */
   xor(y: ArrayLike): Array;
+  /** Of integers' bits, or of bools */
   not(): Array;
+  /** The bits moved up; zeros come in */
   leftShift(y: ArrayLike): Array;
   /** The sign comes into signed integers */
   rightShift(y: ArrayLike): Array;
@@ -72,6 +78,7 @@ export interface ArrayMethods {
 
   /** In another dtype: floats truncate to ints and saturate, ints wrap. */
   astype(dtype: DType): Array;
+  /** Within bounds; null or absent: none */
   clip(min?: ArrayLike | null, max?: ArrayLike | null): Array;
   /** To so many decimals, halves to even */
   round(decimals?: number): Array;
@@ -80,13 +87,19 @@ export interface ArrayMethods {
   reshape(...shape: (number | Shape)[]): Array;
   /** Axes in another order, as a list or as arguments; reversed if absent. */
   transpose(...axes: (number | readonly number[])[]): Array;
+  /** Two axes exchanged */
   swapaxes(axis1: number, axis2: number): Array;
+  /** Without axes of size 1: those named, or all */
   squeeze(axis?: number | readonly number[] | null): Array;
   /** One axis */
   ravel(): Array;
+  /** One axis, as `ravel` */
   flatten(): Array;
+  /** Each element so many times */
   repeat(repeats: number | readonly number[] | Array, options?: RepeatOptions): Array;
+  /** Elements with equal places along two axes */
   diagonal(options?: DiagonalOptions): Array;
+  /** Sum of a diagonal */
   trace(options?: DiagonalOptions & { readonly dtype?: DType }): Array;
   /** Slices along an axis at places given by an array */
   take(indices: ArrayLike, options?: TakeOptions): Array;
@@ -95,19 +108,33 @@ export interface ArrayMethods {
   /** `x.at(...index).get()` */
   slice(...index: IndexEntry[]): Array;
 
+  /** Sum over axes; over all if none is named */
   sum(options?: reductions.SumOptions): Array;
+  /** Product over axes */
   prod(options?: reductions.SumOptions): Array;
+  /** Largest over axes; NaN if there is one */
   max(options?: reductions.ExtremeOptions): Array;
+  /** Smallest over axes; NaN if there is one */
   min(options?: reductions.ExtremeOptions): Array;
+  /** Whether all are true */
   all(options?: reductions.ReductionOptions): Array;
+  /** Whether any is true */
   any(options?: reductions.ReductionOptions): Array;
+  /** Mean over axes, as a float */
   mean(options?: statistics.MeanOptions): Array;
+  /** Mean of squared distances from the mean */
   var(options?: statistics.VarianceOptions): Array;
+  /** Square root of the variance */
   std(options?: statistics.VarianceOptions): Array;
+  /** int32 place of the first of the largest */
   argmax(options?: positions.ArgOptions): Array;
+  /** int32 place of the first of the smallest */
   argmin(options?: positions.ArgOptions): Array;
+  /** Largest less smallest */
   ptp(options?: positions.AxesOptions): Array;
+  /** Sums of the elements so far */
   cumsum(options?: positions.CumulativeOptions): Array;
+  /** Products of the elements so far */
   cumprod(options?: positions.CumulativeOptions): Array;
 
   /** Axes reversed */
