@@ -68,4 +68,39 @@ test("carries of arrays, annotated bodies and generic functions are as they were
   assert.equal(await end.toList(), [5, 5]);
 });
 
+test("lists of arrays, and of arrays and trees, are tuples in every loop", async () => {
+  const one = jnp.ones([2]);
+  const looped = lax.whileLoop(
+    ([count]) => count.less(3),
+    ([count, { total }]) => [count.add(1), { total: total.add(count) }],
+    [jnp.array(0), { total: one }],
+  );
+  typed<Same<typeof looped, [A, { total: A }]>>(true);
+  assert.equal(await looped[1].total.toList(), [4, 4]);
+
+  const folded = lax.foriLoop(0, 2, (_, [a, { b }]) => [b, { b: a }], [one, { b: one.add(1) }]);
+  typed<Same<typeof folded, [A, { b: A }]>>(true);
+  assert.equal(await folded[0].toList(), [1, 1]);
+
+  const [carry, ys] = lax.scan(([a, { b }], x) => [[a.add(x), { b }], b], [jnp.zeros([]), { b: one }], jnp.ones([3]));
+  typed<Same<typeof carry, [A, { b: A }]>>(true);
+  typed<Same<typeof ys, A>>(true);
+  assert.is(await carry[0].item(), 3);
+});
+
+test("associativeScan keeps tuples", async () => {
+  // The recurrence y = a y + b, as pairs.
+  const scanned = lax.associativeScan(
+    ([a1, { b: b1 }], [a2, { b: b2 }]) => [a1.mul(a2), { b: b1.mul(a2).add(b2) }],
+    [jnp.array([2, 2, 2]), { b: jnp.array([1, 1, 1]) }],
+  );
+  typed<Same<typeof scanned, [A, { b: A }]>>(true);
+  assert.equal(await scanned[1].b.toList(), [1, 3, 7]);
+  const sums = lax.associativeScan(lax.add, jnp.arange(4));
+  typed<Same<typeof sums, A>>(true);
+  assert.equal(await sums.toList(), [0, 1, 3, 6]);
+  const generic = <T>(f: (left: T, right: T) => T, first: T): T => lax.associativeScan(f, first);
+  assert.equal(await generic((a: A, b: A) => a.mul(b), jnp.array([1, 2, 3])).toList(), [1, 2, 6]);
+});
+
 test.run();

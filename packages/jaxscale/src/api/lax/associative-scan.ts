@@ -6,6 +6,7 @@ import { formatAval } from "../../jaxpr/ir.ts";
 import type { Array } from "../../trace/array.ts";
 import { scalarOf } from "../../trace/operand.ts";
 import { functionOf, optionsOf } from "../arguments.ts";
+import type { Seed } from "../tree-types.ts";
 import { add, bitwiseOr } from "./elementwise.ts";
 import { concatenate, pad, rev, sliceInDim } from "./shape.ts";
 import { type Flat, flattenArrays, isSameType } from "./trace-body.ts";
@@ -23,6 +24,16 @@ export interface AssociativeScanOptions {
  * @throws ShapeError if arrays differ in size along the axis; TypeError if combine gives another structure, shape or dtype
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.associative_scan.html
  */
+export function associativeScan<Tree extends Seed>(
+  combine: (left: Tree, right: Tree) => NoInfer<Tree>,
+  elems: Tree,
+  options?: AssociativeScanOptions,
+): Tree;
+export function associativeScan<Tree>(
+  combine: (left: Tree, right: Tree) => Tree,
+  elems: Tree,
+  options?: AssociativeScanOptions,
+): Tree;
 export function associativeScan<Tree>(
   combine: (left: Tree, right: Tree) => Tree,
   elems: Tree,

@@ -50,6 +50,12 @@ export function scan<Init extends Seed, X, Y>(
   xs: X,
   options?: ScanOptions,
 ): [AsArrays<Init>, Y];
+export function scan<Carry extends Seed, X, Y>(
+  f: (carry: Carry, x: X) => readonly [NoInfer<Carry>, Y],
+  init: Carry,
+  xs: X,
+  options?: ScanOptions,
+): [Carry, Y];
 export function scan<Carry, X, Y>(
   f: (carry: Carry, x: X) => readonly [Carry, Y],
   init: First<Carry>,
@@ -141,6 +147,12 @@ export function whileLoop<Init extends Seed>(
   init: WithNumbers<Init>,
   options?: WhileOptions,
 ): AsArrays<Init>;
+export function whileLoop<Carry extends Seed>(
+  condition: (carry: Carry) => ArrayLike,
+  body: (carry: Carry) => NoInfer<Carry>,
+  init: Carry,
+  options?: WhileOptions,
+): Carry;
 export function whileLoop<Carry>(
   condition: (carry: Carry) => ArrayLike,
   body: (carry: Carry) => Carry,
@@ -199,6 +211,12 @@ export function foriLoop<Init extends Seed>(
   body: (i: Array, carry: AsArrays<Init>) => Next<NoInfer<Init>>,
   init: WithNumbers<Init>,
 ): AsArrays<Init>;
+export function foriLoop<Carry extends Seed>(
+  lower: ArrayLike,
+  upper: ArrayLike,
+  body: (i: Array, carry: Carry) => NoInfer<Carry>,
+  init: Carry,
+): Carry;
 export function foriLoop<Carry>(
   lower: ArrayLike,
   upper: ArrayLike,
