@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chunkBytesOf, windowBytes } from "../../packages/jaxscale/src/runtime/device.ts";
+import { windowBytes } from "../../packages/jaxscale/src/base/target.ts";
+import { chunkBytesOf } from "../../packages/jaxscale/src/runtime/device.ts";
 import type { Storage } from "../../packages/jaxscale/src/runtime/storage.ts";
 import { affine, dispatch, floats, lazy, rawKernel, rawProgram, words } from "./raw-programs.ts";
 import { clientWith, rejection } from "./settings.ts";

@@ -38,3 +38,10 @@ export interface TargetTraits {
   readonly flopsPerSecond: number;
   readonly bytesPerSecond: number;
 }
+
+/**
+ * Bytes of the largest window that a binding may span and that, aligned to itself, never crosses a buffer of an array: arrays
+ * above the device's buffer size are cut at multiples of it.
+ */
+export const windowBytes = ({ limits }: Target): number =>
+  2 ** Math.floor(Math.log2(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)));

@@ -1,13 +1,13 @@
 /** How many storage buffers a group's kernels bind at once; a variable larger than one binding takes several. */
 import { elementsPerWord } from "../base/dtypes.ts";
-import type { Target } from "../base/target.ts";
+import { type Target, windowBytes } from "../base/target.ts";
 import type { ShapedArray, Var } from "../jaxpr/ir.ts";
 import type { Value } from "../kernel/ir.ts";
 import { type Domain, extentOf, isTrailing } from "./domain.ts";
 import type { Group } from "./group.ts";
 import type { GroupingState } from "./grouping-state.ts";
 import { kinds } from "./kinds.ts";
-import { windowBytes, windowCount } from "./memory-view.ts";
+import { windowCount } from "./memory-view.ts";
 import { readSites } from "./read-sites.ts";
 
 /** One is kept in reserve. */

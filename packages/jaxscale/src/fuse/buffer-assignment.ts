@@ -1,10 +1,10 @@
 /** Which memory each variable lies in: arguments, constants, results, temporaries. */
-import type { Target } from "../base/target.ts";
+import { type Target, windowBytes } from "../base/target.ts";
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Slot } from "../kernel/program.ts";
 import type { BufferSharing, Memory } from "./buffer-sharing.ts";
 import type { Draft, LoopDraft } from "./drafts.ts";
-import { storageBytes, windowBytes, windowCount } from "./memory-view.ts";
+import { storageBytes, windowCount } from "./memory-view.ts";
 import { type Lifetime, planMemory } from "./plan-memory.ts";
 
 export interface BufferAssignment {

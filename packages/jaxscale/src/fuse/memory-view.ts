@@ -1,7 +1,7 @@
 /** A variable's memory as a kernel sees it: one binding, or several windows where it exceeds what one binding may span. */
 import { computeType, type DType, elementsPerWord } from "../base/dtypes.ts";
 import { sizeOf } from "../base/shapes.ts";
-import type { Target } from "../base/target.ts";
+import { type Target, windowBytes } from "../base/target.ts";
 import type { ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
@@ -17,12 +17,6 @@ export const storageBytes = (aval: ShapedArray): number =>
 
 export const bufferElement = (dtype: DType): BufferDecl["element"] =>
   dtype === "float32" ? "f32" : dtype === "int32" ? "i32" : "u32";
-
-/** Bytes of one window: a power of two that a binding may span, so that windows never straddle a buffer's pieces. */
-export function windowBytes(target: Target): number {
-  const limit = Math.min(target.limits.maxStorageBufferBindingSize, target.limits.maxBufferSize);
-  return 2 ** Math.floor(Math.log2(limit));
-}
 
 /** Bindings that a variable takes. */
 export function windowCount(aval: ShapedArray, target: Target): number {

@@ -1,12 +1,14 @@
 /** Groups whose kernel would bind more than the device allows, in parts that each touch less. */
+
 import { DeviceError, invariant } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
+import { windowBytes } from "../base/target.ts";
 import type { AccessAnalysis } from "./access.ts";
 import type { Bound, Scratch } from "./emitter.ts";
 import { partImmediate } from "./grid.ts";
 import type { Group } from "./group.ts";
 import { kindOf } from "./kinds.ts";
-import { storageBytes, windowBytes, windowCount } from "./memory-view.ts";
+import { storageBytes, windowCount } from "./memory-view.ts";
 import { kernelName, type Launch, type Part, type ScheduleContext, type Scheduled } from "./schedule.ts";
 
 /** Parts of a window at least: what needs smaller ones is refused. */

@@ -24,7 +24,7 @@ export function loadElement(k: KernelBuilder, buffer: BufferDecl, dtype: DType, 
   return elementOfRun(k, dtype, vector, lane);
 }
 
-/** Elements of a run that many neighbours share: whole words of every dtype. */
+/** Elements of the runs that schedules make and neighbours share: whole words of every dtype, one vector of a 32-bit one. */
 export const runLength = 4;
 
 /** The run of four elements, beginning at a multiple of four, that a position is known to lie in, and its place there. */

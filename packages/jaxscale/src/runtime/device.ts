@@ -1,6 +1,6 @@
 /** One open GPUDevice with all that belongs to it; lost together. */
 import { DeviceError } from "../base/errors.ts";
-import type { Target } from "../base/target.ts";
+import { type Target, windowBytes } from "../base/target.ts";
 import { type FoundAdapter, findAdapter } from "./adapter.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { CommandStream } from "./command-stream.ts";
@@ -106,13 +106,6 @@ function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     requiredLimits,
   });
 }
-
-/**
- * Bytes of the largest window that never crosses a buffer of a storage, when aligned to itself.
- * A storage above the device's buffer size is cut at multiples of it.
- */
-export const windowBytes = ({ limits }: Target): number =>
-  2 ** Math.floor(Math.log2(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)));
 
 export function chunkBytesOf(target: Target): number {
   const window = windowBytes(target);

@@ -1,10 +1,12 @@
 /** Elementwise kernels: a workgroup makes one block of every result, its invocations side by side, four elements a turn. */
+
 import type { Value } from "../../kernel/ir.ts";
+import { runLength } from "../../kernel/packed.ts";
 import type { Emitter } from "../emitter.ts";
 import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
-import { runLength, storeRun } from "./store.ts";
+import { storeRun } from "./store.ts";
 
 /** Workgroups that keep a device busy; blocks grow only beyond them. */
 const enoughWorkgroups = 64;

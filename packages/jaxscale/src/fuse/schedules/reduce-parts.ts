@@ -2,8 +2,10 @@
  * Few rows that are long: each is cut into parts, which workgroups fold side by side, a kernel for each level of reductions.
  * What the parts come to lies in scratch memory; the kernels after it combine that for themselves.
  */
+
 import { KernelBuilder } from "../../kernel/builder.ts";
 import type { BufferDecl, Value } from "../../kernel/ir.ts";
+import { runLength } from "../../kernel/packed.ts";
 import { extentOf, isTrailing } from "../domain.ts";
 import type { Emitter, Scratch } from "../emitter.ts";
 import { contextOf } from "../graph.ts";
@@ -20,7 +22,6 @@ import {
   rowOutputs,
   storeOutputs,
 } from "./row-fold.ts";
-import { runLength } from "./store.ts";
 
 /** Turns of a lane that are worth a workgroup. */
 const shortestWalk = 32;

@@ -1,4 +1,5 @@
 /** Row kernels: every reduction of a group over the same rows, and the elementwise work around them. */
+import { runLength } from "../../kernel/packed.ts";
 import { isTrailing } from "../domain.ts";
 import { invocationNumber, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
@@ -13,7 +14,6 @@ import {
   rowOutputs,
   storeOutputs,
 } from "./row-fold.ts";
-import { runLength } from "./store.ts";
 import type { Team } from "./team.ts";
 
 export function scheduleReduce(group: Group, context: ScheduleContext): readonly Launch[] {

@@ -1,10 +1,12 @@
 /** The end of a matrix product: its epilogue, and its stores. */
+
 import type { Var } from "../../jaxpr/ir.ts";
 import type { Value } from "../../kernel/ir.ts";
+import { runLength } from "../../kernel/packed.ts";
 import type { Emitter } from "../emitter.ts";
 import type { MemoryView } from "../memory-view.ts";
 import { type Product, resultOf } from "./product.ts";
-import { runLength, storeElement, storeRun } from "./store.ts";
+import { storeElement, storeRun } from "./store.ts";
 
 export interface Output {
   readonly v: Var;

@@ -1,14 +1,16 @@
 /** The inside of row kernels: folding a row level by level, walking it, storing what has an element at each place. */
+
 import type { Atom, JaxprEqn, Params, Var } from "../../jaxpr/ir.ts";
 import { hide } from "../../kernel/cancel.ts";
 import type { Value, Variable } from "../../kernel/ir.ts";
+import { runLength } from "../../kernel/packed.ts";
 import type { ReduceLowering } from "../../primitives/primitive.ts";
 import { extentOf, fullPosition, isTrailing } from "../domain.ts";
 import type { Emitter } from "../emitter.ts";
 import { contextOf, type Graph, rules } from "../graph.ts";
 import type { Group } from "../group.ts";
 import type { MemoryView } from "../memory-view.ts";
-import { isPacked, runLength, storeElement, storeRun } from "./store.ts";
+import { isPacked, storeElement, storeRun } from "./store.ts";
 import { combineLanes, type Team } from "./team.ts";
 
 /** An invocation's place in a kernel of rows. */

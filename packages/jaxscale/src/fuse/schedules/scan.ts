@@ -1,9 +1,11 @@
 /** Prefix folds: each invocation walks a row; rows that are few and long are walked in chunks, after a pass that folds each chunk. */
+
 import { computeType } from "../../base/dtypes.ts";
 import { invariant } from "../../base/errors.ts";
 import type { JaxprEqn, Params } from "../../jaxpr/ir.ts";
 import { Index } from "../../kernel/index-space.ts";
 import type { Value, Variable } from "../../kernel/ir.ts";
+import { runLength } from "../../kernel/packed.ts";
 import type { ScanLowering } from "../../primitives/primitive.ts";
 import { type Domain, fullPosition, isTrailing, makeDomain } from "../domain.ts";
 import type { Emitter, Scratch } from "../emitter.ts";
@@ -11,7 +13,7 @@ import { contextOf, rules } from "../graph.ts";
 import { ceilDivide, invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
-import { isPacked, runLength, storeElement, storeRun } from "./store.ts";
+import { isPacked, storeElement, storeRun } from "./store.ts";
 
 /** Shorter chunks are not worth a second pass over the elements. */
 const shortestChunk = 64;

@@ -1,9 +1,11 @@
 /** Sorting rows: short ones in one kernel, each element going to the place of its rank; long ones by their order, then a gather. */
+
 import { invariant } from "../../base/errors.ts";
 import type { JaxprEqn, Params } from "../../jaxpr/ir.ts";
 import type { KernelBuilder } from "../../kernel/builder.ts";
 import { Index } from "../../kernel/index-space.ts";
 import type { Value } from "../../kernel/ir.ts";
+import { runLength } from "../../kernel/packed.ts";
 import type { SortLowering } from "../../primitives/primitive.ts";
 import { type Domain, fullPosition, isTrailing, makeDomain } from "../domain.ts";
 import type { Emitter, Scratch } from "../emitter.ts";
@@ -12,7 +14,7 @@ import { invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { orderRows, type RowBatch, rowBatches } from "./row-order.ts";
-import { isPacked, runLength, storeElement, storeRun } from "./store.ts";
+import { isPacked, storeElement, storeRun } from "./store.ts";
 
 /** Rows so short that each element looks at all the others. */
 const directColumns = 64;

@@ -5,9 +5,6 @@ import type { Value } from "../../kernel/ir.ts";
 import { packLanes } from "../../kernel/packed.ts";
 import type { MemoryView } from "../memory-view.ts";
 
-/** Elements of the runs that schedules make: whole words of every dtype, one vector of a 32-bit one. */
-export const runLength = 4;
-
 /** Stores consecutive elements that make whole words: 1, 2 or 4 words. @param position of the first, at the start of a word (of a vector, where there are several) */
 export function storeRun(k: KernelBuilder, view: MemoryView, position: Value, values: readonly Value[]): void {
   const lanes = elementsPerWord(view.dtype);
