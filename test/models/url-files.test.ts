@@ -43,6 +43,50 @@ test("a server that ignores ranges serves small files only", async () => {
   );
 });
 
+test("a server that ignores ranges and does not say how much it sends is read up to a bound", async () => {
+  const pieces = (count: number) =>
+    answering(() => {
+      let sent = 0;
+      const body = new ReadableStream<Uint8Array>({
+        pull: (controller) => {
+          if (sent++ < count) controller.enqueue(new Uint8Array(2 ** 20));
+          else controller.close();
+        },
+      });
+      return new Response(body);
+    });
+  assert.is((await pieces(3).open("config.json"))?.sizeBytes, 3 * 2 ** 20);
+  assert.is((await pieces(0).open("config.json"))?.sizeBytes, 0);
+  assert.match(
+    (await rejection(pieces(Infinity).open("config.json"))).message,
+    /^config\.json: must be readable by ranges from http:\/\/localhost\/x\/; got more than 67108864 bytes at once$/,
+  );
+});
+
+test("a page in a file's place, redirects in a circle and a server that is none are one sentence each", async () => {
+  const page = answering(() => new Response("<p>Welcome</p>", { headers: { "Content-Type": "text/html" } }));
+  assert.match(
+    (await rejection(page.open("config.json"))).message,
+    /^config\.json: must be readable from http:\/\/localhost\/x\/; got a web page$/,
+  );
+  const hub = await startHub(folder);
+  hub.instead = ({ url = "" }, response) => {
+    response.writeHead(302, { Location: url }).end();
+    return true;
+  };
+  try {
+    const { name: error, message } = await rejection(urlFiles(hub.url).open("config.json"));
+    assert.is(error, "CheckpointError");
+    assert.match(message, /^config\.json: must be readable from http:.*; got redirect count exceeded$/);
+  } finally {
+    await hub.close();
+  }
+  assert.match(
+    (await rejection(urlFiles(hub.url).open("config.json"))).message,
+    /^config\.json: must be readable from http:.*; got \S/,
+  );
+});
+
 test("missing files are undefined, other refusals and short answers are errors", async () => {
   assert.is(await answering(() => new Response(null, { status: 404 })).open("a"), undefined);
   assert.match(

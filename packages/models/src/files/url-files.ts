@@ -1,5 +1,5 @@
 /** A checkpoint on a server that answers range requests, such as a hub's `…/resolve/main/`. */
-import { refused } from "../checkpoint-error.ts";
+import { quoted, refused } from "../checkpoint-error.ts";
 import type { ByteSource, CheckpointFiles } from "./byte-source.ts";
 import { truncated } from "./byte-source.ts";
 
@@ -15,22 +15,31 @@ const maxWholeBytes = 64 * 2 ** 20;
 export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: UrlOptions = {}): CheckpointFiles {
   const folder = new URL(base);
   if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-  const request = (url: URL, range: string): Promise<Response> => get(url, { headers: { Range: range }, signal });
+  const request = async (name: string, url: URL, range: string): Promise<Response> => {
+    const answer = await get(url, { headers: { Range: range }, signal }).catch((error: unknown) => {
+      if (!(error instanceof TypeError)) throw error;
+      const { message } = (error.cause ?? error) as Error;
+      throw refused({ file: name }, `must be readable from ${folder.href}`, quoted(message));
+    });
+    // No file of a checkpoint is a page; what a network shows to those who are not signed in is one.
+    if (!answer.ok || !answer.headers.get("content-type")?.startsWith("text/html")) return answer;
+    await answer.body?.cancel();
+    throw refused({ file: name }, `must be readable from ${folder.href}`, "a web page");
+  };
   return {
     location: folder.href,
     open: async (name) => {
       const url = new URL(encodeURIComponent(name), folder);
       // A range tells the size even where a HEAD request is answered compressed.
-      const probe = await request(url, "bytes=0-0");
+      const probe = await request(name, url, "bytes=0-0");
       if (probe.status === 404) return undefined;
       if (!probe.ok && probe.status !== 416)
         throw refused({ file: name }, `must be readable from ${folder.href}`, `status ${probe.status}`);
       const size = Number(probe.headers.get("content-range")?.split("/").pop());
       if (probe.status === 200) {
-        const whole = Number(probe.headers.get("content-length") ?? 0);
-        if (whole <= maxWholeBytes) return wholeSource(name, new Uint8Array(await probe.arrayBuffer()));
-        await probe.body?.cancel();
-        throw refused({ file: name }, `must be readable by ranges from ${folder.href}`, `${whole} bytes at once`);
+        const whole = await readAtMost(maxWholeBytes, probe);
+        if (whole !== undefined) return wholeSource(name, whole);
+        throw refused({ file: name }, `must be readable by ranges from ${folder.href}`, sizeText(probe));
       }
       await probe.body?.cancel();
       if (!Number.isSafeInteger(size))
@@ -40,7 +49,7 @@ export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: Url
         sizeBytes: size,
         read: async (offset, into) => {
           if (into.length === 0) return;
-          const answer = await request(url, `bytes=${offset}-${offset + into.length - 1}`);
+          const answer = await request(name, url, `bytes=${offset}-${offset + into.length - 1}`);
           if (answer.status !== 206)
             throw refused({ file: name }, `must be readable by ranges from ${folder.href}`, `status ${answer.status}`);
           const bytes = new Uint8Array(await answer.arrayBuffer());
@@ -51,6 +60,24 @@ export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: Url
       };
     },
   };
+}
+
+const sizeText = ({ headers }: Response): string =>
+  `${headers.get("content-length") ?? `more than ${maxWholeBytes}`} bytes at once`;
+
+/** Undefined if there are more, whether the server says how many or not. */
+async function readAtMost(maxBytes: number, { headers, body }: Response): Promise<Uint8Array | undefined> {
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = Number(headers.get("content-length") ?? 0);
+  const reader = (body ?? new Blob([]).stream()).getReader();
+  for (let gotBytes = 0; sizeBytes <= maxBytes; sizeBytes = gotBytes) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+    pieces.push(value);
+    gotBytes += value.length;
+  }
+  await reader.cancel();
+  return undefined;
 }
 
 /** Of a server that ignores ranges. */
