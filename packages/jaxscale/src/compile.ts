@@ -114,7 +114,7 @@ function fuseAndSchedule(
   parameters: ScheduleParameters | undefined,
 ): Drafted {
   const parametersFor = parameters ? () => parameters : parametersFrom(defaultParameters(target), tunedFor(target));
-  const drafted = draft(jaxpr, { target, donated, parametersFor, fuse: (part) => fuse(part, target) });
+  const drafted = draft(jaxpr, { target, donated, parametersFor, fuse: (part, guards) => fuse(part, target, guards) });
   if (checks.enabled) for (const kernel of kernelsOf(drafted.drafts)) checkKernel(kernel);
   return drafted;
 }

@@ -1,17 +1,49 @@
 /** How many storage buffers a group's kernels bind at once; a variable larger than one binding takes several. */
 import { elementsPerWord } from "../base/dtypes.ts";
 import { type Target, windowBytes } from "../base/target.ts";
-import type { ShapedArray, Var } from "../jaxpr/ir.ts";
+import type { JaxprEqn, ShapedArray, Var } from "../jaxpr/ir.ts";
 import type { Value } from "../kernel/ir.ts";
 import { type Domain, extentOf, isTrailing } from "./domain.ts";
-import type { Group } from "./group.ts";
+import { equationsOf, type Group } from "./group.ts";
 import type { GroupingState } from "./grouping-state.ts";
-import { kinds } from "./kinds.ts";
+import { kindOf, kinds } from "./kinds.ts";
 import { windowCount } from "./memory-view.ts";
 import { readSites } from "./read-sites.ts";
 
-/** One is kept in reserve. */
-export const bindingLimit = ({ limits }: Target): number => limits.maxStorageBuffersPerShaderStage - 1;
+/** How many bindings the kernel of a group may come to. */
+export class BindingLimits {
+  readonly #most: number;
+  readonly #lowered = new Map<JaxprEqn, number>();
+
+  /** @param guards each is bound by every kernel; one more binding is kept for a schedule's own memory */
+  constructor({ limits }: Target, guards: number) {
+    this.#most = limits.maxStorageBuffersPerShaderStage - 1 - guards;
+  }
+
+  of(group: Pick<Group, "members" | "sources">): number {
+    return this.#lowered.get(anchorOf(group)) ?? this.#most;
+  }
+
+  /**
+   * Lowers the limits of finished groups that bind too much: what later groups want of a group is not known while it grows.
+   * @returns whether there were any, so that the program has to be grouped once more
+   */
+  lowerFor(groups: readonly Group[]): boolean {
+    const wide = groups.filter((g) => this.#excess(g) > 0 && equationsOf(g).length > 1 && this.of(g) > 1);
+    for (const group of wide) this.#lowered.set(anchorOf(group), this.of(group) - this.#excess(group));
+    return wide.length > 0;
+  }
+
+  #excess(group: Group): number {
+    return hasKernels(group) ? new Set([...group.reads, ...group.writes]).size - this.#most : 0;
+  }
+}
+
+/** The equation that a group begins with, the same however far the group grows. */
+const anchorOf = ({ members, sources }: Pick<Group, "members" | "sources">): JaxprEqn => members[0] ?? sources[0];
+
+/** Loops and branches are made of other groups; what a user's kernel binds is its own. */
+const hasKernels = (group: Group): boolean => kindOf(group).inMemory !== "all";
 
 /** Bindings of a kernel that touches all of some variables. */
 export function bindingsOfAll(variables: Iterable<Var>, target: Target): number {
@@ -29,7 +61,7 @@ export interface PossibleKernel extends Pick<Group, "kind" | "domain" | "members
 /** Whether a kernel, or each of the kernels that do its work in parts, binds no more than it may. */
 export function bindsFew(kernel: PossibleKernel, state: GroupingState): boolean {
   const variables = [...kernel.reads, ...kernel.writes];
-  const limit = bindingLimit(state.target);
+  const limit = state.limits.of(kernel);
   if (bindingsOfAll(variables, state.target) <= limit) return true;
   const bindings = bindingsInParts(kernel, state);
   return variables.reduce((n, v) => n + bindings(v), 0) <= limit;

@@ -118,7 +118,9 @@ export function draftBody(
   const invars = jaxpr.invars.filter((v) => !scope.turns.has(v));
   invars.forEach((v, i) => sharing.alias(v, inMemory[i]));
   const kept = inMemory.filter((v) => !mine.has(v));
-  const drafts = sharing.inside(kept, mine, () => program.draft(program.fuse({ ...jaxpr, invars }), program, scope));
+  const drafts = sharing.inside(kept, mine, () =>
+    program.draft(program.fuse({ ...jaxpr, invars }, scope.guards.length), program, scope),
+  );
   return { drafts, results: jaxpr.outvars };
 }
 

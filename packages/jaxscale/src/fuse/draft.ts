@@ -32,7 +32,11 @@ export function draft(jaxpr: Jaxpr, { donated, ...options }: DraftOptions): Draf
     fusions.push(fusion);
     return fusion;
   };
-  const drafts = draftPart(fuse(jaxpr), { ...options, sharing, fuse, draft: draftPart }, outermost);
+  const drafts = draftPart(
+    fuse(jaxpr, outermost.guards.length),
+    { ...options, sharing, fuse, draft: draftPart },
+    outermost,
+  );
   return { drafts, sharing, fusions };
 }
 

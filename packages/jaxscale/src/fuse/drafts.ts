@@ -52,7 +52,7 @@ export interface DraftProgram {
   readonly target: Target;
   readonly sharing: BufferSharing;
   readonly parametersFor: ParametersFor;
-  readonly fuse: (jaxpr: Jaxpr) => Fusion;
+  readonly fuse: (jaxpr: Jaxpr, guards: number) => Fusion;
   /** The steps of a part of the program. */
   readonly draft: (fusion: Fusion, program: DraftProgram, scope: DraftScope) => readonly Draft[];
 }

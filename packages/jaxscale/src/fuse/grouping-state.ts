@@ -2,6 +2,7 @@
 import type { Target } from "../base/target.ts";
 import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import { AccessAnalysis } from "./access.ts";
+import type { BindingLimits } from "./bindings.ts";
 import { Graph } from "./graph.ts";
 import type { Group } from "./group.ts";
 import { kindOf } from "./kinds.ts";
@@ -9,6 +10,7 @@ import { kindOf } from "./kinds.ts";
 export class GroupingState {
   readonly jaxpr: Jaxpr;
   readonly target: Target;
+  readonly limits: BindingLimits;
   readonly graph: Graph;
   readonly access: AccessAnalysis;
   readonly groups = new Set<Group>();
@@ -19,9 +21,10 @@ export class GroupingState {
   /** Groups that store recomputed values for those who need them in memory. */
   readonly storing = new Map<Var, Group>();
 
-  constructor(jaxpr: Jaxpr, target: Target) {
+  constructor(jaxpr: Jaxpr, target: Target, limits: BindingLimits) {
     this.jaxpr = jaxpr;
     this.target = target;
+    this.limits = limits;
     this.graph = new Graph(jaxpr);
     this.access = new AccessAnalysis(this.graph);
   }
@@ -47,7 +50,11 @@ export class GroupingState {
       this.owner.set(v, group);
     }
     this.addReads(eqn, group);
-    if (kindOf(group).inMemory === "none") return;
+    if (kindOf(group).inMemory !== "none") this.#addStored(eqn, group);
+  }
+
+  /** Notes the recomputed operands that a group finds in memory all the same. */
+  #addStored(eqn: JaxprEqn, group: Group): void {
     for (const a of eqn.inputs) {
       const storing = a.kind === "var" ? this.storing.get(a) : undefined;
       if (!storing) continue;
@@ -64,6 +71,27 @@ export class GroupingState {
       group.reads.add(v);
       if (owner) group.needs.add(owner);
     }
+  }
+
+  /** Groups that compute a recomputed value for themselves. */
+  recomputersOf(v: Var): readonly Group[] {
+    const reaches = (a: Atom): boolean => {
+      if (a.kind === "literal") return false;
+      return a === v || (this.graph.virtualProducer(a)?.eqn.inputs.some(reaches) ?? false);
+    };
+    return [...this.groups].filter((g) => [...g.members, ...g.sources].some((eqn) => eqn.inputs.some(reaches)));
+  }
+
+  /** Notes anew what a group reads, after an operand that it recomputed got memory. */
+  readAnew(group: Group): void {
+    group.reads.clear();
+    for (const eqn of [...group.members, ...group.sources]) this.addReads(eqn, group);
+    if (kindOf(group).inMemory !== "none") for (const eqn of group.members) this.#addStored(eqn, group);
+  }
+
+  /** What of a group's values others read. */
+  writesOf(group: Group): readonly Var[] {
+    return [...group.defines].filter((v) => !this.isInternal(v, (c) => this.owner.get(c.outputs[0]) === group));
   }
 
   /** Whether all that reads a value is inside. */

@@ -3,7 +3,7 @@ import { sizeOf } from "../base/shapes.ts";
 import type { Target } from "../base/target.ts";
 import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import type { AccessAnalysis } from "./access.ts";
-import { bindingsInParts, bindingsOfAll, bindsFew, windowsOfPart } from "./bindings.ts";
+import { BindingLimits, bindingsInParts, bindingsOfAll, bindsFew, windowsOfPart } from "./bindings.ts";
 import { type Domain, extentOf, makeDomain } from "./domain.ts";
 import { type Graph, mapLowering, rules } from "./graph.ts";
 import { dependsOn, type Group, type GroupKind, newGroup } from "./group.ts";
@@ -24,11 +24,16 @@ export interface Fusion {
   readonly aliases: ReadonlyMap<Var, Var>;
 }
 
-export function fuse(jaxpr: Jaxpr, target: Target): Fusion {
+/** @param guards words that every kernel reads to know whether it has anything to do */
+export function fuse(jaxpr: Jaxpr, target: Target, guards = 0): Fusion {
   const narrow = splitWide(jaxpr, target);
-  const grouping = new Grouping(narrow, target);
-  for (const eqn of narrow.eqns) grouping.add(eqn);
-  return grouping.finish();
+  const limits = new BindingLimits(target, guards);
+  for (;;) {
+    const grouping = new Grouping(narrow, target, limits);
+    for (const eqn of narrow.eqns) grouping.add(eqn);
+    const fusion = grouping.finish();
+    if (!limits.lowerFor(fusion.groups)) return fusion;
+  }
 }
 
 /** Takes equations in the program's order: each joins a group, starts one, or is recomputed where it is read. */
@@ -37,8 +42,8 @@ class Grouping {
   /** Loads that recomputing a value takes. */
   readonly #loads = new Map<Var, number>();
 
-  constructor(jaxpr: Jaxpr, target: Target) {
-    this.#state = new GroupingState(jaxpr, target);
+  constructor(jaxpr: Jaxpr, target: Target, limits: BindingLimits) {
+    this.#state = new GroupingState(jaxpr, target, limits);
   }
 
   add(eqn: JaxprEqn): void {
@@ -164,11 +169,19 @@ class Grouping {
         return recomputed - (isElementwise(eqn) ? windowsOfPart(a.aval, domain, target) : bindingsOfAll([a], target));
       };
       const [most] = eqn.inputs
-        .flatMap((a) => (a.kind === "var" && graph.virtualProducer(a) && saved(a) > 0 ? [a] : []))
+        .flatMap((a) => (a.kind === "var" && graph.virtualProducer(a) && saved(a) > 0 && this.#canStore(a) ? [a] : []))
         .sort((a, b) => saved(b) - saved(a));
       if (!most) return;
       this.#materialize(most);
     }
+  }
+
+  /** Whether a recomputed value can be stored before all who read it: none of them makes what it is computed of. */
+  #canStore(a: Var): boolean {
+    const makers = [...this.#state.leaves([a])].flatMap((v) => this.#state.owner.get(v) ?? []);
+    return this.#state
+      .recomputersOf(a)
+      .every((reader) => makers.every((maker) => maker !== reader && !dependsOn(maker, reader)));
   }
 
   /**
@@ -193,12 +206,13 @@ class Grouping {
     else storing.set(a, this.#store(a, virtual.eqn));
   }
 
-  /** Has all who read a recomputed value from now on load it. */
+  /** Has all who read a recomputed value load it: those before, too, run after it is stored. */
   #materialize(a: Atom): void {
     const { graph, owner } = this.#state;
     const virtual = a.kind === "var" && graph.virtualProducer(a);
     if (!virtual) return;
     this.#loads.delete(a);
+    const readers = this.#state.recomputersOf(a);
     if (virtual.eqn.outputs.length > 1) {
       owner.set(a, this.#store(a, virtual.eqn));
       graph.stored.add(a);
@@ -206,6 +220,7 @@ class Grouping {
       graph.virtual.delete(virtual.eqn);
       this.#joinOrStart(virtual.eqn);
     }
+    for (const reader of readers) this.#state.readAnew(reader);
   }
 
   /** A kernel for a result of a recomputed equation. */

@@ -3,7 +3,7 @@ import { sizeOf } from "../base/shapes.ts";
 import type { JaxprEqn, Var } from "../jaxpr/ir.ts";
 import type { Value } from "../kernel/ir.ts";
 import type { ReadSite } from "./access.ts";
-import { bindingLimit, bindingsOfAll } from "./bindings.ts";
+import { bindingsOfAll, bindsFew } from "./bindings.ts";
 import { contextOf, rules } from "./graph.ts";
 import { equationsOf, type Group } from "./group.ts";
 import type { GroupingState } from "./grouping-state.ts";
@@ -18,8 +18,6 @@ const maxRecomputedScalarWork = 16;
 const maxRepeatedWork = 12;
 /** Equations of one kernel: more take long to compile, and formulas nest as deep as the stack allows. */
 export const maxEquations = 200;
-/** Bindings that a kernel may need besides those of what it reads. */
-const bindingsBesides = 3;
 
 /** Elementwise groups that cost next to nothing are computed where they are read instead of being stored. */
 export function recomputeCheapGroups(state: GroupingState): void {
@@ -78,9 +76,10 @@ function readersInstead(eqn: JaxprEqn, group: Group, state: GroupingState): read
   const lost = (v: Var): boolean => state.owner.get(v) === group && !isResult(v) && !others.some((g) => g.reads.has(v));
   if (leaves.some(lost)) return undefined;
   const readers = others.filter((g) => eqn.outputs.some((v) => g.reads.has(v)));
-  const canCompute = (g: Group): boolean =>
-    kindOf(g).rowWise &&
-    bindingsOfAll(new Set([...g.reads, ...leaves, ...g.defines]), state.target) <= bindingLimit(state.target);
+  const canCompute = (g: Group): boolean => {
+    const reads = new Set([...g.reads, ...leaves].filter((v) => !eqn.outputs.includes(v)));
+    return kindOf(g).rowWise && bindsFew({ ...g, reads, writes: state.writesOf(g) }, state);
+  };
   return readers.length > 0 && readers.every(canCompute) ? readers : undefined;
 }
 
@@ -99,13 +98,13 @@ function sink(eqn: JaxprEqn, group: Group, readers: readonly Group[], state: Gro
 }
 
 /** Whether a reader would have to bind too much, were it to compute a group. */
-function bindsTooMuch(reader: Group, group: Group, { target }: GroupingState): boolean {
-  const before = bindingsOfAll(reader.reads, target);
+function bindsTooMuch(reader: Group, group: Group, state: GroupingState): boolean {
   const reads = new Set([...reader.reads, ...group.reads].filter((v) => !group.defines.has(v)));
-  const after = bindingsOfAll(reads, target);
-  if (after + bindingsBesides <= bindingLimit(target)) return false;
+  const writes = state.writesOf(reader);
+  if (bindingsOfAll([...reads, ...writes], state.target) <= state.limits.of(reader)) return false;
   // Work in parts touches little of what is in the order of its rows, and what it would read instead may be in another.
-  return after > before || kindOf(reader).rowWise;
+  if (kindOf(reader).rowWise) return true;
+  return bindingsOfAll(reads, state.target) > bindingsOfAll(reader.reads, state.target);
 }
 
 /** Whether a group writes a window of an array in place: then it reads each element of what it writes there once. */

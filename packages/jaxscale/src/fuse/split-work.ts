@@ -37,8 +37,10 @@ export function scheduleWithinLimits(group: Group, context: ScheduleContext, acc
     if (fewest <= limit) return best;
   }
   if (fewest <= limit) return best;
+  const isLarge = [...group.reads, ...group.writes].some((v) => windowCount(v.aval, context.target) > 1);
+  const remedy = isLarge ? "Split the array that is larger than that" : "Give the operation fewer operands at once";
   throw new DeviceError(
-    `${kernelName(group)}: a kernel may bind ${limit} storage buffers of ${limits.maxStorageBufferBindingSize} bytes on ${name}; got ${fewest}. Split the array that is larger than that`,
+    `${kernelName(group)}: a kernel may bind ${limit} storage buffers of ${limits.maxStorageBufferBindingSize} bytes on ${name}; got ${fewest}. ${remedy}`,
   );
 }
 

@@ -48,14 +48,19 @@ const shortestPart = 128;
 /** Vectors that an invocation sums up side by side: more rows read the keys less often, but compile slowly. */
 const mostTotals = 72;
 
-function cutFor(a: Attention, { parameters, target }: ScheduleContext): Cut {
+/** Whether a kernel can bind what parts of the keys come to instead of the result. */
+const bindsPartials = (group: Group, { target, guards }: ScheduleContext): boolean =>
+  group.reads.size + 3 + guards.length <= target.limits.maxStorageBuffersPerShaderStage;
+
+function cutFor(a: Attention, group: Group, context: ScheduleContext): Cut {
+  const { parameters, target } = context;
   const lanes = parameters.attentionLanes;
   const wanted = Math.min(parameters.attentionRows, a.rows);
   const { blocks } = columnsFor(a, wanted, lanes, target);
   const rows = inRegisters(lanes, target) ? Math.min(wanted, Math.max(1, Math.floor(mostTotals / blocks))) : wanted;
   const tiles = ceilDivide(a.rows, rows);
   const workgroups = a.batch * a.keyHeads * tiles;
-  const most = Math.max(1, Math.floor(a.keys / shortestPart));
+  const most = bindsPartials(group, context) ? Math.max(1, Math.floor(a.keys / shortestPart)) : 1;
   const parts = Math.min(most, ceilDivide(parameters.attentionWorkgroups, workgroups));
   const length = ceilDivide(ceilDivide(a.keys, parts), lanes) * lanes;
   return { rows, tiles, lanes, parts: ceilDivide(Math.max(1, a.keys), Math.max(1, length)), length };
@@ -73,7 +78,7 @@ interface Partials {
 export function scheduleAttention(group: Group, context: ScheduleContext): readonly Launch[] {
   const a = attentionOf(group);
   if (sizeOf(a.result.aval.shape) === 0) return [];
-  const cut = cutFor(a, context);
+  const cut = cutFor(a, group, context);
   if (cut.parts === 1) return [streamKernel(group, context, a, cut, undefined)];
   const places = a.batch * a.keyHeads * cut.tiles * cut.parts * cut.rows;
   const scratch = (name: string, words: number): Scratch => ({

@@ -29,7 +29,7 @@ const shortestWalk = 32;
 const fewestParts = 4;
 
 /** Into how many parts the rows of a group are cut; 1: not at all. */
-export function partsOf(group: Group, { parameters, target, graph }: ScheduleContext): number {
+export function partsOf(group: Group, { parameters, target, graph, guards }: ScheduleContext): number {
   const { rows, columns } = group.domain;
   const longest = Math.floor(columns / (runLength * parameters.rowWorkgroup * shortestWalk));
   const parts = Math.min(ceilDivide(target.traits.parallelWorkgroups, rows), longest);
@@ -37,7 +37,7 @@ export function partsOf(group: Group, { parameters, target, graph }: ScheduleCon
   const scratches = reductionLevels(group, graph)
     .flat()
     .reduce((n, r) => n + accumulatorTypes(r).length, 0);
-  const bindings = group.reads.size + group.writes.length + scratches;
+  const bindings = group.reads.size + group.writes.length + scratches + guards.length;
   return bindings <= target.limits.maxStorageBuffersPerShaderStage ? parts : 1;
 }
 
