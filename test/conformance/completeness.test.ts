@@ -37,6 +37,8 @@ const testedElsewhere: Readonly<Record<string, string>> = {
   all_to_all: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
   ppermute: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
   reduce_scatter: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
+  own_part: "made by partitioning: test/partition/partition.test.ts",
+  sharding_constraint: "what partitioning is told: test/partition/partition.test.ts",
   pvary: "resolved by the mapping that shardMap is: test/api/shard-map.test.ts",
   axis_index: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   psum: "over an axis of vmap: test/api/transforms-collectives.test.ts",

@@ -15,6 +15,8 @@ import { type ClosedJaxpr, formatAval, type Jaxpr, type ShapedArray } from "./ja
 import { checkKernel } from "./kernel/check.ts";
 import { printKernel } from "./kernel/print.ts";
 import type { Program } from "./kernel/program.ts";
+import { type Partitioned, type Placement, partition } from "./partition/partition.ts";
+import { stack } from "./partition/stack.ts";
 import { inlineCalls } from "./passes/inline-calls.ts";
 import { liftEffects, type Replay } from "./passes/lift-effects.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
@@ -36,6 +38,8 @@ export interface CompileOptions {
 export interface Optimized {
   /** Without calls, each equation as it was traced. */
   readonly flat: ClosedJaxpr;
+  /** What one device does, where arrays lie on a mesh. */
+  readonly partitioned: Partitioned | undefined;
   /** Without calls, effects, duplicates or dead code; its constants are the program's, in order. */
   readonly closed: ClosedJaxpr;
   /** Types of the function's own results, which come first. */
@@ -44,20 +48,25 @@ export interface Optimized {
   readonly effects: { readonly results: readonly ShapedArray[]; readonly replay: Replay } | undefined;
 }
 
-/** The stages before a target is known: inline, lift effects, simplify. */
-export function optimize(traced: ClosedJaxpr): Optimized {
-  const flat = checked(inBodies(inlineCalls, inlineCalls(traced)));
+/** The stages before a target is known: inline, partition, stack, lift effects, simplify. */
+export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized {
+  const whole = checked(inBodies(inlineCalls, inlineCalls(traced)));
+  const partitioned = placement && partition(whole, placement);
+  const flat = partitioned ? checked(stack(typesOf(whole), partitioned)) : whole;
   const { closed: pure, extra, replay } = liftEffects(flat);
   const lean = checked(inBodies(simplify, simplify(checked(pure))));
   const types = pure.jaxpr.outvars.map((a) => a.aval);
   const results = types.slice(0, types.length - extra);
   return {
     flat,
+    partitioned,
     closed: checked(storeLiteralResults(lean)),
     results,
     effects: replay && { results: types.slice(results.length), replay },
   };
 }
+
+const typesOf = ({ jaxpr }: ClosedJaxpr): readonly ShapedArray[] => jaxpr.invars.map((v) => v.aval);
 
 /** The program of a function as the runtime takes it, to be compiled when the target is known. */
 export function lazyProgram(optimized: Optimized, options: LazyOptions): LazyProgram {

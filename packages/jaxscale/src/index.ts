@@ -34,7 +34,6 @@ export {
   type Device,
   deviceCount,
   deviceGet,
-  devicePut,
   devices,
   localDevices,
   ready,
@@ -53,10 +52,18 @@ export { evalShape, makeJaxpr, type PrintableJaxpr, ShapeDtypeStruct } from "./a
 export * as nn from "./api/nn/index.ts";
 export * as numpy from "./api/numpy/index.ts";
 export { slice } from "./api/numpy/indexing.ts";
+export type { ShardingTree } from "./api/placement.ts";
 export * as profiler from "./api/profiler.ts";
 export * as random from "./api/random.ts";
 export { type ShardMapOptions, type SpecTree, shardMap } from "./api/shard-map.ts";
-export { type MakeMeshOptions, makeMesh } from "./api/sharding.ts";
+export {
+  addressableShards,
+  devicePut,
+  type MakeMeshOptions,
+  makeMesh,
+  type Shard,
+  withShardingConstraint,
+} from "./api/sharding.ts";
 export * as tree from "./api/tree.ts";
 export { type AutotuneOptions, TuningReport, type TuningResult, tune } from "./api/tuning.ts";
 export { type AxisTree, type VmapOptions, vmap } from "./api/vmap.ts";
@@ -65,7 +72,7 @@ export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, Tr
 export { registerPytreeNode } from "./base/pytree.ts";
 export type { Target } from "./base/target.ts";
 export { AxisType, Mesh } from "./partition/mesh.ts";
-export { type IndexRange, NamedSharding } from "./partition/named-sharding.ts";
+export { type IndexRange, NamedSharding, type Sharding, SingleDeviceSharding } from "./partition/named-sharding.ts";
 export { P, PartitionSpec } from "./partition/partition-spec.ts";
 export { Array, type ArrayHolder, type ArrayLike, heldArray } from "./trace/array.ts";
 export { namedScope } from "./trace/scope.ts";

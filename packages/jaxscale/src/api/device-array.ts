@@ -5,10 +5,13 @@ import { type NestedList, nestedList, type TypedArray, typedArrayOf } from "../b
 import { type HostTensor, hostTensor, packWords, unpackWords } from "../base/tensor-data.ts";
 import { storageBytes } from "../fuse/memory-view.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
+import { type NamedSharding, type Sharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
 import { getClient, type Storage } from "../runtime/index.ts";
 import { Array } from "../trace/array.ts";
 import { refuseEscaped } from "../trace/tracer.ts";
 import { formatArray } from "./print-array.ts";
+
+const singleDevice = new SingleDeviceSharding({ id: 0 });
 
 /**
  * An array with values: what calls outside of `jit` return. Its shape and dtype are known at once; its values are on the device, or will
@@ -22,6 +25,7 @@ export class DeviceArray extends Array {
   readonly #literal: number | undefined;
   #storage: Storage | undefined;
   #checked: Promise<void> | undefined;
+  #sharding: NamedSharding | undefined;
 
   constructor(aval: ShapedArray, storage: Storage | undefined, literal?: number) {
     super();
@@ -66,6 +70,20 @@ export class DeviceArray extends Array {
   }
   override [Symbol.dispose](): void {
     if (!this.isDeleted) this.dispose();
+  }
+
+  /** How it lies on devices. @see https://docs.jax.dev/en/latest/_autosummary/jax.Array.sharding.html */
+  get sharding(): Sharding {
+    return this.#sharding ?? singleDevice;
+  }
+  /** Another array on the same memory: what disposes of one disposes of both. */
+  alias(): DeviceArray {
+    return new DeviceArray(this.aval, this.storage, this.#literal);
+  }
+  /** This array, known to lie as a sharding says. */
+  placedBy(sharding: NamedSharding): this {
+    this.#sharding = sharding;
+    return this;
   }
 
   /** Lets no value be read before a check is done. Its error becomes that of every read. */

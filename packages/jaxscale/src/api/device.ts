@@ -51,7 +51,7 @@ export function logicalDevices(): readonly MeshDevice[] {
 }
 
 /** A tree of numbers, typed arrays or arrays as arrays on the device. */
-export function devicePut<T>(tree: T): T {
+export function onDevice<T>(tree: T): T {
   return treeMap((x) => (x instanceof Array ? x : asarray(x as never)), tree) as T;
 }
 

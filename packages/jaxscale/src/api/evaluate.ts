@@ -2,6 +2,9 @@
 import { lazyProgram, type Optimized, optimize } from "../compile.ts";
 import { type ClosedJaxpr, newVar, type Params, type Primitive } from "../jaxpr/ir.ts";
 import { jaxprKey } from "../jaxpr/key.ts";
+import { specOf } from "../partition/layout.ts";
+import { NamedSharding } from "../partition/named-sharding.ts";
+import type { Partitioned, Placement } from "../partition/partition.ts";
 import { getClient, type LazyProgram, type Storage } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import { captureSource } from "../trace/scope.ts";
@@ -18,8 +21,13 @@ export interface Runnable {
   readonly optimized: Optimized;
 }
 
-export function makeRunnable(name: string, traced: ClosedJaxpr, donated: readonly number[] = []): Runnable {
-  const optimized = optimize(traced);
+export function makeRunnable(
+  name: string,
+  traced: ClosedJaxpr,
+  donated: readonly number[] = [],
+  placement?: Placement,
+): Runnable {
+  const optimized = optimize(traced, placement);
   const prepare = autotuneOf(optimized.closed);
   return { optimized, program: lazyProgram(optimized, { name, donated, prepare, storageOf: storageIn(name) }) };
 }
@@ -38,7 +46,10 @@ export function launch(runnable: Runnable, operands: readonly Array[]): DeviceAr
   return watcher ? watcher(runnable, operands, launchNow) : launchNow(runnable, operands);
 }
 
-function launchNow({ program, optimized: { results, effects } }: Runnable, operands: readonly Array[]): DeviceArray[] {
+function launchNow(
+  { program, optimized: { results, effects, partitioned } }: Runnable,
+  operands: readonly Array[],
+): DeviceArray[] {
   const { name, donated = [] } = program;
   const storages = getClient().launch(
     program,
@@ -48,7 +59,13 @@ function launchNow({ program, optimized: { results, effects } }: Runnable, opera
     }),
   );
   if (effects) replayBehind(storages.slice(results.length), effects.results, effects.replay);
-  return results.map((aval, i) => new DeviceArray(aval, storages[i]));
+  const arrays = results.map((aval, i) => new DeviceArray(aval, storages[i]));
+  return partitioned ? placed(arrays, partitioned) : arrays;
+}
+
+/** Says where the results of a partitioned program lie. */
+function placed(arrays: readonly DeviceArray[], { layouts, placement }: Partitioned): DeviceArray[] {
+  return arrays.map((x, i) => x.placedBy(new NamedSharding(placement.mesh, specOf(layouts[i]))));
 }
 
 const maxRunnables = 2048;

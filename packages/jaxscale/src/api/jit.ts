@@ -15,6 +15,8 @@ import {
 } from "../base/pytree.ts";
 import { isPlainObject } from "../base/treedef.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
+import type { NamedSharding } from "../partition/named-sharding.ts";
+import type { Placement } from "../partition/partition.ts";
 import { jitCall } from "../primitives/call.ts";
 import { Array } from "../trace/array.ts";
 import { boundAxes } from "../trace/axis-names.ts";
@@ -26,6 +28,7 @@ import { launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
 import { avalOf, ShapeDtypeStruct } from "./make-jaxpr.ts";
+import { ownShardings, placementKey, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
 import type { OrShapes } from "./tree-types.ts";
 
 /** Options of `jit`. */
@@ -39,6 +42,10 @@ export interface JitOptions {
    * of no result is of no use to it, and stays alive.
    */
   readonly donateArgnums?: number | readonly number[];
+  /** How arguments lie on a mesh: a prefix of the list of arguments (static ones left out). Arrays that lie nowhere yet are split so. */
+  readonly inShardings?: ShardingTree;
+  /** How results are to lie: a prefix of the result. What is left open follows from the arguments. */
+  readonly outShardings?: ShardingTree;
   /** Within another jitted function, leave no call in the jaxpr. */
   readonly inline?: boolean;
   /** Name in jaxprs, profiles and messages; the function's own by default. */
@@ -66,7 +73,8 @@ interface Entry {
   readonly closed: ClosedJaxpr;
   readonly outTree: TreeDef;
   readonly donated: readonly number[];
-  runnable: Runnable | undefined;
+  /** By where arguments lie. */
+  readonly runnables: Map<string, Runnable>;
 }
 
 interface Typed {
@@ -105,6 +113,8 @@ class JittedFunction {
   readonly #staticArgnums: readonly number[];
   readonly #staticArgnames: readonly string[];
   readonly #donateArgnums: readonly number[];
+  readonly #inShardings: ShardingTree | undefined;
+  readonly #outShardings: ShardingTree | undefined;
   #entries: Entry[] = [];
 
   constructor(f: AnyFunction, given: JitOptions | undefined) {
@@ -115,7 +125,11 @@ class JittedFunction {
       donateArgnums: undefined,
       inline: false,
       name: f.name || "<lambda>",
+      inShardings: undefined,
+      outShardings: undefined,
     });
+    this.#inShardings = options.inShardings;
+    this.#outShardings = options.outShardings;
     this.name = options.name;
     this.#inline = options.inline;
     this.#staticArgnums = wholesOf("jit", "staticArgnums", options.staticArgnums ?? []);
@@ -135,7 +149,7 @@ class JittedFunction {
     const signature = this.#signature(args, this.#leaf);
     const entry = this.#entryFor(args, signature);
     if (isEvaluating()) {
-      const runnable = this.#runnable(entry);
+      const runnable = this.#runnable(entry, signature.leaves);
       return unflatten(entry.outTree, launch(runnable, signature.leaves));
     }
     const { jaxpr, operands } = hoistConstants(entry.closed, signature.leaves);
@@ -147,13 +161,29 @@ class JittedFunction {
       x instanceof ShapeDtypeStruct ? { aval: avalOf("lower", x) } : this.#leaf(x, args),
     );
     const entry = this.#entryFor(args, signature);
-    const runnable = this.#runnable(entry);
+    const runnable = this.#runnable(entry, signature.leaves);
     return new Lowered(this.name, entry.closed, runnable, entry.donated);
   }
 
-  #runnable(entry: Entry): Runnable {
-    entry.runnable ??= makeRunnable(this.name, entry.closed, entry.donated);
-    return entry.runnable;
+  #runnable(entry: Entry, leaves: readonly unknown[]): Runnable {
+    const own = ownShardings(leaves);
+    const key = placementKey(own);
+    let runnable = entry.runnables.get(key);
+    if (!runnable) {
+      runnable = makeRunnable(this.name, entry.closed, entry.donated, this.#placement(entry, own));
+      entry.runnables.set(key, runnable);
+    }
+    return runnable;
+  }
+
+  #placement(
+    { closed, treedef, avals, outTree }: Entry,
+    own: readonly (NamedSharding | null)[],
+  ): Placement | undefined {
+    const asked = shardingsOf(this.#inShardings, treedef, avals, `${this.name}: inShardings`);
+    const results = closed.jaxpr.outvars.map((a) => a.aval);
+    const wanted = shardingsOf(this.#outShardings, outTree, results, `${this.name}: outShardings`);
+    return placementOf(this.name, closed, own, asked, wanted);
   }
 
   #callInline(args: readonly unknown[]): unknown {
@@ -241,7 +271,7 @@ class JittedFunction {
       closed,
       outTree,
       donated: this.#usableDonations(closed, donated),
-      runnable: undefined,
+      runnables: new Map(),
     };
     // What closes over an outer trace's values is good for this call only.
     if (!closesOverTracers(closed)) this.#entries.unshift(entry);

@@ -1,5 +1,6 @@
 /** What a traced function becomes on its way to the device, stage by stage. */
 
+import { describe } from "../base/describe.ts";
 import { DeviceError, DTypeError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import { compile, kernelsText, wgslText } from "../compile.ts";
@@ -34,6 +35,8 @@ export interface MemoryAnalysis {
   readonly peakSizeBytes: number;
 }
 
+const stages: ReadonlySet<string> = new Set(["jaxpr", "partitioned", "kernels", "wgsl"]);
+
 /**
  * A jitted function traced for arguments of certain shapes and dtypes: what `jit(f).lower(…)` returns. Nothing of it is on the device yet.
  * @see https://docs.jax.dev/en/latest/jax.stages.html
@@ -52,11 +55,14 @@ export class Lowered {
   }
 
   /**
-   * `jaxpr` as traced; `kernels` and `wgsl` as compiled for a target: the device at hand unless one is given.
+   * `jaxpr` as traced; `partitioned` as one device of the mesh runs it; `kernels` and `wgsl` as compiled for a target: the device at hand unless one is given.
    * @throws DeviceError if no device is known yet: `await jax.ready()` first
    */
-  asText(stage: "jaxpr" | "kernels" | "wgsl" = "jaxpr", target?: Target): string {
+  asText(stage: "jaxpr" | "partitioned" | "kernels" | "wgsl" = "jaxpr", target?: Target): string {
+    if (!stages.has(stage))
+      throw new TypeError(`asText: the stage must be one of ${[...stages].join(", ")}; got ${describe(stage)}`);
     if (stage === "jaxpr") return printJaxpr(this.jaxpr);
+    if (stage === "partitioned") return printJaxpr(this.#runnable.optimized.partitioned?.local ?? this.jaxpr);
     const program = this.program(target);
     return stage === "kernels" ? kernelsText(program) : wgslText(program);
   }

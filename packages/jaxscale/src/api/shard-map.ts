@@ -1,18 +1,16 @@
 /** Functions written for one device of a mesh, run on all. */
 import { ShardingError } from "../base/errors.ts";
 import { broadcastPrefix, flatten, flattenWithPath, formatKeyPath, unflatten } from "../base/pytree.ts";
-import { formatShape, sizeOf } from "../base/shapes.ts";
 import { formatAval } from "../jaxpr/ir.ts";
+import { layoutOf, specOf } from "../partition/layout.ts";
 import { Mesh } from "../partition/mesh.ts";
 import { axesOf, NamedSharding } from "../partition/named-sharding.ts";
 import { PartitionSpec } from "../partition/partition-spec.ts";
+import { type DeviceAxis, deviceAxes, type LocalResults, onAllDevices } from "../partition/stack.ts";
 import type { Array } from "../trace/array.ts";
-import { mapOver } from "../transforms/jaxpr-transforms.ts";
-import { placeAxis } from "../transforms/place-axis.ts";
 import { functionOf, optionsOf } from "./arguments.ts";
 import { type AnyFunction, flattenArrays, Once } from "./flat-function.ts";
 import { jit } from "./jit.ts";
-import { indexInDim, reshape, transpose } from "./lax/shape.ts";
 
 /** A spec, or a tree of them that is a prefix of the tree that it is for. */
 export type SpecTree = PartitionSpec | readonly SpecTree[] | { readonly [key: string]: SpecTree };
@@ -28,12 +26,6 @@ export interface ShardMapOptions {
   readonly checkVma?: boolean;
   /** Mesh axes that `f` sees; all by default. Over the others it runs as if they were not there. */
   readonly axisNames?: readonly string[];
-}
-
-interface ManualAxis {
-  readonly name: string;
-  readonly size: number;
-  readonly checksVarying: boolean;
 }
 
 const isSpec = (x: unknown): boolean => x instanceof PartitionSpec;
@@ -62,22 +54,27 @@ export function shardMap<F extends AnyFunction>(
   const unknown = axisNames?.find((name) => !mesh.axisNames.includes(name));
   if (unknown !== undefined)
     throw new ShardingError(`shardMap: axisNames must be axes of the mesh; got "${unknown}" for ${mesh}`);
-  const axes = mesh.axisNames
-    .filter((name) => axisNames?.includes(name) ?? true)
-    .map((name): ManualAxis => ({ name, size: mesh.shape.get(name) as number, checksVarying: checkVma }));
+  const axes = deviceAxes(mesh, checkVma, axisNames);
 
   const mapped = (...args: unknown[]): unknown => {
     const { leaves, treedef } = flattenArrays("shardMap", args);
     const specs = specsOf(inSpecs, args, "shardMap: inSpecs");
     const paths = flattenWithPath(args).leaves.map(({ path }) => `args${formatKeyPath(path)}`);
-    const parts = leaves.map((x, i) => split(x, checkedSpec(mesh, axes, specs[i], x, paths[i]), axes));
+    const layouts = leaves.map((x, i) => layoutOf(checkedSpec(mesh, axes, specs[i], x, paths[i]), x.ndim));
     const outTree = new Once<unknown>();
-    const results = overAxes(axes, checkVma, parts, specs, (elements) => {
-      const result = f(...unflatten<unknown[]>(treedef, elements));
+    let local: LocalResults = { results: [], layouts: [] };
+    const program = (parts: readonly Array[]): LocalResults => {
+      const result = f(...unflatten<unknown[]>(treedef, parts));
       const flat = flattenArrays("shardMap", result);
       outTree.set(result);
-      return { results: flat.leaves, specs: resultSpecs(mesh, axes, outSpecs, result, flat.leaves) };
-    });
+      const out = resultSpecs(mesh, axes, outSpecs, result, flat.leaves);
+      local = { results: flat.leaves, layouts: out.map((spec, i) => layoutOf(spec, flat.leaves[i].ndim)) };
+      return local;
+    };
+    const refuse = (axis: string, i: number): never => {
+      throw varyingResult(axis, specOf(local.layouts[i]), local.results[i]);
+    };
+    const { results } = onAllDevices(axes, leaves, layouts, program, checkVma ? refuse : undefined);
     return unflatten(flatten(outTree.value).treedef, results);
   };
   return jit(Object.defineProperty(mapped, "name", { value: f.name || "shardMap" })) as (
@@ -88,7 +85,7 @@ export function shardMap<F extends AnyFunction>(
 /** The spec, if the array can be split as it says. */
 function checkedSpec(
   mesh: Mesh,
-  axes: readonly ManualAxis[],
+  axes: readonly DeviceAxis[],
   spec: PartitionSpec,
   x: Array,
   path: string,
@@ -108,7 +105,7 @@ function checkedSpec(
 
 function resultSpecs(
   mesh: Mesh,
-  axes: readonly ManualAxis[],
+  axes: readonly DeviceAxis[],
   outSpecs: SpecTree,
   result: unknown,
   leaves: readonly Array[],
@@ -128,82 +125,7 @@ function resultSpecs(
   });
 }
 
-/** Mesh axes that the spec names, in the mesh's order. */
-const named = (spec: PartitionSpec, axes: readonly ManualAxis[]): readonly ManualAxis[] => {
-  const names = new Set(spec.entries.flatMap(axesOf));
-  return axes.filter(({ name }) => names.has(name));
-};
-const sizeIn = (axes: readonly ManualAxis[], name: string): number => axes.find((a) => a.name === name)?.size as number;
-
-/** `[devices of the spec's axes…, …local shape]`: the parts of an array, each in its place. */
-function split(x: Array, spec: PartitionSpec, axes: readonly ManualAxis[]): Array {
-  const placeOf = new Map<string, number>();
-  const local: number[] = [];
-  const shape = x.shape.flatMap((size, dimension) => {
-    const names = axesOf(spec.entries[dimension]);
-    const sizes = names.map((name) => sizeIn(axes, name));
-    const before = placeOf.size + local.length;
-    for (const [i, name] of names.entries()) placeOf.set(name, before + i);
-    local.push(before + names.length);
-    return [...sizes, size / sizeOf(sizes)];
-  });
-  const devices = named(spec, axes).map(({ name }) => placeOf.get(name) as number);
-  return transpose(reshape(x, shape), [...devices, ...local]);
-}
-
-/** The reverse of `split`. */
-function join(parts: Array, spec: PartitionSpec, axes: readonly ManualAxis[]): Array {
-  const devices = named(spec, axes);
-  const local = parts.shape.slice(devices.length);
-  const order = local.flatMap((_, dimension) => [
-    ...axesOf(spec.entries[dimension]).map((name) => devices.findIndex((axis) => axis.name === name)),
-    devices.length + dimension,
-  ]);
-  const whole = local.map(
-    (size, dimension) =>
-      size * axesOf(spec.entries[dimension]).reduce((product, name) => product * sizeIn(axes, name), 1),
-  );
-  return reshape(transpose(parts, order), whole);
-}
-
-interface LocalResults {
-  readonly results: readonly Array[];
-  readonly specs: readonly PartitionSpec[];
-}
-
-/** Maps `f` over all axes, the first outermost, and joins the results. */
-function overAxes(
-  axes: readonly ManualAxis[],
-  checkVma: boolean,
-  parts: readonly Array[],
-  inSpecs: readonly PartitionSpec[],
-  f: (parts: readonly Array[]) => LocalResults,
-): readonly Array[] {
-  let specs: readonly PartitionSpec[] = [];
-  const from = (depth: number, values: readonly Array[]): readonly Array[] => {
-    if (depth === axes.length) {
-      const local = f(values);
-      specs = local.specs;
-      return local.results;
-    }
-    const axis = axes[depth];
-    const dims = inSpecs.map((spec) => (names(spec).has(axis.name) ? 0 : null));
-    const mapped = mapOver((elements) => from(depth + 1, elements), values, dims, axis);
-    return mapped.results.map((value, i) => {
-      if (names(specs[i]).has(axis.name)) return placeAxis(value, mapped.dims[i], 0, axis);
-      if (checkVma && mapped.varies[i]) throw varyingResult(axis.name, specs[i], value, mapped.dims[i]);
-      return mapped.dims[i] === null ? value : first(placeAxis(value, mapped.dims[i], 0, axis));
-    });
-  };
-  return from(0, parts).map((value, i) => join(value, specs[i], axes));
-}
-
-const names = (spec: PartitionSpec): ReadonlySet<string> => new Set(spec.entries.flatMap(axesOf));
-
-/** What the first device has. */
-const first = (x: Array): Array => indexInDim(x, 0, { keepdims: false });
-
-const varyingResult = (name: string, spec: PartitionSpec, value: Array, dim: number | null): ShardingError =>
+const varyingResult = (axis: string, spec: PartitionSpec, value: Array): ShardingError =>
   new ShardingError(
-    `shardMap: a result that varies over a mesh axis must name it in outSpecs; got ${spec} for a result of shape ${formatShape(dim === null ? value.shape : value.shape.toSpliced(dim, 1))} that varies over "${name}". Reduce it (lax.psum), name the axis, or pass checkVma: false to take the first device's`,
+    `shardMap: a result that varies over a mesh axis must name it in outSpecs; got ${spec} for ${formatAval(value.aval)}, which varies over "${axis}". Reduce it (lax.psum), name the axis, or pass checkVma: false to take the first device's`,
   );

@@ -1,9 +1,19 @@
-/** Meshes of the devices that there are. */
+/** Meshes of the devices that there are, and arrays on them. */
 import { ShardingError } from "../base/errors.ts";
+import { unflatten } from "../base/pytree.ts";
 import { type Shape, sizeOf } from "../base/shapes.ts";
+import { layoutOf } from "../partition/layout.ts";
 import { AxisType, deviceGrid, Mesh, type MeshDevice } from "../partition/mesh.ts";
+import type { IndexRange, NamedSharding } from "../partition/named-sharding.ts";
+import { shardingConstraint } from "../primitives/identity.ts";
+import type { Array } from "../trace/array.ts";
+import { bind1, isEvaluating } from "../trace/trace.ts";
 import { listOf } from "./arguments.ts";
-import { logicalDevices } from "./device.ts";
+import { logicalDevices, onDevice } from "./device.ts";
+import { concrete } from "./device-array.ts";
+import { flattenArrays } from "./flat-function.ts";
+import { slice } from "./lax/shape.ts";
+import { checkFits, type ShardingTree, shardingsOf } from "./placement.ts";
 
 /** Options of `makeMesh`. */
 export interface MakeMeshOptions<D extends MeshDevice> {
@@ -44,4 +54,64 @@ export function makeMesh(
       `Need ${needed} (${sizes}), ${devices.length} available; JAXSCALE_DEVICES=${needed} makes logical ones`,
     );
   return new Mesh(deviceGrid(devices, axisSizes), axisNames, { axisTypes: options.axisTypes });
+}
+
+/**
+ * Asks that an array lie as a sharding says, within a jitted function; outside it, moves it.
+ * @throws ShardingError if the sharding does not divide the array
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.with_sharding_constraint.html
+ */
+export function withShardingConstraint<T>(tree: T, shardings: ShardingTree): T {
+  const { leaves, treedef } = flattenArrays("withShardingConstraint", tree);
+  const types = leaves.map((x) => x.aval);
+  const flat = shardingsOf(shardings, treedef, types, "withShardingConstraint");
+  return unflatten(
+    treedef,
+    leaves.map((x, i) => {
+      const sharding = flat[i];
+      if (sharding === null) return x;
+      if (isEvaluating()) return place(x, sharding);
+      const dimensionAxes = layoutOf(sharding.spec, x.ndim);
+      return bind1(shardingConstraint, [x], { mesh: sharding.mesh, dimensionAxes, sharding: `${sharding}` });
+    }),
+  );
+}
+
+/**
+ * A tree of numbers, typed arrays or arrays as arrays on the device, lying as shardings say; an array that is there already
+ * shares its memory with the result.
+ * @throws ShardingError if a sharding does not divide its array
+ * @see https://docs.jax.dev/en/latest/_autosummary/jax.device_put.html
+ */
+export function devicePut<T>(tree: T, shardings?: ShardingTree): T {
+  const arrays = onDevice(tree);
+  return shardings === undefined ? arrays : withShardingConstraint(arrays, shardings);
+}
+
+/** The array with a sharding: the same values, on the same memory where devices share a GPU. */
+const place = (x: Array, sharding: NamedSharding): Array => {
+  checkFits(sharding, x.aval, "devicePut");
+  return concrete("devicePut", x).alias().placedBy(sharding);
+};
+
+/** A device's part of an array. */
+export interface Shard {
+  readonly device: MeshDevice;
+  readonly index: readonly IndexRange[];
+  /** Which of the devices with this part it is. */
+  readonly replicaId: number;
+  readonly data: Array;
+}
+
+/** The parts of an array, one for each device that it lies on, in the mesh's order. @see https://docs.jax.dev/en/latest/_autosummary/jax.Array.addressable_shards.html */
+export function addressableShards(x: Array): readonly Shard[] {
+  const { sharding } = concrete("addressableShards", x);
+  const seen = new Map<string, number>();
+  return [...sharding.devicesIndicesMap(x.shape)].map(([device, index]) => {
+    const key = JSON.stringify(index);
+    const replicaId = seen.get(key) ?? 0;
+    seen.set(key, replicaId + 1);
+    const data = slice(x, { startIndices: index.map(([start]) => start), limitIndices: index.map(([, stop]) => stop) });
+    return { device, index, replicaId, data };
+  });
 }

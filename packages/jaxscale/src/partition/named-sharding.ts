@@ -4,6 +4,31 @@ import { formatShape, type Shape } from "../base/shapes.ts";
 import type { Mesh, MeshDevice } from "./mesh.ts";
 import type { PartitionSpec, SpecEntry } from "./partition-spec.ts";
 
+/** The whole array on one device. @see https://docs.jax.dev/en/latest/jax.sharding.html#jax.sharding.SingleDeviceSharding */
+export class SingleDeviceSharding<D extends MeshDevice = MeshDevice> {
+  readonly device: D;
+
+  constructor(device: D) {
+    this.device = device;
+  }
+
+  /** Every device that has a part of the array has all of it. */
+  readonly isFullyReplicated = true;
+
+  shardShape(shape: Shape): Shape {
+    return shape;
+  }
+  devicesIndicesMap(shape: Shape): ReadonlyMap<D, readonly IndexRange[]> {
+    return new Map([[this.device, shape.map((size): IndexRange => [0, size])]]);
+  }
+  toString(): string {
+    return `SingleDeviceSharding(device=${this.device.id})`;
+  }
+}
+
+/** How an array lies on devices. */
+export type Sharding = NamedSharding | SingleDeviceSharding;
+
 /** One dimension of a shard: elements `start` up to, not including, `stop`. */
 export type IndexRange = readonly [start: number, stop: number];
 

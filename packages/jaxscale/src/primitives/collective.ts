@@ -244,6 +244,38 @@ function permutedRows(ops: OpBuilder, x: Operand, perm: PermuteParams["perm"], s
   return rows;
 }
 
+export type PartParams = ExchangeParams & { readonly dimension: number };
+
+/** Of a value that is equal on all devices of an axis, the part of a dimension that is the device's own. */
+export const ownPart = definePrimitive<PartParams>("own_part", {
+  abstractEval: ([x], { dimension, axisSize }) => [
+    withShape(x, x.shape.with(dimension, x.shape[dimension] / axisSize)),
+  ],
+  reference: (_, { axes }) => resolved("own_part", axes),
+  axisNames: ({ axes }) => axes,
+  jvp: linearJvp("own_part"),
+  transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("all_gather", [ct], { ...params, tiled: true })],
+  batch(ops, [x], [dim], { params, axis }) {
+    const { dimension, axisSize } = params;
+    if (!params.axes.includes(axis.name ?? "")) {
+      const front = ops.batchToFront(x, dim, axis.size);
+      return batched(ops.bind1("own_part", [front], { ...params, dimension: dimension + 1 }), 0);
+    }
+    if (dim === null) return batched(splitAxis(ops, x, dimension, axisSize), dimension);
+    // The devices' values differ: each takes its part of its own.
+    const size = x.aval.shape.toSpliced(dim, 1)[dimension] / axisSize;
+    const place = ops.mul(ops.iota("int32", [axisSize], 0), ops.full([axisSize], size, "int32"));
+    const take = ([y, start]: readonly Operand[]): readonly Operand[] => {
+      const starts = y.aval.shape.map((_, i) => (i === dimension ? start : ops.literal(0, "int32")));
+      return ops.bind("dynamic_slice", [y, ...starts], { sliceSizes: y.aval.shape.with(dimension, size) });
+    };
+    return ops.transforms.mapOver(take, [x, place], [dim, 0], { name: undefined, size: axisSize });
+  },
+  lowering: noKernel("own_part"),
+  sharding: replicatedRule,
+  printParams: ({ axes, dimension }) => ({ axis_name: axes[0], dimension: `${dimension}` }),
+});
+
 /** A value that is equal on all devices of the axes, as one that may differ. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pcast.html */
 export const vary = definePrimitive<CollectiveParams>("pvary", {
   abstractEval: ([x]) => [x],

@@ -15,7 +15,7 @@ import {
   transposeSpec,
 } from "./convolution-shape.ts";
 import { type DotDimensionNumbers, dotResultType } from "./dot-general.ts";
-import { type Dimension, newFactors } from "./factors.ts";
+import { type Dimension, inFloat32, newFactors } from "./factors.ts";
 import { batched } from "./linear-rules.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { type DerivedRules, definePrimitive, type LoweringContext } from "./primitive.ts";
@@ -294,6 +294,7 @@ export const convGeneralDilated = definePrimitive<ConvParams>("conv_general_dila
   },
   lowering: { kind: "call", body: ({ inputs, params }) => formulaOf(inputs, params) },
   sharding: (context) => sharding(context).rule,
+  partialParams: inFloat32,
   localParams: (context, sizes) => {
     const { params } = context;
     const [name] = sharding(context).group;

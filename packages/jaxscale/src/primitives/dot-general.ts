@@ -6,7 +6,7 @@ import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { allocateValues, type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { dotRules } from "./dot-rules.ts";
-import { newFactors } from "./factors.ts";
+import { inFloat32, newFactors } from "./factors.ts";
 import { definePrimitive } from "./primitive.ts";
 import { list } from "./python-text.ts";
 
@@ -160,6 +160,7 @@ export const dotGeneral = definePrimitive<DotGeneralParams>("dot_general", {
     );
     return f.rule([left, right], [[...batch, ...m, ...n]]);
   },
+  partialParams: inFloat32,
   cost: ({ inputs: [lhs], outputs: [out], params }) => ({
     flops: 2 * sizeOf(out.shape) * sizeOf(params.dimensionNumbers[0][0].map((axis) => lhs.shape[axis])),
     transcendentals: 0,

@@ -1,4 +1,5 @@
 /** Writing sharding rules: an op's dimensions as products of named factors. */
+import { type DType, isFloat } from "../base/dtypes.ts";
 import type { Shape } from "../base/shapes.ts";
 import type { Factor, LoweringContext, ShardingRule } from "./primitive.ts";
 
@@ -99,3 +100,9 @@ export function replicatedRule({
     });
   return { operands: inputs.map((a) => whole(a.shape)), results: outputs.map((a) => whole(a.shape)), factors };
 }
+
+/** Parameters of a product whose result, if it is of floats, is left in float32. */
+export const inFloat32 = <P extends { readonly preferredElementType: DType | null }>(params: P): P =>
+  params.preferredElementType !== null && isFloat(params.preferredElementType)
+    ? { ...params, preferredElementType: "float32" }
+    : params;

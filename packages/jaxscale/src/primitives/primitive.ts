@@ -333,6 +333,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly sharding: (context: LoweringContext<P>) => ShardingRule;
   /** Parameters of the op on one part of its operands, where they hold sizes: `sizes` are the part's of each factor. Absent: unchanged. */
   readonly localParams?: (context: LoweringContext<P>, sizes: Readonly<Record<string, number>>) => P;
+  /** Parameters for partial sums, which are rounded once they are combined: those of a result in float32. Absent: unchanged. */
+  readonly partialParams?: (params: P) => P;
   /** Work per evaluation of the whole op. */
   readonly cost: (context: LoweringContext<P>) => Cost;
   /** Results are exact copies or selections of operands, so a packed result needs no rounding. */
@@ -401,6 +403,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly withEffects?: (params: P, bodies: readonly ClosedJaxpr[], extra: readonly number[]) => LiftedEffects<P>;
   /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
   readonly axisNames?: (params: P) => readonly string[];
+  /** The mesh, and its axes that split each dimension of the result, where the op is there to say so. */
+  readonly laidOut?: (params: P) => { readonly mesh: unknown; readonly layout: readonly (readonly string[])[] };
   /** Its results are equal on all devices of the axes that it names. */
   readonly agrees?: true;
 }

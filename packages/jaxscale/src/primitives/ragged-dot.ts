@@ -4,7 +4,7 @@ import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { allocateValues, type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { dotResultType } from "./dot-general.ts";
-import { newFactors } from "./factors.ts";
+import { inFloat32, newFactors } from "./factors.ts";
 import { batched, shiftedByOne } from "./linear-rules.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { type DerivedRules, definePrimitive, type LoweringContext } from "./primitive.ts";
@@ -292,6 +292,7 @@ export const raggedDotGeneral = definePrimitive<RaggedDotParams>("ragged_dot_gen
     const axes = [...lhsFree, ...params.dotDimensionNumbers[0][0]].map((axis) => lhs.shape[axis]);
     return { flops: 2 * sizeOf([...batch, ...axes, ...rhsFree.map((axis) => rhs.shape[axis])]), transcendentals: 0 };
   },
+  partialParams: inFloat32,
   printParams: ({ dotDimensionNumbers, lhsRaggedDimensions, rhsGroupDimensions, preferredElementType }) => ({
     group_offset: "None",
     precision: "None",

@@ -1,0 +1,108 @@
+/** Where the arguments of a call lie, and where its results are wanted: what a jitted function is partitioned by. */
+import { ShardingError } from "../base/errors.ts";
+import { broadcastPrefix, type TreeDef, unflatten } from "../base/pytree.ts";
+import { type ClosedJaxpr, formatAval, type ShapedArray } from "../jaxpr/ir.ts";
+import { type Layout, layoutOf, replicated } from "../partition/layout.ts";
+import type { Mesh } from "../partition/mesh.ts";
+import { NamedSharding } from "../partition/named-sharding.ts";
+import type { Placement } from "../partition/partition.ts";
+import { rulesOf } from "../primitives/primitive.ts";
+import { DeviceArray } from "./device-array.ts";
+
+/** Shardings of a tree: one for all leaves, or a tree that is a prefix of it; null leaves it open. */
+export type ShardingTree = NamedSharding | null | readonly ShardingTree[] | { readonly [key: string]: ShardingTree };
+
+const isLeaf = (x: unknown): boolean => x === null || x instanceof NamedSharding;
+
+/** The sharding of each leaf of a tree. @throws ShardingError if it is no prefix, or does not fit a leaf */
+export function shardingsOf(
+  shardings: ShardingTree | undefined,
+  treedef: TreeDef,
+  types: readonly ShapedArray[],
+  who: string,
+): readonly (NamedSharding | null)[] {
+  if (shardings === undefined) return types.map(() => null);
+  const tree = unflatten(
+    treedef,
+    types.map(() => 0),
+  );
+  const flat = broadcastPrefix<NamedSharding | null>(shardings, tree, who, { isLeaf });
+  flat.forEach((sharding, i) => {
+    if (sharding === null) return;
+    if (!(sharding instanceof NamedSharding))
+      throw new ShardingError(`${who}: must be NamedShardings or null; got ${typeof sharding}`);
+    checkFits(sharding, types[i], who);
+  });
+  return flat;
+}
+
+/** @throws ShardingError if the sharding does not divide the array */
+export function checkFits(sharding: NamedSharding, aval: ShapedArray, who: string): void {
+  try {
+    sharding.shardShape(aval.shape);
+  } catch (error) {
+    throw new ShardingError(`${who}: ${formatAval(aval)}: ${(error as Error).message}`);
+  }
+}
+
+/** Shardings that arguments have already; an array that nobody placed has none. */
+export const ownShardings = (leaves: readonly unknown[]): readonly (NamedSharding | null)[] =>
+  leaves.map((x) => {
+    const sharding = x instanceof DeviceArray ? x.sharding : undefined;
+    return sharding instanceof NamedSharding ? sharding : null;
+  });
+
+/** What a program is partitioned by; undefined if nothing says anything of a mesh. */
+export function placementOf(
+  name: string,
+  closed: ClosedJaxpr,
+  own: readonly (NamedSharding | null)[],
+  asked: readonly (NamedSharding | null)[],
+  wanted: readonly (NamedSharding | null)[],
+): Placement | undefined {
+  const types = closed.jaxpr.invars.map((v) => v.aval);
+  const given = types.map((aval, i) => {
+    const [has, wants] = [own[i] ?? null, asked[i] ?? null];
+    if (has && wants && !has.isEquivalentTo(wants, aval.shape.length))
+      throw new ShardingError(
+        `${name}: an argument must lie as inShardings says; got ${formatAval(aval)} with ${has}, wanted ${wants}. Move it with devicePut`,
+      );
+    return has ?? wants;
+  });
+  const mesh = oneMesh(name, [...given, ...wanted], constrainedMeshes(closed));
+  if (!mesh) return undefined;
+  const layout = (sharding: NamedSharding | null, aval: ShapedArray): Layout | undefined =>
+    sharding ? layoutOf(sharding.spec, aval.shape.length) : undefined;
+  const results = closed.jaxpr.outvars.map((a) => a.aval);
+  return {
+    name,
+    mesh,
+    layouts: types.map((aval, i) => layout(given[i], aval) ?? replicated(aval)),
+    wanted: results.map((aval, i) => layout(wanted[i] ?? null, aval)),
+  };
+}
+
+function oneMesh(
+  name: string,
+  shardings: readonly (NamedSharding | null)[],
+  constrained: readonly Mesh[],
+): Mesh | undefined {
+  const meshes = [...shardings.flatMap((s) => (s ? [s.mesh] : [])), ...constrained];
+  const [first] = meshes;
+  const other = meshes.find((mesh) => !mesh.equals(first));
+  if (other) throw new ShardingError(`${name}: all shardings must be of one mesh; got ${first} and ${other}`);
+  return first;
+}
+
+function constrainedMeshes({ jaxpr }: ClosedJaxpr): readonly Mesh[] {
+  return jaxpr.eqns.flatMap(({ primitive, params }) => {
+    const { laidOut, subJaxprs } = rulesOf(primitive);
+    return [...(laidOut ? [laidOut(params).mesh as Mesh] : []), ...subJaxprs(params).flatMap(constrainedMeshes)];
+  });
+}
+
+/** Compared between calls: equal texts, equal placement. */
+export const placementKey = (shardings: readonly (NamedSharding | null)[]): string =>
+  shardings.every((s) => s === null)
+    ? ""
+    : shardings.map((s) => (s ? `${s} ${s.mesh.devices.map(({ id }) => id)}` : "-")).join("; ");
