@@ -61,6 +61,50 @@ test("a value of an inner block is not visible outside of it", () => {
   assert.throws(() => checkKernel(withBody(good, [inner, store])), /used where it is not defined/);
 });
 
+test("a value that is not what its op's row of the grammar says is refused", () => {
+  /** A kernel whose first value of `op` is changed. */
+  const changed = (op: Value["op"], change: (v: Value) => Partial<Value>): Kernel => {
+    const good = kernel(({ k, x, y, lane }) => {
+      const counts = k.buffer("counts", "i32", "read_write", 8, true);
+      const n = k.atomic("atomicAdd", counts, lane, k.i32(1));
+      k.store(y, lane, k.add(k.load(x, lane), k.cast("f32", n)));
+    });
+    checkKernel(good);
+    let done = false;
+    const statements = good.body.statements.map((s): Statement => {
+      if (done || s.kind !== "let" || s.value.op !== op) return s;
+      done = true;
+      return { ...s, value: { ...s.value, ...change(s.value) } };
+    });
+    return withBody(good, statements);
+  };
+  const refused = (bad: Kernel, message: RegExp): void => assert.throws(() => checkKernel(bad), message);
+  refused(
+    changed("cast", ({ args }) => ({ args: [...args, ...args] })),
+    /kernel op cast takes 1 operands, got 2; in kernel sample/,
+  );
+  refused(
+    changed("atomicAdd", ({ args }) => ({ args: [...args, args[1]] })),
+    /kernel op atomicAdd takes 2 operands, got 3/,
+  );
+  refused(
+    changed("load", () => ({ attr: "x" })),
+    /kernel op load carries buffer, got string/,
+  );
+  refused(
+    changed("load", () => ({ args: [new KernelBuilder().f32(0)] })),
+    /x is indexed by f32/,
+  );
+  refused(
+    changed("cast", () => ({ op: "opaque", args: [], attr: "n" })),
+    /opaque is not computed by a statement/,
+  );
+  refused(
+    changed("add", ({ args }) => ({ op: "and", args })),
+    /kernel op and does not take f32, f32/,
+  );
+});
+
 test("a store to a buffer bound for reading is refused", () => {
   assert.throws(() => checkKernel(kernel(({ k, x, lane }) => k.store(x, lane, k.f32(0)))), /bound for reading/);
 });

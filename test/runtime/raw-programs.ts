@@ -40,7 +40,6 @@ export function rawKernel(
     immediates: immediates.map((type, i) => ({ name: `x${i}`, type })),
     body: { statements: [] },
     usesSubgroups: false,
-    usesF16: false,
   };
   texts.set(kernel, (space, bindings) => {
     const declared = access.map((a, i) => `@group(0) @binding(${i}) var<storage, ${a}> b${i}: array<f32>;`);

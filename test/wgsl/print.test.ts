@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { KernelBuilder } from "../../packages/jaxscale/src/kernel/builder.ts";
-import { grammar } from "../../packages/jaxscale/src/kernel/grammar.ts";
+import { computed } from "../../packages/jaxscale/src/kernel/grammar.ts";
 import type { Value } from "../../packages/jaxscale/src/kernel/ir.ts";
 import { f32Literal } from "../../packages/jaxscale/src/wgsl/literals.ts";
 import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
@@ -27,8 +27,8 @@ async function evaluate(
   return out as Float32Array;
 }
 
-test("every op of the grammar has a row of text", () => {
-  for (const name of Object.keys(grammar)) assert.type(table[name as keyof typeof table], "function", name);
+test("every op that computes has a row of text", () => {
+  for (const name of Object.keys(computed)) assert.type(table[name as keyof typeof table], "function", name);
 });
 
 test("an f32 literal reads back as the same f32", () => {

@@ -2,7 +2,6 @@
 import { type DType, promoteTypes } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
-import { readUserSource, type UserSource } from "../kernel/user-source.ts";
 import {
   CustomKernel,
   customKernel as customKernelPrimitive,
@@ -15,6 +14,7 @@ import { getClient } from "../runtime/index.ts";
 import type { Array, ArrayLike } from "../trace/array.ts";
 import { asArray } from "../trace/operand.ts";
 import { bind } from "../trace/trace.ts";
+import { readUserSource, type UserSource } from "../wgsl/user-source.ts";
 import { map } from "./lax/control-flow.ts";
 import { convertElementType } from "./lax/convert.ts";
 import { ShapeDtypeStruct } from "./make-jaxpr.ts";

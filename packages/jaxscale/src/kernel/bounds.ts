@@ -4,7 +4,7 @@
  * one whose known bounds leave the array is an error.
  */
 import { invariant } from "../base/errors.ts";
-import { grammar, type OpName } from "./grammar.ts";
+import { isComputed, type OpName } from "./grammar.ts";
 import { type Block, type BufferDecl, type Kernel, laneCount, type Range, type SharedDecl, type Value } from "./ir.ts";
 import { rangeOf } from "./ranges.ts";
 
@@ -47,6 +47,8 @@ function checkBlock(kernel: string, block: Block, facts: Facts): void {
   }
 }
 
+const opposites: Partial<Record<OpName, OpName>> = { lt: "ge", le: "gt", gt: "le", ge: "lt", ne: "eq" };
+
 /** What a condition says of integers compared with constants. */
 function learn(facts: Facts, condition: Value, holds: boolean): Facts {
   const [a, b] = condition.args;
@@ -54,7 +56,7 @@ function learn(facts: Facts, condition: Value, holds: boolean): Facts {
   if (condition.op === (holds ? "and" : "or")) return learn(learn(facts, a, holds), b, holds);
   if (!b || a.type !== "i32") return facts;
   const [p, q] = [boundsOf(a, facts, new Map()), boundsOf(b, facts, new Map())];
-  const op = holds ? condition.op : { lt: "ge", le: "gt", gt: "le", ge: "lt", ne: "eq" }[condition.op];
+  const op = holds ? condition.op : opposites[condition.op];
   const learned = new Map(facts);
   // An infinite bound is an unknown one.
   const [low, high] = [-Infinity, Infinity];
@@ -90,9 +92,9 @@ function boundsOf(v: Value, facts: Facts, memo: Map<Value, Range | undefined>): 
 }
 
 function compute(v: Value, facts: Facts, memo: Map<Value, Range | undefined>): Range | undefined {
-  if (!(v.op in grammar)) return v.op === "assume" ? boundsOf(v.args[0], facts, memo) : undefined;
+  if (!isComputed(v.op)) return v.op === "assume" ? boundsOf(v.args[0], facts, memo) : undefined;
   return rangeOf(
-    v.op as OpName,
+    v.op,
     v.type,
     v.args.map((a) => ({ ...a, range: boundsOf(a, facts, memo) })),
   );

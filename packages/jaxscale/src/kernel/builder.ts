@@ -2,7 +2,7 @@
 import { invariant } from "../base/errors.ts";
 import { hideCancellation, hideCount } from "./cancel.ts";
 import { convertConstant, foldInteger, foldSelect, reinterpretConstant } from "./fold.ts";
-import { type OpName, resultType } from "./grammar.ts";
+import type { ComputedOp, OpName } from "./grammar.ts";
 import type {
   Block,
   BufferDecl,
@@ -18,6 +18,7 @@ import type {
 import { laneCount, scalarOf, vectorOf } from "./ir.ts";
 import { place } from "./place.ts";
 import { rangeOf } from "./ranges.ts";
+import { resultType } from "./result-type.ts";
 import { simplifyInteger } from "./simplify.ts";
 
 type Attr = Value["attr"];
@@ -31,7 +32,6 @@ export class KernelBuilder {
   #block: Statement[] = [];
   readonly #enclosing: Statement[][] = [];
   #usesSubgroups = false;
-  #usesF16 = false;
   #guard: Value | undefined;
 
   // ---- constants -------------------------------------------------------------
@@ -109,9 +109,7 @@ export class KernelBuilder {
   /** Numeric conversion between scalar types, lane-wise. Float to integer is WGSL's: callers handle NaN and overflow. */
   cast(type: ScalarType, x: Value): Value {
     if (scalarOf(x.type) === type) return x;
-    if (type === "f16") this.#usesF16 = true;
-    if (x.op === "const" && type !== "f16")
-      return this.constant(type, convertConstant(scalarOf(x.type), type, x.attr as number));
+    if (x.op === "const") return this.constant(type, convertConstant(scalarOf(x.type), type, x.attr as number));
     const keepsValue = (type === "i32" || type === "u32") && x.range && (type === "i32" || x.range.min >= 0);
     return this.#intern("cast", vectorOf(type, laneCount(x.type)), [x], undefined, keepsValue ? x.range : undefined);
   }
@@ -119,8 +117,7 @@ export class KernelBuilder {
   bitcast(type: ScalarType, x: Value): Value {
     if (scalarOf(x.type) === type) return x;
     if (x.op === "bitcast" && scalarOf(x.args[0].type) === type) return x.args[0];
-    if (x.op === "const" && type !== "f16" && x.type !== "f16")
-      return this.constant(type, reinterpretConstant(scalarOf(x.type), type, x.attr as number));
+    if (x.op === "const") return this.constant(type, reinterpretConstant(scalarOf(x.type), type, x.attr as number));
     return this.#intern("bitcast", vectorOf(type, laneCount(x.type)), [x]);
   }
 
@@ -146,7 +143,7 @@ export class KernelBuilder {
     if (x.op === "vec") return x.args.length === 1 ? x.args[0] : x.args[lane];
     return this.#intern("lane", scalarOf(x.type), [x], lane);
   }
-  dot = (a: Value, b: Value): Value => this.#intern("dot", scalarOf(a.type), [a, b]);
+  dot = (a: Value, b: Value): Value => this.op("dot", a, b);
 
   // ---- where this invocation is -------------------------------------------------------
 
@@ -303,7 +300,7 @@ export class KernelBuilder {
     thenBlock.push({ kind: "assign", variable, value: a });
     const b = this.#into(otherwiseBlock, otherwise);
     otherwiseBlock.push({ kind: "assign", variable, value: b });
-    const zero = scalarOf(a.type) === "f16" ? this.cast("f16", this.f32(0)) : this.constant(scalarOf(a.type), 0);
+    const zero = this.constant(scalarOf(a.type), 0);
     this.#push({ kind: "declare", variable, initial: this.splat(zero, laneCount(a.type)) });
     this.#push({
       kind: "if",
@@ -345,7 +342,7 @@ export class KernelBuilder {
   // ---- the workings ------------------------------------------------------------------
 
   /** Any op of the grammar whose result type follows from its operands. */
-  op(name: OpName, ...operands: Value[]): Value {
+  op(name: ComputedOp, ...operands: Value[]): Value {
     const type = resultType(name, operands);
     const chosen = foldSelect(name, operands);
     if (chosen) return chosen;
@@ -358,11 +355,11 @@ export class KernelBuilder {
     return this.#intern(name, type, args, undefined, integer ? rangeOf(name, type, args) : undefined);
   }
   /** The op exactly as given: for the simplifier, whose results must not be simplified again. */
-  raw(name: OpName, ...args: Value[]): Value {
+  raw(name: ComputedOp, ...args: Value[]): Value {
     const type = resultType(name, args);
     return this.#intern(name, type, args, undefined, rangeOf(name, type, args));
   }
-  #intern(op: string, type: ValueType, args: readonly Value[], attr?: Attr, range?: Range): Value {
+  #intern(op: OpName, type: ValueType, args: readonly Value[], attr?: Attr, range?: Range): Value {
     const shown =
       typeof attr === "object"
         ? ((attr as { name?: string; id?: number }).name ?? attr)
@@ -376,10 +373,10 @@ export class KernelBuilder {
     this.#interned.set(key, value);
     return value;
   }
-  #make(op: string, type: ValueType, args: readonly Value[], attr?: Attr, range?: Range): Value {
+  #make(op: OpName, type: ValueType, args: readonly Value[], attr?: Attr, range?: Range): Value {
     return { kind: "value", id: this.#nextId++, op, type, args, attr, range };
   }
-  #pin(op: string, type: ValueType, args: readonly Value[], attr?: Attr): Value {
+  #pin(op: OpName, type: ValueType, args: readonly Value[], attr?: Attr): Value {
     const value = this.#make(op, type, args, attr);
     this.#push({ kind: "let", value });
     return value;
@@ -408,7 +405,6 @@ export class KernelBuilder {
       immediates: this.#immediates,
       body: place({ statements: this.#guarded() }),
       usesSubgroups: this.#usesSubgroups,
-      usesF16: this.#usesF16,
     };
   }
 }

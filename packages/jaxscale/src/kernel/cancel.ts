@@ -3,7 +3,7 @@
  * `(a + b) - b`, `(x + c) - c`, `(a * b) / b`. One operand is hidden behind bits that only a running kernel knows.
  */
 import type { KernelBuilder } from "./builder.ts";
-import type { OpName } from "./grammar.ts";
+import type { ComputedOp } from "./grammar.ts";
 import { laneCount, scalarOf, type Value } from "./ir.ts";
 
 /** 0, of which the driver's compiler knows nothing. */
@@ -34,7 +34,7 @@ function mayCancel(inner: Value, outer: Value, family: ReadonlySet<string>): boo
 }
 
 /** The operands of a float op, one hidden where the driver might cancel. */
-export function hideCancellation(k: KernelBuilder, name: OpName, args: readonly Value[]): readonly Value[] {
+export function hideCancellation(k: KernelBuilder, name: ComputedOp, args: readonly Value[]): readonly Value[] {
   if (args.length < 2 || scalarOf(args[0].type) !== "f32") return args;
   const [a, b] = args;
   if (name === "sub" && a === b) return [hide(k, a), b];

@@ -2,9 +2,10 @@
 import { invariant } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import { checkBounds } from "./bounds.ts";
-import { grammar, type OpName, resultType } from "./grammar.ts";
-import type { Block, BufferDecl, Kernel, SharedDecl, Statement, Value, ValueType, Variable } from "./ir.ts";
-import { laneCount, scalarOf, vectorOf } from "./ir.ts";
+import { ruleOf } from "./grammar.ts";
+import type { Block, Kernel, Statement, Value, ValueType, Variable } from "./ir.ts";
+import { laneCount, vectorOf } from "./ir.ts";
+import { typeOf } from "./result-type.ts";
 import { checkUniformity } from "./uniformity.ts";
 
 /** @throws Error that names the kernel and what is wrong in it */
@@ -108,69 +109,50 @@ class Checker {
 
   #use(v: Value, scope: Scope, type = v.type): void {
     this.#require(v.type === type, `${v.op} has type ${v.type}, ${type} is needed`);
-    if (v.op === "const" || v.op === "builtin") return;
     if (v.op === "immediate")
-      return this.#require(
+      this.#require(
         this.#kernel.immediates.some((m) => m.name === v.attr && m.type === v.type),
         `immediate ${String(v.attr)} is not declared`,
       );
+    if (ruleOf(v.op).free) return;
     this.#require(scope.has(v), `${v.op} (%${v.id}) is used where it is not defined`);
   }
 
   #define(v: Value, scope: Scope): void {
     this.#require(!scope.has(v), `${v.op} (%${v.id}) is defined twice`);
-    const expected = this.#typeOf(v, scope);
+    const { result, effect } = ruleOf(v.op);
+    this.#require(result !== "stated", `${v.op} is not computed by a statement`);
+    const expected = this.#typeOf(v);
     this.#require(v.type === expected, `${v.op} has type ${v.type}, its operands make ${expected}`);
     this.#require(
-      this.#kernel.usesSubgroups || !v.op.startsWith("subgroup"),
+      this.#kernel.usesSubgroups || effect !== "subgroup",
       `${v.op} in a kernel that does not say that it uses subgroups`,
     );
+    this.#memory(v, scope);
     scope.add(v);
   }
 
-  #typeOf(v: Value, scope: Scope): ValueType {
-    if (v.op in grammar) return resultType(v.op as OpName, v.args);
-    const [a] = v.args;
-    switch (v.op) {
-      case "cast":
-        return vectorOf(scalarOf(v.type), laneCount(a.type));
-      case "bitcast":
-        for (const t of [a.type, v.type])
-          this.#require(["f32", "i32", "u32"].includes(scalarOf(t)), `bitcast of ${a.type} to ${v.type}`);
-        return vectorOf(scalarOf(v.type), laneCount(a.type));
-      case "vec":
-        this.#require(
-          v.args.every((x) => x.type === a.type) && (v.args.length === 1 || v.args.length === laneCount(v.type)),
-          `a vector of ${v.args.map((x) => x.type).join(", ")}`,
-        );
-        return vectorOf(a.type as "f32", laneCount(v.type));
-      case "lane":
-        this.#require((v.attr as number) < laneCount(a.type), `lane ${String(v.attr)} of ${a.type}`);
-        return scalarOf(a.type);
-      case "assume":
-        return a.type;
-      case "get":
-        this.#require(scope.has(v.attr as Variable), `variable ${(v.attr as Variable).name} is read before it exists`);
-        return (v.attr as Variable).type;
-      case "loadShared":
-        this.#require(this.#kernel.shared.includes(v.attr as SharedDecl), "load from shared memory not declared");
-        this.#require(a.type === "i32", `shared memory is indexed by ${a.type}`);
-        return (v.attr as SharedDecl).type;
+  #typeOf(v: Value): ValueType {
+    try {
+      return typeOf(v);
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}; in kernel ${this.#kernel.name}`);
     }
-    this.#require(v.op === "load" || v.op.startsWith("atomic"), `op ${v.op} is not in the grammar`);
-    return this.#memoryType(v, v.attr as BufferDecl);
   }
 
-  #memoryType(v: Value, buffer: BufferDecl): ValueType {
-    this.#require(this.#kernel.buffers.includes(buffer), `${v.op} of ${buffer.name}, which is not bound`);
-    this.#require(v.args[0].type === "i32", `${buffer.name} is indexed by ${v.args[0].type}`);
-    if (v.op === "load") {
-      this.#require(!buffer.atomic || laneCount(v.type) === 1, `vector load from the atomic ${buffer.name}`);
-      return vectorOf(buffer.element, laneCount(v.type));
+  /** That what the value reads or changes is declared, and open to that. */
+  #memory({ op, type, attr }: Value, scope: Scope): void {
+    if (typeof attr !== "object") return;
+    switch (attr.kind) {
+      case "variable":
+        return this.#require(scope.has(attr), `variable ${attr.name} is read before it exists`);
+      case "shared":
+        return this.#require(this.#kernel.shared.includes(attr), "load from shared memory not declared");
+      case "buffer":
+        this.#require(this.#kernel.buffers.includes(attr), `${op} of ${attr.name}, which is not bound`);
+        if (op === "load")
+          return this.#require(!attr.atomic || laneCount(type) === 1, `vector load from the atomic ${attr.name}`);
+        this.#require(attr.atomic && attr.access === "read_write", `${op} on ${attr.name}, which is not atomic`);
     }
-    this.#require(buffer.atomic && buffer.access === "read_write", `${v.op} on ${buffer.name}, which is not atomic`);
-    for (const operand of v.args.slice(1))
-      this.#require(operand.type === buffer.element, `${v.op} of ${operand.type} on ${buffer.name}`);
-    return buffer.element;
   }
 }

@@ -1,9 +1,9 @@
 /** Constant folding of integer and bool ops, exact modulo 2^32. Floats are never folded: drivers' rules for NaN and zero differ. */
 import type { KernelBuilder } from "./builder.ts";
-import type { OpName } from "./grammar.ts";
+import type { ComputedOp } from "./grammar.ts";
 import type { ScalarType, Value, ValueType } from "./ir.ts";
 
-const fold: Partial<Record<OpName, (a: number, b: number) => number>> = {
+const fold: Partial<Record<ComputedOp, (a: number, b: number) => number>> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => Math.imul(a, b),
@@ -22,7 +22,7 @@ const fold: Partial<Record<OpName, (a: number, b: number) => number>> = {
   eq: (a, b) => +(a === b),
   ne: (a, b) => +(a !== b),
 };
-const foldDivision: Partial<Record<OpName, (a: number, b: number) => number>> = {
+const foldDivision: Partial<Record<ComputedOp, (a: number, b: number) => number>> = {
   div: (a, b) => Math.trunc(a / b),
   rem: (a, b) => a % b,
 };
@@ -30,7 +30,7 @@ const foldDivision: Partial<Record<OpName, (a: number, b: number) => number>> = 
 const isConstant = (v: Value): boolean => v.op === "const" && v.type !== "f32";
 
 /** A choice that is known, of any type. */
-export function foldSelect(name: OpName, [condition, yes, no]: readonly Value[]): Value | undefined {
+export function foldSelect(name: ComputedOp, [condition, yes, no]: readonly Value[]): Value | undefined {
   if (name !== "select") return undefined;
   if (condition.op === "const") return condition.attr ? yes : no;
   return yes === no ? yes : undefined;
@@ -38,7 +38,7 @@ export function foldSelect(name: OpName, [condition, yes, no]: readonly Value[])
 
 export function foldInteger(
   k: KernelBuilder,
-  name: OpName,
+  name: ComputedOp,
   type: ValueType,
   args: readonly Value[],
 ): Value | undefined {

@@ -1,6 +1,7 @@
 /** IR no. 2: one compute kernel as structured SSA: values, stores, loops, guards, barriers. */
+import type { OpName } from "./grammar.ts";
 
-export type ScalarType = "f32" | "i32" | "u32" | "bool" | "f16";
+export type ScalarType = "f32" | "i32" | "u32" | "bool";
 export type ValueType = ScalarType | `vec2<${ScalarType}>` | `vec4<${ScalarType}>`;
 
 export const laneCount = (type: ValueType): 1 | 2 | 4 =>
@@ -20,7 +21,7 @@ export interface Range {
 export interface Value {
   readonly kind: "value";
   readonly id: number;
-  readonly op: string;
+  readonly op: OpName;
   readonly type: ValueType;
   readonly args: readonly Value[];
   /** What the op needs besides values: a constant, a lane, a builtin's name, a buffer, a variable. */
@@ -90,7 +91,6 @@ export interface Kernel {
   readonly immediates: readonly { readonly name: string; readonly type: "i32" | "u32" | "f32" }[];
   readonly body: Block;
   readonly usesSubgroups: boolean;
-  readonly usesF16: boolean;
   /** Written by a user: then `body` is empty, and this is what runs. */
   readonly raw?: RawSource;
 }

@@ -1,4 +1,5 @@
 /** Puts every pure value where it is computed once, as late as its uses allow, and out of loops that do not change it. */
+import { ruleOf } from "./grammar.ts";
 import type { Block, Statement, Value } from "./ir.ts";
 
 interface Scope {
@@ -16,7 +17,7 @@ interface Use {
   readonly before: Statement | undefined;
 }
 
-const isFree = (v: Value): boolean => v.op === "const" || v.op === "builtin" || v.op === "immediate";
+const isFree = (v: Value): boolean => ruleOf(v.op).free ?? false;
 
 export function place(body: Block): Block {
   const uses = new Map<Value, Use[]>();

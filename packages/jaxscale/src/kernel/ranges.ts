@@ -1,5 +1,5 @@
 /** Bounds of integer results from bounds of operands; undefined when unknown or when 32 bits could overflow. */
-import type { OpName } from "./grammar.ts";
+import type { ComputedOp } from "./grammar.ts";
 import type { Range, Value, ValueType } from "./ir.ts";
 
 const limits = { i32: { min: -(2 ** 31), max: 2 ** 31 - 1 }, u32: { min: 0, max: 2 ** 32 - 1 } };
@@ -7,7 +7,7 @@ const limits = { i32: { min: -(2 ** 31), max: 2 ** 31 - 1 }, u32: { min: 0, max:
 type Bounds = (a: Range, b: Range) => Range | undefined;
 const hull = (...xs: number[]): Range => ({ min: Math.min(...xs), max: Math.max(...xs) });
 
-const binary: Partial<Record<OpName, Bounds>> = {
+const binary: Partial<Record<ComputedOp, Bounds>> = {
   add: (a, b) => ({ min: a.min + b.min, max: a.max + b.max }),
   sub: (a, b) => ({ min: a.min - b.max, max: a.max - b.min }),
   mul: (a, b) => hull(a.min * b.min, a.min * b.max, a.max * b.min, a.max * b.max),
@@ -29,7 +29,7 @@ const binary: Partial<Record<OpName, Bounds>> = {
   shl: (a, b) => (a.min >= 0 ? { min: a.min * 2 ** b.min, max: a.max * 2 ** b.max } : undefined),
 };
 
-export function rangeOf(name: OpName, type: ValueType, args: readonly Value[]): Range | undefined {
+export function rangeOf(name: ComputedOp, type: ValueType, args: readonly Value[]): Range | undefined {
   if (type !== "i32" && type !== "u32") return undefined;
   const limit = limits[type];
   if (name === "select") {

@@ -3,7 +3,7 @@
  * remainders by constants resolved where bounds prove it. Applies only to i32 whose bounds are known (no overflow).
  */
 import type { KernelBuilder } from "./builder.ts";
-import type { OpName } from "./grammar.ts";
+import type { ComputedOp } from "./grammar.ts";
 import type { Value } from "./ir.ts";
 
 /** `constant + Σ coefficient · atom`, atoms by id. */
@@ -101,7 +101,7 @@ const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a 
 
 const bounded = (v: Value): boolean => v.range !== undefined && v.type === "i32";
 
-export function simplifyInteger(k: KernelBuilder, name: OpName, args: readonly Value[]): Value | undefined {
+export function simplifyInteger(k: KernelBuilder, name: ComputedOp, args: readonly Value[]): Value | undefined {
   const [a, b] = args;
   if (!b) return undefined;
   const compared = compareByBounds(k, name, a, b);
@@ -173,7 +173,7 @@ function divideByFactor(k: KernelBuilder, name: "div" | "rem", form: LinearForm,
   return undefined;
 }
 
-function withNeutral(k: KernelBuilder, name: OpName, a: Value, b: Value): Value | undefined {
+function withNeutral(k: KernelBuilder, name: ComputedOp, a: Value, b: Value): Value | undefined {
   const is = (v: Value, n: number): boolean => v.op === "const" && v.attr === n;
   if (name === "add") return is(a, 0) ? b : is(b, 0) ? a : undefined;
   if (name === "sub" || name === "shl" || name === "shr" || name === "or" || name === "xor")
@@ -184,7 +184,7 @@ function withNeutral(k: KernelBuilder, name: OpName, a: Value, b: Value): Value 
   return undefined;
 }
 
-function compareByBounds(k: KernelBuilder, name: OpName, a: Value, b: Value): Value | undefined {
+function compareByBounds(k: KernelBuilder, name: ComputedOp, a: Value, b: Value): Value | undefined {
   const [p, q] = [a.range, b.range];
   if (!p || !q) return undefined;
   if (name === "lt") return p.max < q.min ? k.bool(true) : p.min >= q.max ? k.bool(false) : undefined;

@@ -4,6 +4,7 @@
  * indices begin uniform; variables lose it when assigned a value, or under a condition, that is not.
  */
 import { invariant } from "../base/errors.ts";
+import { ruleOf } from "./grammar.ts";
 import type { Block, BufferDecl, Kernel, Statement, Value, Variable } from "./ir.ts";
 
 const uniformBuiltins = /^(workgroup_id|num_workgroups|subgroup_size)/;
@@ -31,7 +32,7 @@ class Analysis {
     switch (s.kind) {
       case "let":
         invariant(
-          together || !s.value.op.startsWith("subgroup"),
+          together || ruleOf(s.value.op).effect !== "subgroup",
           `kernel ${this.#kernel}: ${s.value.op} under control flow that differs between invocations`,
         );
         // A variable's value belongs to this place: what it is later says nothing of it.
@@ -90,7 +91,8 @@ class Analysis {
 
   #originIsUniform(v: Value): boolean {
     if (v.op === "builtin") return uniformBuiltins.test(v.attr as string);
-    if (v.op === "load") return (v.attr as BufferDecl).access === "read";
-    return v.op !== "loadShared" && !v.op.startsWith("atomic") && !v.op.startsWith("subgroup");
+    const { effect } = ruleOf(v.op);
+    if (effect === "reads buffer") return (v.attr as BufferDecl).access === "read";
+    return effect === undefined || effect === "reads variable";
   }
 }

@@ -4,7 +4,7 @@ import { isFloat } from "../base/dtypes.ts";
 import { ShapeError } from "../base/errors.ts";
 import { sameShape } from "../base/shapes.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
-import type { UserSource } from "../kernel/user-source.ts";
+import type { UserSource } from "../wgsl/user-source.ts";
 import { checkTypes, type NamedAval, planKernel } from "./custom-plan.ts";
 import { replicatedRule } from "./factors.ts";
 import type { Operand } from "./op-builder.ts";

@@ -6,7 +6,7 @@ import { sameShape, sizeOf } from "../base/shapes.ts";
 import type { Target } from "../base/target.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import type { RawSource } from "../kernel/ir.ts";
-import { whyNoName } from "../kernel/wgsl-words.ts";
+import { whyNoName } from "../wgsl/reserved-words.ts";
 import type { KernelDefinition } from "./custom-kernel.ts";
 import type { CustomPlan } from "./primitive.ts";
 

@@ -1,7 +1,6 @@
 /** Kernel IR to WGSL text. */
 import { invariant } from "../base/errors.ts";
-import type { OpName } from "../kernel/grammar.ts";
-import { grammar } from "../kernel/grammar.ts";
+import { isComputed, ruleOf } from "../kernel/grammar.ts";
 import {
   type Block,
   type BufferDecl,
@@ -16,7 +15,7 @@ import {
 import { layoutOf } from "./layout.ts";
 import { constantText, isConstantExpression, runtimeConstant } from "./literals.ts";
 import { Names } from "./names.ts";
-import { atom, binding, inVectors, plus, type Text, table } from "./table.ts";
+import { atom, binding, inVectors, plus, type TableOp, type Text, table } from "./table.ts";
 import { assignedIn, countUses } from "./uses.ts";
 
 export interface PrintOptions {
@@ -84,17 +83,16 @@ class Printer {
   }
 
   print(immediates: "immediate" | "uniform"): string {
-    const { name, usesF16, usesSubgroups, workgroupSize } = this.#kernel;
+    const { name, usesSubgroups, workgroupSize } = this.#kernel;
     this.#block(this.#kernel.body);
     const body = this.#lines;
     const used = [...this.#builtins.keys()].map((key) => builtins[key]);
     const parameters = [...new Set(used.map((b) => b.parameter))];
     const subgroups = usesSubgroups || used.some((b) => b.from.startsWith("subgroup"));
-    const extensions = [usesF16 && "f16", subgroups && "subgroups"].filter(Boolean);
     const immediate = this.#kernel.immediates.length > 0 && immediates === "immediate";
     return `${[
       `// ${name}`,
-      ...extensions.map((e) => `enable ${e};`),
+      ...(subgroups ? ["enable subgroups;"] : []),
       ...(immediate ? ["requires immediate_address_space;"] : []),
       ...this.#declarations(immediates),
       ...(body.some((line) => line.includes("zero_bits")) ? ["var<private> zero_bits: u32 = 0u;"] : []),
@@ -240,7 +238,7 @@ class Printer {
     const inline = use?.count === 1 && use.block === block && text.text.length <= longestInline && isInlinable(v);
     if (inline) this.#pending.set(v, { text, variables: variables.size > 0 ? variables : none });
     else if (use) this.#name(v, text);
-    else if (v.op.startsWith("atomic")) this.#emit(`${text.text.replace(/\.old_value$/, "")};`);
+    else if (ruleOf(v.op).effect === "atomic") this.#emit(`${text.text.replace(/\.old_value$/, "")};`);
   }
 
   #name(v: Value, text: Text): void {
@@ -300,7 +298,7 @@ class Printer {
       case "loadShared":
         return atom(`${this.#named.get(v.attr as SharedDecl)}[${this.#take(v.args[0]).text}]`);
     }
-    if (v.op.startsWith("atomic")) {
+    if (ruleOf(v.op).effect === "atomic") {
       const [index, ...values] = v.args.map((a) => this.#take(a).text);
       const place = `&${this.#named.get(v.attr as BufferDecl)}[${index}]`;
       const weak = v.op === "atomicCompareExchange";
@@ -309,7 +307,7 @@ class Printer {
     const operands = v.args.map((a) => this.#take(a));
     // Tint evaluates constant expressions and refuses those that overflow.
     if (computes(v) && v.args.every(isConstantExpression)) operands[0] = atom(runtimeOperand(v.args[0]));
-    return table[v.op as OpName](operands, v);
+    return table[v.op as TableOp](operands, v);
   }
 
   /** A vector load from a constant buffer that is declared word by word. */
@@ -336,8 +334,7 @@ const constantOperand = (text: string): Text => ({
   binding: text.startsWith("-") ? binding.product : binding.atom,
 });
 
-const computes = (v: Value): boolean =>
-  (v.op in grammar && v.args.length > 0) || v.op === "bitcast" || v.type.includes("f16");
+const computes = (v: Value): boolean => isComputed(v.op) || v.op === "bitcast";
 
 function runtimeOperand(v: Value): string {
   if (v.op === "const") return runtimeConstant(v);
@@ -346,7 +343,7 @@ function runtimeOperand(v: Value): string {
 }
 
 function isInlinable(v: Value): boolean {
-  if (v.op === "get") return true;
-  if (v.op === "loadShared" || v.op.startsWith("atomic") || v.op.startsWith("subgroup")) return false;
-  return v.op !== "load" || (v.attr as BufferDecl).access === "read";
+  const { effect } = ruleOf(v.op);
+  if (effect === "reads buffer") return (v.attr as BufferDecl).access === "read";
+  return effect === undefined || effect === "reads variable";
 }

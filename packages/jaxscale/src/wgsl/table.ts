@@ -1,5 +1,5 @@
 /** WGSL as a table from op to text. */
-import type { OpName } from "../kernel/grammar.ts";
+import type { ComputedOp, OpName } from "../kernel/grammar.ts";
 import { laneCount, scalarOf, type Value, type ValueType } from "../kernel/ir.ts";
 
 /** How tightly a text binds: what an operator may take as an operand without parentheses. */
@@ -45,7 +45,17 @@ const prefix =
     binding: binding.product,
   });
 
-export const table: Record<OpName | "cast" | "bitcast" | "vec" | "lane" | "assume", Row> = {
+/** Ops that are written as an expression of their operands. */
+export type TableOp =
+  | ComputedOp
+  | Extract<OpName, `subgroup${string}`>
+  | "cast"
+  | "bitcast"
+  | "vec"
+  | "lane"
+  | "assume";
+
+export const table: Record<TableOp, Row> = {
   add: ([a, b], value) =>
     /^-[\d.]/.test(b.text) && b.binding === binding.product
       ? sum("-")([a, atom(b.text.slice(1))], value)

@@ -65,7 +65,6 @@ export function scheduleCustom(
     immediates: [],
     body: { statements: [] },
     usesSubgroups: false,
-    usesF16: false,
     raw: plan.source(
       guards.map((guard) => guard.equals),
       target,

@@ -25,6 +25,9 @@ const words = new Map(
   }).flatMap(([what, list]) => list.split(/\s+/).map((word) => [word, what] as const)),
 );
 
+/** Keywords and reserved words. */
+export const reservedWords: readonly string[] = `${keywords} ${reserved}`.split(/\s+/);
+
 /** Why a variable of a WGSL program cannot have this name; undefined if it can. */
 export function whyNoName(name: string): string | undefined {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return "no WGSL identifier";
