@@ -1,5 +1,5 @@
 /** `npm start`: two small trained models answer questions; then, in a terminal, one of them answers yours. */
-import { Conversation } from "@jaxscale/cli";
+import { Conversation, exitOnOutputErrors } from "@jaxscale/cli";
 import { type Chat, LanguageModel, parametersOf } from "@jaxscale/models";
 import * as jax from "jaxscale";
 
@@ -51,6 +51,7 @@ async function ask(chat: Chat, question: string): Promise<void> {
   console.log(`\n${dim(`  ${pace}`)}`);
 }
 
+exitOnOutputErrors();
 console.log(`JaxScale on ${(await jax.ready()).name}`);
 const chats: Chat[] = [];
 for (const { name, conversations } of shows) {

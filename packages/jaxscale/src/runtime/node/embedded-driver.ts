@@ -43,16 +43,24 @@ type Loaded = { readonly icd: string } | { readonly missing: string };
 
 let loaded: Promise<Loaded> | undefined;
 
+// One holds the driver, the other loads it.
+const optionalPackages = ["@sparticuz/chromium", "koffi"];
+
+/** Undefined for a package that is not installed. */
+function entryOf(name: string): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
 async function loadDriver(): Promise<Loaded> {
   if (process.platform !== "linux" || process.arch !== "x64")
     return { missing: `the embedded driver is for linux-x64, this is ${process.platform}-${process.arch}` };
-  const require = createRequire(import.meta.url);
-  let entry: string;
-  try {
-    entry = require.resolve("@sparticuz/chromium");
-  } catch {
-    return { missing: "the optional package @sparticuz/chromium is not installed" };
-  }
+  const [entry, binding] = optionalPackages.map(entryOf);
+  if (entry === undefined || binding === undefined)
+    return { missing: `the optional packages ${optionalPackages.join(" and ")} are not both installed` };
   const root = entry.slice(0, entry.lastIndexOf("chromium") + "chromium".length);
   try {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
