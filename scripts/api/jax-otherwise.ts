@@ -99,3 +99,22 @@ const said: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** How it is said here, as Markdown; undefined where nothing does the same. */
 export const saidOtherwise = (module: string, name: string): string | undefined => said[module]?.[name];
+
+/** Names of JAX that stand in another of its modules than here, or outside of all lists, by our names. */
+export const nameInJax: Readonly<Record<string, string | undefined>> = {
+  Compiled: "jax.stages.Compiled",
+  Lowered: "jax.stages.Lowered",
+  aval: "jax.Array.aval",
+  blockUntilReady: "jax.Array.block_until_ready",
+  debug: "jax.debug",
+  dispose: "jax.Array.delete",
+  getOpaqueTraceState: "jax.core.get_opaque_trace_state",
+  initializers: "flax.nnx.initializers",
+  isDeleted: "jax.Array.is_deleted",
+  keystr: "jax.tree_util.keystr",
+  nans: "jax.debug_nans",
+  registerPytreeNode: "jax.tree_util.register_pytree_node",
+  switchBranch: "jax.lax.switch",
+  toList: "jax.Array.tolist",
+  weakType: "jax.Array.weak_type",
+};

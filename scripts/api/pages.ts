@@ -1,7 +1,7 @@
 /** The pages of docs/api: what a module has, sentence by sentence, and what it lacks of JAX's. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { saidOtherwise } from "./jax-otherwise.ts";
+import { nameInJax, saidOtherwise } from "./jax-otherwise.ts";
 import { type Entry, SourceReader } from "./modules.ts";
 
 /** Where names come from: the exports of a file, or the members of one of them. */
@@ -125,7 +125,7 @@ interface JaxNames {
 export interface Reference {
   /** Text by path from the root. */
   readonly pages: ReadonlyMap<string, string>;
-  /** Exports without a first sentence, `numpy.sin`. */
+  /** Exports, and methods of classes, without a first sentence: `numpy.sin`. */
   readonly silent: readonly string[];
   /** Modules that the root exports and no page is of. */
   readonly unlisted: readonly string[];
@@ -143,7 +143,7 @@ export function makeReference(root: string): Reference {
       const sections = module.sources.map((source) => sectionOf(source, entriesOf(reader, source), jaxNames));
       pages.set(`docs/api/${module.file}.md`, pageOf(module, sections));
       for (const { entries } of sections)
-        silent.push(...entries.filter((e) => e.firstSentence === "").map((e) => `${module.file}.${e.name}`));
+        silent.push(...entries.flatMap(silentNames).map((name) => `${module.file}.${name}`));
       rows.push(rowOf(module, sections));
     }
     pages.set("docs/api/README.md", [...indexHead(jaxNames.versions), ...rows, ""].join("\n"));
@@ -152,6 +152,13 @@ export function makeReference(root: string): Reference {
   } finally {
     reader.close();
   }
+}
+
+/** Names of an export, and of methods of a class, without a first sentence. */
+function silentNames({ name, kind, firstSentence, members }: Entry): readonly string[] {
+  const methods = kind === "class" ? members.filter((m) => m.kind === "function" && m.name !== "toString") : [];
+  const silent = methods.filter((method) => method.firstSentence === "").map((method) => `${name}.${method.name}`);
+  return firstSentence === "" ? [name, ...silent] : silent;
 }
 
 function entriesOf(reader: SourceReader, { from }: Source): readonly Entry[] {
@@ -182,14 +189,13 @@ interface Counted {
 }
 
 function sectionOf({ jax }: Source, entries: readonly Entry[], { names, versions }: JaxNames): Section {
-  const ours = new Map(entries.map(({ name }) => [folded(name), name]));
   const jaxName = new Map<string, string>();
   const counted = jax.map((module): Counted => {
-    const here = names[module].filter((name) => ours.has(folded(name)));
-    for (const name of here) {
-      const our = ours.get(folded(name)) as string;
-      if (!jaxName.has(our)) jaxName.set(our, `${module}.${name}`);
-    }
+    const here = names[module].filter((name) => {
+      const entry = entryFor(name, entries);
+      if (entry && !jaxName.has(entry.name)) jaxName.set(entry.name, `${module}.${name}`);
+      return entry !== undefined;
+    });
     const others = names[module].filter((name) => !here.includes(name));
     const otherwise = others.flatMap((name) => {
       const said = saidOtherwise(module, name);
@@ -200,6 +206,13 @@ function sectionOf({ jax }: Source, entries: readonly Entry[], { names, versions
   });
   const version = jax.some((module) => module.startsWith("flax")) ? `Flax ${versions.flax}` : `JAX ${versions.jax}`;
   return { entries, isJax: jax.length > 0, jaxName, version, counted };
+}
+
+/** A class and a function may differ in the first letter alone: `GraphDef`, `graphdef`. */
+function entryFor(name: string, entries: readonly Entry[]): Entry | undefined {
+  const found = entries.filter((entry) => folded(entry.name) === folded(name));
+  const isLarge = (text: string): boolean => text[0] !== text[0].toLowerCase();
+  return found.find((entry) => isLarge(entry.name) === isLarge(name)) ?? found[0];
 }
 
 /** `dot_general` and `dotGeneral` are one name, `PRNGKey` and `prngKey` too. */
@@ -235,8 +248,9 @@ const headings: readonly (readonly [heading: string, kinds: readonly Entry["kind
 /** One list item: name, JAX's name, sentence, signatures; members of a class a line each, of a type in one line. */
 function itemOf(entry: Entry, { jaxName, isJax }: Section): readonly string[] {
   const { name, kind, signatures, firstSentence, members } = entry;
-  const of = jaxName.get(name);
-  const origin = kind === "type" || !isJax ? "" : of === undefined ? " (not in JAX)" : ` (\`${of}\`)`;
+  const of = jaxName.get(name) ?? nameInJax[name];
+  const origin =
+    kind === "type" || (!isJax && of === undefined) ? "" : of === undefined ? " (not in JAX)" : ` (\`${of}\`)`;
   const lines = [`- **${name}**${origin}: ${firstSentence}`];
   if (kind === "function") lines.push(...signatures.map((signature) => `  - \`${signature}\``));
   if (kind === "value") lines.push(...(members.length === 0 ? signatures : []).map((type) => `  - \`${type}\``));

@@ -16,6 +16,7 @@ export class List<T> extends Module implements Iterable<T> {
     while (length in this) length++;
     return length;
   }
+  /** Puts items at the end. */
   push(...items: readonly T[]): void {
     let next = this.length;
     for (const item of items) this[next++] = item;
@@ -27,6 +28,7 @@ export class List<T> extends Module implements Iterable<T> {
   *[Symbol.iterator](): Generator<T> {
     for (let i = 0; i in this; i++) yield this[i];
   }
+  /** Results of a function of every item and its index, as a plain array. */
   map<U>(f: (item: T, index: number) => U): U[] {
     return [...this].map(f);
   }
@@ -42,10 +44,11 @@ export class Dict<T> extends Module implements Iterable<readonly [string, T]> {
     for (const [name, item] of Object.entries(items)) this.set(name, item);
   }
 
+  /** Whether there is an item of that name. */
   has(name: string): boolean {
     return Object.hasOwn(this, name);
   }
-  /** @throws TypeError if there is none */
+  /** The item of that name. @throws TypeError if there is none */
   get(name: string): T {
     if (!this.has(name))
       throw new TypeError(
@@ -53,11 +56,13 @@ export class Dict<T> extends Module implements Iterable<readonly [string, T]> {
       );
     return attributesOf(this)[name] as T;
   }
+  /** Puts an item under a name, in place of the one before. */
   set(name: string, item: T): void {
     if (name in Dict.prototype || name === reserved)
       throw new TypeError(`nnx.Dict: a name must not be that of a member; got ${name}`);
     attributesOf(this)[name] = item;
   }
+  /** Names of the items, in the order in which they were set. */
   keys(): string[] {
     return Object.keys(this).filter((name) => name !== reserved);
   }

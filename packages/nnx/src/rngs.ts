@@ -20,7 +20,10 @@ export class RngStream extends Pytree {
     this.count = new RngCount(noneTaken(key), { tag });
   }
 
-  /** @throws TracerError within a transformation that the stream was not passed through */
+  /**
+   * The next key: the stream's key with the count folded in; the count rises by one.
+   * @throws TracerError within a transformation that the stream was not passed through
+   */
   next(): jax.random.KeyArray {
     const count = this.count.get();
     const known = count.literal;
@@ -95,6 +98,7 @@ export class Rngs extends Pytree {
       );
     return stream;
   }
+  /** Names of the streams. */
   names(): string[] {
     return Object.keys(this[attributeStore]);
   }

@@ -19,6 +19,7 @@ export class SplitBackups {
   constructor(restore: readonly (() => void)[]) {
     this.#restore = restore;
   }
+  /** Gives the streams back the keys and counts that they had before. */
   restore(): void {
     for (const restore of this.#restore) restore();
   }

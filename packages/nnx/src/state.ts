@@ -54,6 +54,7 @@ export class State {
   get size(): number {
     return this.leaves.length;
   }
+  /** Whether there is a variable at the path. */
   has(...path: Path): boolean {
     return this.layout.places.has(pathId(path));
   }

@@ -43,11 +43,15 @@ export class Variable<T = jax.Array> implements jax.ArrayHolder {
     this.metadata = annotated ? { ...value.metadata, ...metadata } : (metadata ?? none);
   }
 
+  /** The value. */
   get(): T {
     return this.#value;
   }
 
-  /** @throws TracerError inside a transformation, if the Variable was made outside: the change would be lost */
+  /**
+   * Puts another value in place of the one before.
+   * @throws TracerError inside a transformation, if the Variable was made outside: the change would be lost
+   */
   set(value: T): void {
     if (jax.core.getOpaqueTraceState() !== this.#traceState)
       throw new jax.TracerError(

@@ -15,9 +15,11 @@ export class SingleDeviceSharding<D extends MeshDevice = MeshDevice> {
   /** Every device that has a part of the array has all of it. */
   readonly isFullyReplicated = true;
 
+  /** Shape that the device has of an array: all of it. */
   shardShape(shape: Shape): Shape {
     return shape;
   }
+  /** The part of an array that the device has, one range a dimension. */
   devicesIndicesMap(shape: Shape): ReadonlyMap<D, readonly IndexRange[]> {
     return new Map([[this.device, shape.map((size): IndexRange => [0, size])]]);
   }

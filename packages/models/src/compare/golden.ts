@@ -51,6 +51,7 @@ export class GoldenFile {
     this.cases = [...names].map(([name, tensors]) => this.#case(name, tensors, noted[name]));
   }
 
+  /** Values of a tensor. */
   read(golden: GoldenCase, tensor: string): Promise<HostTensor> {
     return this.#file.read(`${golden.name}.f32.${tensor}`);
   }

@@ -11,13 +11,13 @@ export interface CountedAttention {
   flopsPerPair(isFirst: boolean): number;
 }
 
-/** Operations and bytes moved. */
+/** Operations, 2 for each multiply-add, and bytes of weights and caches that are read. */
 export interface Work {
   readonly flops: number;
   readonly bytes: number;
 }
 
-/** Needs the config and the shapes of the parameters only. */
+/** What tokens of a model cost, from its config and the shapes of its parameters. MFU and MBU are of it: docs/benchmarks.md has the formulas. */
 export class StepCost {
   /** All there are. */
   readonly parameters: number;

@@ -24,6 +24,7 @@ export class Fields {
     return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
   }
 
+  /** A whole number within bounds. */
   integer(key: string, defaultValue?: number, { min = 1, max = 2 ** 31 - 1 }: Range = {}): number {
     return this.#read(
       key,
@@ -33,6 +34,7 @@ export class Fields {
     );
   }
 
+  /** A finite number within bounds. */
   number(key: string, defaultValue?: number, { min = -Infinity, max = Infinity }: Range = {}): number {
     return this.#read(
       key,
@@ -46,14 +48,17 @@ export class Fields {
     );
   }
 
+  /** A boolean. */
   boolean(key: string, defaultValue?: boolean): boolean {
     return this.#read(key, defaultValue, (value): value is boolean => typeof value === "boolean", "true or false");
   }
 
+  /** A text. */
   string(key: string, defaultValue?: string): string {
     return this.#read(key, defaultValue, (value): value is string => typeof value === "string", "a string");
   }
 
+  /** An object. */
   object(key: string): Fields | undefined {
     const value = this.raw(key);
     if (value === undefined || value === null) return undefined;
@@ -71,6 +76,7 @@ export class Fields {
     return list;
   }
 
+  /** A list of texts. */
   strings(key: string): readonly string[] | undefined {
     const value = this.raw(key);
     if (value === undefined || value === null) return undefined;
@@ -79,11 +85,12 @@ export class Fields {
     return value;
   }
 
+  /** An error that names file and key, what is expected and what was found. */
   error(key: string, rule: string, found: string): Error {
     return refused({ file: this.file, key: `${this.#prefix}${key}` }, rule, found);
   }
 
-  /** @throws CheckpointError if `holds` is false */
+  /** Throws unless the condition holds. @throws CheckpointError if `holds` is false */
   require(holds: boolean, key: string, rule: string, found: string | number): void {
     if (!holds) throw this.error(key, rule, String(found));
   }

@@ -19,7 +19,7 @@ export class FusedGatedMLP extends nnx.Module {
     this.down_proj = new Linear(intermediateSize, hiddenSize, { dtype });
   }
 
-  /** @param x `[…,H]` */
+  /** down(silu(gate(x)) · up(x)). @param x `[…,H]` */
   call(x: jax.Array): jax.Array {
     const [gateValues, up] = jax.numpy.split(this.gate_up_proj.call(x), 2, -1);
     return this.down_proj.call(gate(gateValues, up, x.dtype));
@@ -39,7 +39,7 @@ export class GatedMLP extends nnx.Module {
     this.down_proj = new Linear(intermediateSize, hiddenSize, { dtype });
   }
 
-  /** @param x `[…,H]` */
+  /** down(silu(gate(x)) · up(x)). @param x `[…,H]` */
   call(x: jax.Array): jax.Array {
     return this.down_proj.call(gate(this.gate_proj.call(x), this.up_proj.call(x), x.dtype));
   }

@@ -37,7 +37,11 @@ export class GqaAttention extends nnx.Module {
     this.headDim = headDim;
   }
 
-  /** @param x `[B,T,H]` @param cache with this layer's earlier keys and values; without it x is all there is */
+  /**
+   * Attends from each token to itself and those before it.
+   * @param x `[B,T,H]`
+   * @param cache with this layer's earlier keys and values; without it x is all there is
+   */
   call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
     const query = rotate(this.heads(this.q_proj.call(x)), step.rotation);
     const key = rotate(this.heads(this.k_proj.call(x)), step.rotation);

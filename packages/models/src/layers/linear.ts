@@ -19,7 +19,7 @@ export class Linear extends nnx.Module {
     this.bias = bias ? describe([outFeatures], dtype) : null;
   }
 
-  /** @param x `[…, in]` @returns `[…, out]`, of x's dtype */
+  /** x Wᵀ + b. @param x `[…, in]` @returns `[…, out]`, of x's dtype */
   call(x: jax.Array): jax.Array {
     return this.wide(x).astype(x.dtype);
   }
@@ -44,7 +44,7 @@ export class Embedding extends nnx.Module {
     this.weight = describe([numEmbeddings, features], dtype);
   }
 
-  /** @param ids int32 `[…]` @returns `[…, features]` */
+  /** Rows of the table. @param ids int32 `[…]` @returns `[…, features]` */
   call(ids: jax.Array): jax.Array {
     return jax.numpy.take(this.weight, ids, { axis: 0, mode: "clip" });
   }

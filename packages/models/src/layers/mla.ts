@@ -65,7 +65,11 @@ export class MultiHeadLatentAttention extends nnx.Module {
     this.sizes = sizes;
   }
 
-  /** @param x `[B,T,H]` @param cache with this layer's earlier latents; without it x is all there is */
+  /**
+   * Attends from each token to itself and those before it, by way of latents.
+   * @param x `[B,T,H]`
+   * @param cache with this layer's earlier latents; without it x is all there is
+   */
   call(x: jax.Array, step: Step, cache?: LatentCache): jax.Array {
     const query = this.queryOf(x, step);
     const latent = this.latentOf(x, step);

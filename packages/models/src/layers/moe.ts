@@ -148,7 +148,7 @@ export class MixtureOfExperts extends nnx.Module {
       nSharedExperts > 0 ? new GatedMLP(hiddenSize, moeIntermediateSize * nSharedExperts, dtype) : null;
   }
 
-  /** @param x `[B,T,H]` */
+  /** Σ weight · expert(x) over the chosen experts, plus the shared expert. @param x `[B,T,H]` */
   call(x: jax.Array): jax.Array {
     const tokens = x.reshape(-1, x.shape[2]);
     const routing = this.gate.call(tokens);

@@ -14,7 +14,7 @@ export class RMSNorm extends nnx.Module {
     this.eps = eps;
   }
 
-  /** @param x `[…, features]` */
+  /** x / √(mean of x² + eps), rounded to x's dtype, · weight. @param x `[…, features]` */
   call(x: jax.Array): jax.Array {
     const wide = x.astype("float32");
     const meanSquare = wide.mul(wide).mean({ axis: -1, keepdims: true });

@@ -43,7 +43,7 @@ export class SafetensorsFile {
     return this.source.name;
   }
 
-  /** @throws CheckpointError if there is none of that name */
+  /** Dtype, shape and place of a tensor. @throws CheckpointError if there is none of that name */
   entry(key: string): TensorEntry {
     const entry = this.entries.get(key);
     if (entry === undefined) throw refused({ file: this.name, key }, "must be in the file", "no such tensor");
@@ -60,6 +60,7 @@ export class SafetensorsFile {
     return { shape: entry.shape, dtype, values: decodeElements(dtype, bytes) };
   }
 
+  /** Closes the source. */
   close(): Promise<void> {
     return this.source.close();
   }

@@ -43,7 +43,10 @@ export class ChatTemplate {
     }
   }
 
-  /** @throws CheckpointError if the template refuses the messages, does not end, or builds too much */
+  /**
+   * The text of a conversation, as the model was trained on it.
+   * @throws CheckpointError if the template refuses the messages, does not end, or builds too much
+   */
   render(messages: readonly ChatMessage[], options: ChatOptions = {}): string {
     const { addGenerationPrompt = true, enableThinking, tools, variables } = options;
     try {

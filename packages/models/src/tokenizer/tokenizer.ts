@@ -102,6 +102,7 @@ export class Tokenizer {
     return this.#bpe.id_to_token(id);
   }
 
+  /** Whether a token stands for itself and not for text, as `<|assistant|>` does. */
   isSpecial(id: number): boolean {
     return this.#added.get(id)?.special ?? false;
   }

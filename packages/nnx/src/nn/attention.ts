@@ -114,6 +114,7 @@ export class MultiHeadAttention extends Module {
   }
 
   /**
+   * Attends from queries to keys and values, all heads at once.
    * @param inputsQ `[...batch, T, in]` @param inputsK `[...batch, S, inKv]`, inputsQ if absent @param inputsV inputsK if absent
    * @returns `[...batch, T, out]` @throws ShapeError, or TypeError if it needs a cache or a random stream and has none
    */

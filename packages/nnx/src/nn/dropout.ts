@@ -37,7 +37,10 @@ export class Dropout extends Module {
     this.rngs = rngs instanceof Rngs ? rngs.stream(rngCollection).fork() : (rngs?.fork() ?? null);
   }
 
-  /** @throws TypeError if it needs a key and has no stream */
+  /**
+   * Sets elements to 0 with probability `rate` and divides the others by 1 - rate; x itself where deterministic.
+   * @throws TypeError if it needs a key and has no stream
+   */
   call(x: jax.Array, { deterministic = this.deterministic, rngs }: DropoutCallOptions = {}): jax.Array {
     if (deterministic || this.rate === 0) return x;
     // Dividing by 0 would make gradients NaN.

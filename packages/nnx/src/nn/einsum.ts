@@ -37,7 +37,7 @@ export class Einsum extends Module {
     this.preferredElementType = preferredElementType;
   }
 
-  /** @throws ShapeError if the input does not fit the equation */
+  /** The einsum of x and the kernel, plus the bias if there is one. @throws ShapeError if the input does not fit the equation */
   call(x: jax.Array): jax.Array {
     const [input, kernel, bias] = promote("Einsum", [x, this.kernel, this.bias], this.dtype);
     const preferredElementType = this.preferredElementType ?? undefined;

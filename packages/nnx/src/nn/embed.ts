@@ -32,6 +32,7 @@ export class Embed extends Module {
   }
 
   /**
+   * Rows of the table, one for each index.
    * @param indices integers of any shape; negative ones count from the end, those beyond the table give NaN
    * @returns `[...indices, features]` @throws DTypeError for indices that are no integers
    */

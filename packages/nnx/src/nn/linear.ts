@@ -41,7 +41,7 @@ export class Linear extends Module {
     this.preferredElementType = preferredElementType;
   }
 
-  /** @param x `[..., in]` @returns `[..., out]` @throws ShapeError */
+  /** x · kernel + bias. @param x `[..., in]` @returns `[..., out]` @throws ShapeError */
   call(x: jax.Array): jax.Array {
     checkFeatures("Linear", x, this.inFeatures);
     const [input, kernel, bias] = promote("Linear", [x, this.kernel, this.bias], this.dtype);
@@ -107,7 +107,11 @@ export class LinearGeneral extends Module {
     this.preferredElementType = preferredElementType;
   }
 
-  /** @returns the axes that are not contracted, then the output's features @throws ShapeError */
+  /**
+   * x contracted with the kernel over `axis`, plus the bias.
+   * @returns the axes that are not contracted, then the output's features
+   * @throws ShapeError
+   */
   call(x: jax.Array): jax.Array {
     const axes = this.axis.map((axis) => (axis < 0 ? axis + x.ndim : axis));
     if (axes.some((axis, i) => x.shape[axis] !== this.inFeatures[i]))

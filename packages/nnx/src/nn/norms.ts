@@ -47,7 +47,12 @@ export class RMSNorm extends Module {
     this.dtype = dtype;
   }
 
-  /** @param x `[..., features]` @returns the same shape, in the promoted dtype @throws ShapeError */
+  /**
+   * x / √(mean of x² + epsilon) · scale, over the last axis.
+   * @param x `[..., features]`
+   * @returns the same shape, in the promoted dtype
+   * @throws ShapeError
+   */
   call(x: jax.Array): jax.Array {
     checkFeatures("RMSNorm", x, this.numFeatures);
     const [input, scale] = promote("RMSNorm", [x, this.scale], this.dtype);
@@ -97,7 +102,12 @@ export class LayerNorm extends Module {
     this.dtype = dtype;
   }
 
-  /** @param x `[..., features]` @returns the same shape, in the promoted dtype @throws ShapeError */
+  /**
+   * (x - mean) / √(variance + epsilon) · scale + bias, over the last axis.
+   * @param x `[..., features]`
+   * @returns the same shape, in the promoted dtype
+   * @throws ShapeError
+   */
   call(x: jax.Array): jax.Array {
     checkFeatures("LayerNorm", x, this.numFeatures);
     const [input, scale, bias] = promote("LayerNorm", [x, this.scale, this.bias], this.dtype);

@@ -19,6 +19,7 @@ export class Sequential extends Module {
     this.layers = new List(layers);
   }
 
+  /** Calls the layers one after the other; a list of results becomes the arguments of the next. */
   call(...inputs: jax.Array[]): jax.Array {
     let values: readonly jax.Array[] = inputs;
     for (const layer of this.layers)

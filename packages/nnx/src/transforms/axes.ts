@@ -21,7 +21,7 @@ export class StateAxes {
     this.#axes = axes.map(([, axis]) => axis);
   }
 
-  /** @throws TypeError if no filter holds */
+  /** The axis of a variable: that of the first filter that holds for it. @throws TypeError if no filter holds */
   axisOf(path: Path, value: unknown): Axis {
     const place = this.#predicates.findIndex((predicate) => predicate(path, value));
     if (place < 0) throw new TypeError(`nnx.StateAxes: filters must take every leaf; got none for ${formatPath(path)}`);

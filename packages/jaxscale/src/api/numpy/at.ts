@@ -43,9 +43,11 @@ export class IndexedPart {
   add(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.add", scatterAdd, this.#array, this.#index, values, options);
   }
+  /** The array with the values subtracted from the part; of values for one place all. */
   subtract(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.subtract", scatterSub, this.#array, this.#index, values, options);
   }
+  /** The array with the part multiplied by the values; of values for one place by all. */
   multiply(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.multiply", scatterMul, this.#array, this.#index, values, options);
   }
@@ -61,9 +63,11 @@ export class IndexedPart {
   power(values: ArrayLike, options?: IndexOptions): Array {
     return power(this.#array, this.#collected("at.power", values, options));
   }
+  /** The array with the smaller of itself and the values at the part; of values for one place the smallest. */
   min(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.min", scatterMin, this.#array, this.#index, values, options);
   }
+  /** The array with the larger of itself and the values at the part; of values for one place the largest. */
   max(values: ArrayLike, options?: IndexOptions): Array {
     return update("at.max", scatterMax, this.#array, this.#index, values, options);
   }
