@@ -49,15 +49,18 @@ export const trace = ({ name }: Case, { args, f }: Prepared): ClosedJaxpr =>
 
 const runners: Readonly<Record<BackendName, (item: Case, prepared: Prepared) => Promise<readonly HostTensor[]>>> = {
   reference: async (item, prepared) => {
-    const { jaxpr, consts } = inlineCalls(trace(item, prepared));
-    const hostConsts = await Promise.all(consts.map((value) => toHost(value as jax.DeviceArray)));
-    return interpret({ jaxpr, consts: hostConsts }, prepared.args);
+    const closed = inlineCalls(trace(item, prepared));
+    return interpret({ jaxpr: closed.jaxpr, consts: await hostConstants(closed) }, prepared.args);
   },
   gpu: async (_, { args, f }) => {
     const results = jax.jit(f)(...args.map((tensor) => getBackend().fromHost(tensor, false)));
     return Promise.all((results as readonly jax.DeviceArray[]).map(toHost));
   },
 };
+
+/** Constants, which may lie on the device, for the interpreter. */
+export const hostConstants = ({ consts }: ClosedJaxpr): Promise<readonly HostTensor[]> =>
+  Promise.all(consts.map((value) => (value instanceof jax.DeviceArray ? toHost(value) : (value as HostTensor))));
 
 async function toHost(array: jax.DeviceArray): Promise<HostTensor> {
   const { shape, dtype, size } = array;
