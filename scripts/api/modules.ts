@@ -157,4 +157,7 @@ const oneLine = (text: string): string =>
     .replace(/\s*\n\s*/g, " ")
     .replace(/\?: ([^,()]*?) \| undefined(?=[,)}; ])/g, "?: $1")
     .replaceAll(dtypes, "DType")
+    // A type that the file does not name is printed with the path of this machine.
+    .replace(/typeof import\("[^"]*"\)/g, "module")
+    .replace(/import\("[^"]*"\)\./g, "")
     .replace(/;$/, "");

@@ -20,6 +20,10 @@ test("the committed pages are those that `npm run docs` makes", () => {
   );
 });
 
+test("no page names a place of the machine that made it", () => {
+  for (const [path, text] of pages) assert.not.match(text, /import\("/, path);
+});
+
 test("every module of the root has a page", () => {
   assert.equal(unlisted, []);
 });

@@ -23,7 +23,7 @@ export interface CostAnalysis {
   readonly bytesAccessed: number;
 }
 
-/** All in bytes. */
+/** Memory of one call of a program, in bytes. */
 export interface MemoryAnalysis {
   readonly argumentSizeBytes: number;
   readonly outputSizeBytes: number;

@@ -1,7 +1,7 @@
 /** Files of a checkpoint, wherever they lie: a folder, a server, blobs in a page. Read by ranges. */
 import { refused } from "../checkpoint-error.ts";
 
-/** One file. */
+/** One file, read by ranges. */
 export interface ByteSource {
   /** For messages. */
   readonly name: string;

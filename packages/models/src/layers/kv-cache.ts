@@ -47,7 +47,7 @@ export class KeyValueCache extends nnx.Module {
   }
 }
 
-/** Without tokens. */
+/** A key-value cache without tokens. */
 export function emptyKeyValueCache(
   { numKeyValueHeads, headDim }: { readonly numKeyValueHeads: number; readonly headDim: number },
   { batch, capacity, dtype }: CacheSize,

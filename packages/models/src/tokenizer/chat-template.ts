@@ -3,7 +3,7 @@ import { Template } from "@huggingface/jinja";
 import { quoted, refused } from "../checkpoint-error.ts";
 import { renderBounded } from "./bounded-interpreter.ts";
 
-/** A turn. Templates may read further fields, such as `reasoning_content` or `tool_calls`. */
+/** One message of a conversation. Templates may read further fields, such as `reasoning_content` or `tool_calls`. */
 export interface ChatMessage {
   readonly role: string;
   readonly content: string;

@@ -183,9 +183,9 @@ export const bitwiseOr = binary(bitwise.or);
 export const bitwiseXor = binary(bitwise.xor);
 /** ~x of integers; of bools: not. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_not.html */
 export const bitwiseNot = unary(bitwise.not);
-/** Zeros come in; 0 for counts of the width or more. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_left.html */
+/** x moved up by y bits; zeros come in; 0 for counts of the width or more. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_left.html */
 export const shiftLeft = binary(bitwise.shiftLeft);
-/** Zeros come in. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_right_logical.html */
+/** x moved down by y bits; zeros come in. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_right_logical.html */
 export const shiftRightLogical = binary(bitwise.shiftRightLogical);
 /** The top bit comes in. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_right_arithmetic.html */
 export const shiftRightArithmetic = binary(bitwise.shiftRightArithmetic);

@@ -113,9 +113,9 @@ const floatsOnly =
     const operand = asArray(op, x);
     return isFloat(operand.dtype) ? f(operand) : operand;
   };
-/** Ints stay ints. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.floor.html */
+/** The largest whole number that is not above x; ints stay ints. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.floor.html */
 export const floor = floatsOnly("floor", lax.floor);
-/** Ints stay ints. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.ceil.html */
+/** The smallest whole number that is not below x; ints stay ints. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.ceil.html */
 export const ceil = floatsOnly("ceil", lax.ceil);
 
 const cutFraction = innerJit("trunc", (x: Array) =>
@@ -158,9 +158,9 @@ export const bitwiseXor = binary(promoteArgs, "bitwise_xor", lax.bitwiseXor);
 export const bitwiseNot = unary(promoteArgs, "bitwise_not", lax.bitwiseNot);
 /** Another name of `bitwiseNot`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.invert.html */
 export const invert = bitwiseNot;
-/** Zeros come in. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.left_shift.html */
+/** x moved up by y bits; zeros come in. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.left_shift.html */
 export const leftShift = binary(promoteArgsNumeric, "left_shift", lax.shiftLeft);
-/** Zeros come into unsigned integers, the sign into signed ones. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.right_shift.html */
+/** x moved down by y bits; zeros come into unsigned integers, the sign into signed ones. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.right_shift.html */
 export const rightShift = binary(promoteArgsNumeric, "right_shift", (x, y) =>
   (kindOf(asArray("right_shift", x).dtype) === "unsigned" ? lax.shiftRightLogical : lax.shiftRightArithmetic)(x, y),
 );

@@ -57,16 +57,16 @@ export function unstack(x: ArrayLike, axis = 0): Array[] {
 const every = (op: string, arrays: readonly ArrayLike[], widen: (x: ArrayLike) => Array): Array[] =>
   listOf(op, "arrays", arrays).map((x) => widen(asArray(op, x)));
 
-/** Along axis 1, or 0 for vectors. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.hstack.html */
+/** Joins arrays along axis 1, vectors along axis 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.hstack.html */
 export function hstack(arrays: readonly ArrayLike[]): Array {
   const operands = every("hstack", arrays, atleast1d);
   return concatenate(operands, operands[0]?.ndim === 1 ? 0 : 1);
 }
-/** Along axis 0, vectors being rows. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.vstack.html */
+/** Joins arrays along axis 0, vectors as rows. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.vstack.html */
 export const vstack = (arrays: readonly ArrayLike[]): Array => concatenate(every("vstack", arrays, atleast2d), 0);
-/** Along axis 2, vectors and matrices getting one. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.dstack.html */
+/** Joins arrays along axis 2, which vectors and matrices get. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.dstack.html */
 export const dstack = (arrays: readonly ArrayLike[]): Array => concatenate(every("dstack", arrays, atleast3d), 2);
-/** Along axis 1, vectors being columns. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.column_stack.html */
+/** Joins arrays along axis 1, vectors as columns. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.column_stack.html */
 export const columnStack = (arrays: readonly ArrayLike[]): Array =>
   concatenate(
     every("columnStack", arrays, (x) =>
@@ -121,14 +121,14 @@ export const split = (x: ArrayLike, where: number | readonly number[], axis = 0)
 export const arraySplit = (x: ArrayLike, where: number | readonly number[], axis = 0): Array[] =>
   splitAt("arraySplit", x, where, axis, false);
 
-/** Along axis 1, or 0 for vectors. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.hsplit.html */
+/** Splits along axis 1, vectors along axis 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.hsplit.html */
 export function hsplit(x: ArrayLike, where: number | readonly number[]): Array[] {
   const operand = asArray("hsplit", x);
   return splitAt("hsplit", operand, where, operand.ndim === 1 ? 0 : 1, true);
 }
-/** Along axis 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.vsplit.html */
+/** Splits along axis 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.vsplit.html */
 export const vsplit = (x: ArrayLike, where: number | readonly number[]): Array[] =>
   splitAt("vsplit", x, where, 0, true);
-/** Along axis 2. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.dsplit.html */
+/** Splits along axis 2. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.dsplit.html */
 export const dsplit = (x: ArrayLike, where: number | readonly number[]): Array[] =>
   splitAt("dsplit", x, where, 2, true);

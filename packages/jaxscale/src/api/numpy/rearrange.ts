@@ -178,9 +178,9 @@ export function flip(x: ArrayLike, axis?: Axes | null): Array {
   const operand = asArray("flip", x);
   return reverse(canonicalAxes("flip", axis, operand.ndim))(operand);
 }
-/** Along axis 1. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.fliplr.html */
+/** Reverses axis 1. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.fliplr.html */
 export const fliplr = (x: ArrayLike): Array => flip(x, 1);
-/** Along axis 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.flipud.html */
+/** Reverses axis 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.flipud.html */
 export const flipud = (x: ArrayLike): Array => flip(x, 0);
 
 const turn = staticJit("rot90", (quarters: number, first: number, second: number) => (x: Array) => {
