@@ -323,7 +323,7 @@ test("what cannot be is refused when it is traced, with the user's line", async 
     [{ workgroupSize: [1024, 64] }, /invocations of a workgroup must be at most \d+ on .*; got 65536/],
     [{ workgroups: () => [0] }, /workgroups must be .* of at least 1; got \[0\]/],
     [{ workgroups: () => [1, 70000] }, /workgroups in one dimension must be at most 65535 .*; got 70000/],
-    [{ aliases: { y: "x" } }, /y must have the type of x, which it takes over; got float32\[1\] and float32\[3\]/],
+    [{ aliases: { y: "x" } }, /y must have the type of x, which it aliases; got float32\[1\] and float32\[3\]/],
     [{ aliases: { y: "z" } }, /aliases must name an input for y; got z/],
     [{ aliases: { z: "x" } }, /aliases and atomics must name outputs; got z/],
     [{ atomics: ["y"] }, /atomics must be int32 or uint32; got float32\[1\] for y/],

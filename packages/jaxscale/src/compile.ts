@@ -20,7 +20,7 @@ import { stack } from "./partition/stack.ts";
 import { inlineCalls } from "./passes/inline-calls.ts";
 import { liftEffects, type Replay } from "./passes/lift-effects.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
-import { inBodies } from "./passes/nested.ts";
+import { inBodies } from "./passes/rewrite.ts";
 import { simplify } from "./passes/simplify.ts";
 import type { HostConstant, LazyProgram, Storage } from "./runtime/index.ts";
 import { tunedFor } from "./tune/table.ts";
@@ -28,7 +28,7 @@ import { printWgsl } from "./wgsl/print.ts";
 
 export interface CompileOptions {
   readonly name: string;
-  /** Arguments, by position, whose buffers may be taken over. */
+  /** Arguments, by position, that are donated. */
   readonly donated: readonly number[];
   /** For all groups, instead of the adapter's defaults and what was tuned. */
   readonly parameters?: ScheduleParameters;

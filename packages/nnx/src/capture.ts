@@ -1,4 +1,4 @@
-/** Running a model and collecting what it lets out by `sow`. */
+/** Running a model and collecting the values that it sows. */
 import { Captures } from "./captures.ts";
 import { iterModules, type Module, type SowKind } from "./module.ts";
 import { attributesOf } from "./pytree.ts";

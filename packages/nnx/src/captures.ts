@@ -1,4 +1,4 @@
-/** Where a module keeps what it lets out while `capture` runs. */
+/** Where a module keeps sown values while `capture` runs. */
 import { attributesOf, Pytree } from "./pytree.ts";
 import { Variable, type VariableMetadata } from "./variable.ts";
 
@@ -30,7 +30,7 @@ export class Captures extends Pytree {
     return true;
   }
 
-  /** What was let out, by name. */
+  /** Sown values, by name. */
   get values(): readonly (readonly [string, Variable<unknown>])[] {
     return Object.entries(this).filter((entry): entry is [string, Variable<unknown>] => entry[1] instanceof Variable);
   }

@@ -5,7 +5,7 @@ import type { Key, Path, Trail } from "./path.ts";
 import { attributesOf, isData, layoutOf, Pytree } from "./pytree.ts";
 import type { Variable, VariableMetadata } from "./variable.ts";
 
-/** The kind of Variable for lists of values that `sow` lets out. */
+/** The kind of Variable for lists of sown values. */
 export type SowKind = new (value: unknown, metadata?: VariableMetadata) => Variable<unknown>;
 
 /**

@@ -1,4 +1,4 @@
-/** What changes in a module: values with a kind, which filters tell apart. */
+/** What changes in a module: values with a kind, by which filters select them. */
 import * as jax from "jaxscale";
 
 type SpecEntry = jax.PartitionSpec["entries"][number];
@@ -136,7 +136,7 @@ export class Param<T = jax.Array> extends Variable<T> {}
 export class BatchStat<T = jax.Array> extends Variable<T> {}
 /** What decoding keeps of earlier tokens. */
 export class Cache<T = jax.Array> extends Variable<T> {}
-/** What `sow` lets out. */
+/** Values that `sow` stores. */
 export class Intermediate<T = jax.Array> extends Variable<T> {}
 /** State of random streams. */
 export class RngState<T = jax.Array> extends Variable<T> {}

@@ -151,7 +151,7 @@ function define<In extends string, Out extends string>(
   for (const [output, input] of aliases)
     if (!constraints.has(input)) throw kernelError(name, `aliases must name an input for ${output}; got ${input}`);
   if (new Set(aliases.values()).size < aliases.size)
-    throw kernelError(name, `an input must be taken over by one output; got ${[...aliases.values()].join(", ")}`);
+    throw kernelError(name, `an input must be the alias of one output; got ${[...aliases.values()].join(", ")}`);
   const structs = (avals: readonly ShapedArray[]) => named(inputs, avals.map(structOf)) as Named<In, ShapeDtypeStruct>;
   const arrays = (xs: readonly (Operand | null)[]) => {
     const pairs = xs.flatMap((x, i) => (x === null ? [] : [[inputs[i], x] as const]));

@@ -1,4 +1,4 @@
-/** What programs tell the host: done behind them, in the order in which they were launched. */
+/** Effects of programs on the host: run after them, in the order in which they were launched. */
 
 import { sizeOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor, unpackWords } from "../base/tensor-data.ts";
@@ -8,7 +8,7 @@ import { getClient, type Storage } from "../runtime/index.ts";
 
 let last: Promise<void> = Promise.resolve();
 
-/** Reads what a launch tells once it is there, and replays its effects after those of earlier launches. */
+/** Reads the effect results of a launch once they are there, and replays its effects after those of earlier launches. */
 export function replayBehind(storages: readonly Storage[], avals: readonly ShapedArray[], replay: Replay): void {
   const values = Promise.all(
     storages.map(async (storage, i): Promise<HostTensor> => {

@@ -19,7 +19,7 @@ export interface CostAnalysis {
   /** A product of m×k and k×n matrices counts 2·m·n·k. */
   readonly flops: number;
   readonly transcendentals: number;
-  /** What kernels read and write, caches aside. */
+  /** What kernels read and write; caches are not counted. */
   readonly bytesAccessed: number;
 }
 
@@ -27,7 +27,7 @@ export interface CostAnalysis {
 export interface MemoryAnalysis {
   readonly argumentSizeBytes: number;
   readonly outputSizeBytes: number;
-  /** Outputs that take over a donated argument. */
+  /** Outputs in the buffers of donated arguments. */
   readonly aliasSizeBytes: number;
   readonly temporarySizeBytes: number;
   readonly constantSizeBytes: number;

@@ -1,4 +1,4 @@
-/** Decimal text of floats as NumPy writes it: the shortest digits that tell a value from its neighbours, cut at a precision. */
+/** Decimal text of floats as NumPy writes it: the shortest digits that distinguish a value from its neighbours, cut at a precision. */
 import type { DType } from "../base/dtypes.ts";
 import { roundTo } from "../base/rounding.ts";
 

@@ -17,7 +17,7 @@ export interface KernelProfile {
   readonly count: number;
   /** Device time of all of them. */
   readonly elapsedMs: number;
-  /** Of all dispatches together: read and written once each, caches aside. */
+  /** Of all dispatches together: each read and written once; caches are not counted. */
   readonly bytes: number;
   readonly flops: number;
   readonly transcendentals: number;

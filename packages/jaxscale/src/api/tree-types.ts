@@ -8,7 +8,7 @@ export const leafType: unique symbol = Symbol.for("jaxscale.leafType");
 type AnyFunction = (...args: never[]) => unknown;
 type LeafType = Array | ShapeDtypeStruct | ArrayBufferView | number | boolean | string | bigint | symbol | AnyFunction;
 
-/** An object with methods is one of a class, whose children, if it is a node at all, no type tells. */
+/** An object with methods is one of a class, whose children, if it is a node at all, no type describes. */
 type HasMethods<T> = true extends { [K in keyof T]-?: T[K] extends AnyFunction ? true : never }[keyof T] ? true : false;
 
 type IsOpen<T> = T extends readonly unknown[] ? true : HasMethods<T> extends true ? false : true;
@@ -58,7 +58,7 @@ export type Mapped<T, Leaf> = [LeafOf<T>] extends [Leaf]
     : WithLeaves<T, Leaf>
   : WithLeaves<T, Leaf>;
 
-/** A tree whose leaves its type tells. */
+/** A tree whose type describes its leaves. */
 export type Known<T> = T & (unknown extends LeafOf<T> ? never : unknown);
 
 /** What a first carry may be; that a list is among it makes one a tuple. */

@@ -1,9 +1,9 @@
 /** Where in the user's program something was called: the first frame of a stack that is not this library's. */
 
-// In a bundle everything is one file: then no frame can be told apart, and none is shown.
+// In a bundle everything is one file: then the frames of the user cannot be recognised, and none is shown.
 const folder = import.meta.url.match(/^(.*\/)base\/call-site\.[jt]s/)?.[1];
 
-// V8 keeps ten frames unless told otherwise, and those of the library alone may be more.
+// V8 keeps ten frames by default, and those of the library alone may be more.
 const keptFrames = 100;
 
 /** The stack of this moment without the frames above `above`, raw: V8 formats it only when it is read. */

@@ -14,7 +14,7 @@ import { splitIntoSegments } from "./segments.ts";
 
 export interface AssembleOptions {
   readonly name: string;
-  /** Positions of invars whose buffers may be taken over. */
+  /** Positions of invars that are donated. */
   readonly donated: readonly number[];
 }
 

@@ -36,7 +36,7 @@ export class BufferSharing {
 
   /**
    * Drafts the inside of a loop or branch.
-   * @param kept memory that must not be taken over: it is read again in the next turn, or by others
+   * @param kept memory that must not be overwritten: it is read again in the next iteration, or by others
    * @param granted memory that may be, though it holds results: a loop's carries
    */
   inside<T>(kept: readonly Var[], granted: ReadonlySet<Var>, draft: () => T): T {

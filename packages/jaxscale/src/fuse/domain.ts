@@ -43,7 +43,7 @@ export function fullPosition(k: KernelBuilder, domain: Domain, row: Value, colum
   }, k.i32(0));
 }
 
-/** Whether positions of a row lie next to each other in memory: the folded axes come last, axes of size 1 aside. */
+/** Whether positions of a row lie next to each other in memory: the folded axes come last, but for axes of size 1. */
 export function isTrailing(domain: Domain): boolean {
   const significant = domain.shape.map((_, axis) => axis).filter((axis) => domain.shape[axis] !== 1);
   const firstFolded = significant.findIndex((axis) => domain.axes.includes(axis));

@@ -19,7 +19,7 @@ export interface Drafted {
 }
 
 export interface DraftOptions extends Pick<DraftProgram, "target" | "parametersFor" | "fuse"> {
-  /** Positions of invars whose buffers may be taken over. */
+  /** Positions of invars that are donated. */
   readonly donated: ReadonlySet<number>;
 }
 

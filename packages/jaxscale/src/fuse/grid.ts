@@ -9,10 +9,10 @@ export type Grid = readonly [number, number, number] & {
   readonly part?: { readonly index: number; readonly full: number };
 };
 
-/** Immediate that tells a kernel its part. */
+/** Immediate that holds the number of the part. */
 export const partImmediate = "part";
 
-/** Which part of its work a kernel does: told at the launch, so that one kernel does all parts that are alike. */
+/** Which part of its work a kernel does: an immediate of the dispatch, so that one kernel does all parts that are alike. */
 export const partNumber = (k: KernelBuilder, index: number): Value =>
   k.immediate(partImmediate, "i32", { min: index, max: index });
 

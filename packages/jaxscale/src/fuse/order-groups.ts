@@ -24,7 +24,7 @@ export function inOrder(groups: ReadonlySet<Group>, jaxpr: Jaxpr, aliases: Reado
   return order;
 }
 
-/** Memory that a group would like to take over. */
+/** Memory that a group would like to write its result over. */
 function overwrites(group: Group, aliases: ReadonlyMap<Var, Var>): readonly Var[] {
   const [eqn] = group.members;
   return (eqn ? kindOf(group).overwrites(eqn) : []).flatMap((i) => {

@@ -1,4 +1,4 @@
-/** Bytes that a group's kernels read and write, caches aside. */
+/** Bytes that a group's kernels read and write; caches are not counted. */
 import { itemSizeBytes } from "../base/dtypes.ts";
 import { sizeOf } from "../base/shapes.ts";
 import type { JaxprEqn, Params, Var } from "../jaxpr/ir.ts";

@@ -190,7 +190,7 @@ export class KernelBuilder {
     sizeWords: number,
     atomic = false,
   ): BufferDecl {
-    // Loads are told apart by their buffer's name.
+    // Loads differ by their buffer's name.
     const sameName = this.#buffers.filter((b) => b.name === name || b.name.startsWith(`${name}.`)).length;
     const unique = sameName === 0 ? name : `${name}.${sameName + 1}`;
     const decl: BufferDecl = { kind: "buffer", name: unique, element, access, sizeWords, atomic };

@@ -7,7 +7,7 @@ import type { Kernel } from "./ir.ts";
 export type Slot =
   | { readonly kind: "argument"; readonly index: number; readonly sizeBytes: number }
   | { readonly kind: "constant"; readonly index: number; readonly sizeBytes: number }
-  /** A result's own buffer; `donor` is the argument whose buffer it takes over, unwritten or updated in place. */
+  /** A result's own buffer; `donor` is the donated argument whose buffer it is, unwritten or updated in place. */
   | { readonly kind: "output"; readonly index: number; readonly sizeBytes: number; readonly donor?: number }
   /** Planned: a range of one of the executable's temporary arenas. */
   | {

@@ -1,5 +1,6 @@
-/** The walk that the rewriting passes share. */
+/** Walks over equations that passes share. */
 import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import { rulesOf } from "../primitives/primitive.ts";
 
 /**
  * Goes through the equations front to back, each with what replaced its operands. `replace` says which atoms stand for an
@@ -20,4 +21,20 @@ export function rewriteEqns(
     else eqns.push(eqn);
   }
   return { jaxpr: { ...jaxpr, eqns, outvars: jaxpr.outvars.map(current) }, consts };
+}
+
+/** Applies a pass to the jaxprs that equations hold, innermost first, wherever they are not inlined. */
+export function inBodies(pass: (body: ClosedJaxpr) => ClosedJaxpr, closed: ClosedJaxpr): ClosedJaxpr {
+  const eqns = closed.jaxpr.eqns.map((eqn) => {
+    const { subJaxprs, withSubJaxprs, lowering } = rulesOf(eqn.primitive);
+    const bodies = subJaxprs(eqn.params);
+    if (bodies.length === 0 || lowering.kind === "call" || !withSubJaxprs) return eqn;
+    const changed = bodies.map((body) => pass(inBodies(pass, body)));
+    return changed.every((body, i) => body === bodies[i])
+      ? eqn
+      : { ...eqn, params: withSubJaxprs(eqn.params, changed) };
+  });
+  return eqns.every((eqn, i) => eqn === closed.jaxpr.eqns[i])
+    ? closed
+    : { ...closed, jaxpr: { ...closed.jaxpr, eqns } };
 }

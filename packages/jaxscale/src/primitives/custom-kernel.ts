@@ -19,7 +19,7 @@ export interface KernelDefinition {
   readonly wgsl: UserSource;
   readonly workgroupSize: readonly [number, number, number];
   readonly workgroups: (inputs: readonly ShapedArray[]) => readonly number[];
-  /** Results by name, with the name of the input whose memory each takes over. */
+  /** Results by name, with the name of the input that each is written over. */
   readonly aliases: ReadonlyMap<string, string>;
   /** Results that are arrays of atomics. */
   readonly atomics: ReadonlySet<string>;

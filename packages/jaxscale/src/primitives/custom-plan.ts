@@ -68,7 +68,7 @@ export function checkTypes(definition: KernelDefinition, inputs: readonly Shaped
     if (to.dtype !== from.dtype || !sameShape(to.shape, from.shape))
       throw kernelError(
         name,
-        `${output} must have the type of ${input}, which it takes over; got ${formatAval(to)} and ${formatAval(from)}`,
+        `${output} must have the type of ${input}, which it aliases; got ${formatAval(to)} and ${formatAval(from)}`,
         ShapeError,
       );
   }

@@ -1,8 +1,8 @@
-/** debug_print: tells the host values on its way. */
+/** debug_print: sends values to the host. */
 import type { HostTensor } from "../base/tensor-data.ts";
 import { definePrimitive } from "./primitive.ts";
 
-/** Who writes what is told; compared by identity. */
+/** Writes the values; compared by identity. */
 export class Printer {
   readonly print: (format: string, values: readonly HostTensor[]) => void;
   constructor(print: Printer["print"]) {

@@ -232,7 +232,7 @@ export const constantLike = (k: KernelBuilder, x: Value, n: number): Value => k.
 /** `float32[2,3] and int32[3]` */
 export const formatAvals = (avals: readonly ShapedArray[]): string => avals.map(formatAval).join(" and ");
 
-/** Equal ranks, scalars aside; axes of size 1 stretch. */
+/** All ranks but those of scalars must be equal; axes of size 1 stretch. */
 function broadcastElementwise(name: string, inputs: readonly ShapedArray[]): Shape {
   const ranked = inputs.filter((input) => input.shape.length > 0);
   if (ranked.length === 0) return [];

@@ -124,7 +124,7 @@ export interface AttentionPlan {
 }
 export type AttentionOperand = "bias" | "mask" | "queryLengths" | "keyLengths" | "queryOffset";
 
-/** Writes part of operand 0 and leaves the rest: done in place when the operand's buffer may be taken over, else on a copy. */
+/** Writes part of operand 0 and leaves the rest: done in place when the operand is donated or not used again, else on a copy. */
 export interface UpdateLowering<P> {
   readonly kind: "update";
   /** The op as a formula over the whole result: what operand 0's element at `index` becomes. For updates that touch most of it, packed words, or deterministic duplicates. */
@@ -208,7 +208,7 @@ export interface CustomLowering<P> {
 export interface CustomPlan {
   readonly name: string;
   readonly names: { readonly inputs: readonly string[]; readonly outputs: readonly string[] };
-  /** Operands that are bound for reading, in order: those that no result takes over. */
+  /** Operands that are bound for reading, in order: those that no result is written over. */
   readonly reads: readonly number[];
   /** Results that begin as an operand's contents, and are bound once. */
   readonly aliases: readonly InPlace[];
@@ -317,7 +317,7 @@ export interface Batched {
   readonly dims: readonly (number | null)[];
 }
 
-/** What a batching rule is told besides operands. */
+/** What a batching rule gets besides operands. */
 export interface BatchContext<P = Params> extends RuleContext<P> {
   readonly axis: BatchAxis;
   /** Operands that count as varying along the axis: all that have it, and some whose elements happen to be equal. */
@@ -397,7 +397,7 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
     readonly keptResults?: readonly boolean[];
   };
   /**
-   * For effects inside: the equation with bodies that have further results, `extra[i]` in number, for what their effects tell.
+   * For effects inside: the equation with bodies that have `extra[i]` further results, which their effects read.
    * The equation returns them, in whatever form, after its own results. Absent: there cannot be effects inside.
    */
   readonly withEffects?: (params: P, bodies: readonly ClosedJaxpr[], extra: readonly number[]) => LiftedEffects<P>;

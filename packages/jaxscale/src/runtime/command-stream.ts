@@ -17,7 +17,7 @@ export class CommandStream {
   /** What is encoded and not submitted: dispatches, and the estimated time of those in loops. */
   waitingDispatches = 0;
   waitingSeconds = 0;
-  /** What the open pass was last told to use. */
+  /** What the open pass uses. */
   pipeline: GPUComputePipeline | undefined;
   group: GPUBindGroup | undefined;
   values: Values | undefined;

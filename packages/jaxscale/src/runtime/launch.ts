@@ -46,7 +46,7 @@ export function argumentError(device: Device, args: readonly Memory[]): Error | 
   return undefined;
 }
 
-/** A donated buffer is taken over only if nothing else needs it. */
+/** A donated buffer is aliased only if nothing else needs it. */
 const canTakeOver = (memory: Memory): boolean => memory.references === 1 && memory.block?.references === 1;
 
 /** Memory for the outputs, those of donors included; undefined if over the budget. */

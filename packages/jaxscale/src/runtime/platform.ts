@@ -8,7 +8,7 @@ export interface GpuSource {
    * @param adapterName exact name of the one adapter to offer
    */
   open(adapterName?: string): Promise<GPU | { readonly missing: string }>;
-  /** Names of the adapters it would offer; empty where the platform does not tell. */
+  /** Names of the adapters it would offer; empty where the platform does not say. */
   adapterNames(): Promise<readonly string[]>;
 }
 

@@ -5,7 +5,7 @@ import type { Block } from "./buffer-pool.ts";
 
 export interface OutputPlan {
   readonly sizeBytes: number;
-  /** Donated argument whose buffer it takes over, or -1. */
+  /** Donated argument whose buffer it is, or -1. */
   readonly donor: number;
   readonly label: string;
 }
@@ -32,10 +32,7 @@ export class SlotTable {
     this.#chunkBytes = chunkBytes;
     for (const slot of program.slots)
       if (slot.kind === "output" && slot.donor !== undefined)
-        invariant(
-          program.donated.includes(slot.donor),
-          `output ${slot.index} takes over an argument that is not donated`,
-        );
+        invariant(program.donated.includes(slot.donor), `output ${slot.index} aliases an argument that is not donated`);
     const argumentBytes: number[] = [];
     const outputs: OutputPlan[] = [];
     program.slots.forEach((slot, i) => {

@@ -6,7 +6,7 @@ import type { Device } from "./device.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createPipeline, type FreshPipeline, type Pipeline } from "./pipeline-cache.ts";
 
-/** Time of a first dispatch that tells of a pipeline that is not in the driver's cache. */
+/** A first dispatch that takes longer shows that the pipeline is not in the driver's cache. */
 const compiledMs = 40;
 /** Pipelines for which opening a second device pays. */
 const worthHelp = 3;

@@ -14,7 +14,6 @@ import { BatchTrace, withAxis } from "./batch-trace.ts";
 import { evalJaxpr } from "./eval-jaxpr.ts";
 import { JvpTrace } from "./jvp-trace.ts";
 import { LinearizeTrace } from "./linearize-trace.ts";
-import { memoized } from "./memo.ts";
 import { pruneJaxpr } from "./prune-jaxpr.ts";
 
 type Flags = readonly boolean[];
@@ -215,4 +214,14 @@ export function batchJaxpr(
       return { jaxpr, dims: dimsOut };
     },
   );
+}
+
+/** Results kept as long as the object that they were made of: a body that is called twice stays one jaxpr. */
+const memos = new WeakMap<object, Map<string, unknown>>();
+
+function memoized<T>(of: object, key: string, make: () => T): T {
+  let known = memos.get(of);
+  if (!known) memos.set(of, (known = new Map()));
+  if (!known.has(key)) known.set(key, make());
+  return known.get(key) as T;
 }

@@ -4,7 +4,7 @@ import type * as jax from "jaxscale";
 import type { CausalLM } from "../model.ts";
 
 /**
- * A forward pass without caches that lets out all its intermediate values: `embed`, `layers.0.query`, `layers.0.attn`,
+ * A forward pass without caches that sows all its intermediate values: `embed`, `layers.0.query`, `layers.0.attn`,
  * `layers.1.expert_ids`, `norm`, `logits`. Works under jit.
  * @param ids int32 `[B,T]`; shorter rows are padded behind
  */

@@ -21,7 +21,7 @@ export interface Question {
  * One question a line:
  *
  * - `messages` (and `enable_thinking`), `prompt` or `prompt_ids` ask it;
- * - `output_ids` or `expected` say what comes: token ids, or a text that must be the whole answer, special tokens aside;
+ * - `output_ids` or `expected` say what comes: token ids, or a text that must be the whole answer, special tokens not counted;
  * - `domain`, `split` and `name` are for the tables.
  *
  * A JSON file with a list `cases` of such objects will do too, and one whose `cases` are batches by name, each with rows of

@@ -30,7 +30,7 @@ export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: Url
     location: folder.href,
     open: async (name) => {
       const url = new URL(encodeURIComponent(name), folder);
-      // A range tells the size even where a HEAD request is answered compressed.
+      // A range request reports the size even where a HEAD request is answered compressed.
       const probe = await request(name, url, "bytes=0-0");
       if (probe.status === 404) return undefined;
       if (!probe.ok && probe.status !== 416)

@@ -18,7 +18,7 @@ export interface HubFile {
 export interface FileDownload {
   /** The bytes from `start` on. */
   readonly open: (start: number) => Promise<AsyncIterable<Uint8Array>>;
-  /** Of an earlier try, which `onBytes` is not told of. */
+  /** Of an earlier try; not reported to `onBytes`. */
   readonly countedBytes: number;
   readonly onBytes: (sizeBytes: number) => void;
   readonly signal?: AbortSignal;

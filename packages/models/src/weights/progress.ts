@@ -10,10 +10,10 @@ export interface Progress {
   readonly bytesPerSecond: number;
 }
 
-/** Is told how far a download or a load is. */
+/** Called with the progress of a download or load. */
 export type OnProgress = (progress: Progress) => void;
 
-/** Counts bytes and tells of them. */
+/** Counts bytes and reports them. */
 export class ProgressMeter {
   readonly #totalBytes: number;
   readonly #startBytes: number;

@@ -11,7 +11,7 @@ export type AnyFunction = (...args: any[]) => unknown;
 
 /** Options of `nnx.jit`. */
 export interface JitOptions extends Pick<jax.JitOptions, "staticArgnums" | "donateArgnums" | "name"> {
-  /** Variables whose memory the call may take over, in whichever argument: `nnx.Cache`. */
+  /** Variables that are donated, in whichever argument: `nnx.Cache`. */
   readonly donate?: Filter;
 }
 

@@ -88,7 +88,7 @@ function repeatByCounts(
   const given = asarray(repeats);
   const counts = broadcastTo(given.ndim === 0 ? reshapeTo(given, [1]) : given, [size]);
   if (size === 0 || length === 0) return zeros(x.shape.with(axis, length), { dtype: x.dtype });
-  // Element i begins where those before it end; a running sum over 1s put there tells whose place each is.
+  // Element i begins where those before it end; a running sum over 1s put there gives the element of each place.
   const starts = cumsum(at(roll(counts, 1, { axis: 0 }), 0).set(0));
   const marks = at(zeros(length, { dtype: "int32" }), starts).add(1);
   return take(x, binary(sub, cumsum(marks), 1), { axis });

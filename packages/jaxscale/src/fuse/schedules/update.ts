@@ -15,7 +15,7 @@ import { isPacked, storeElement, storeRun } from "./store.ts";
 
 export interface UpdateSchedule {
   readonly launches: readonly Launch[];
-  /** The kernels write only what changes: these results begin as operands' memory, taken over or copied. */
+  /** The kernels write only what changes: these results begin as operands' memory, aliased or copied. */
   readonly inPlace: readonly InPlace[];
 }
 const onOperand: readonly InPlace[] = [{ operand: 0, result: 0 }];
