@@ -1,14 +1,14 @@
-/** `--benchmark`: how fast a model was, against what the adapter can do. */
+/** `--benchmark`: the speed of a generation, and its share of the adapter's measured peaks. */
 import { type LanguageModel, StepCost, type Usage } from "@jaxscale/models";
 import { examineDevice } from "jaxscale";
 
-/** Lines on prefill and decode of one row. */
+/** A line for prefill, one for decode, one for the peaks; of a batch of one. */
 export async function benchmarkText(model: LanguageModel, usage: Usage, compileMs: number): Promise<string> {
   const { roofs } = await examineDevice();
   const cost = new StepCost(model.model);
   const { promptTokens, newTokens, timeToFirstTokenMs, decodeMs } = usage;
   const prefill = cost.prefill(promptTokens);
-  // The first new token comes of the prompt; each step takes in the one before.
+  // Prefill yields the first new token; each decode step reads the one before.
   const steps = Array.from({ length: newTokens - 1 }, (_, step) => cost.decode([promptTokens + step + 1]));
   const bytes = steps.reduce((sum, step) => sum + step.bytes, 0);
   const flops = steps.reduce((sum, step) => sum + step.flops, 0);

@@ -1,17 +1,18 @@
-/** Lines in, answers out: the loop of `jaxscale chat`. */
+/** The loop of `jaxscale chat`: reads a line, streams the answer. */
 import { createInterface, type Interface } from "node:readline";
 import type { Chat, Turn } from "@jaxscale/models";
 import { interruptedCode } from "./interrupt.ts";
 
-const help = "/reset forgets the conversation, /stats tells of speed and room, /exit leaves, Ctrl-C stops an answer.";
+const help =
+  "/reset clears the conversation, /stats prints speed and context use, /exit quits, Ctrl-C stops an answer.";
 
 export class Conversation {
   readonly #chat: Chat;
   readonly #lines: Interface;
   readonly #output: NodeJS.WriteStream;
-  /** Whether somebody reads along and types. */
+  /** Whether input and output are terminals. */
   readonly #isInteractive: boolean;
-  /** Of the answer under way. */
+  /** Aborts the answer that is being generated. */
   #answer: AbortController | undefined;
   /** Ctrl-C since the last line. */
   #interrupts = 0;
@@ -25,9 +26,9 @@ export class Conversation {
     this.#lines = createInterface({ input, output, terminal: this.#isInteractive, prompt: "> " });
   }
 
-  /** Until the input ends or somebody leaves. @returns the exit code: 1 if a piped line could not be answered */
+  /** Runs until the input ends or `/exit`. @returns the exit code: 1 if a piped line could not be answered */
   async run(): Promise<number> {
-    // A terminal in raw mode gives Ctrl-C to its lines, any other sends a signal.
+    // In raw mode readline receives Ctrl-C, otherwise the process receives SIGINT.
     process.on("SIGINT", this.#interrupt);
     this.#lines.on("SIGINT", this.#interrupt);
     try {
@@ -50,7 +51,7 @@ export class Conversation {
     if (this.#isInteractive) this.#lines.prompt();
   }
 
-  /** Stops the answer; at the prompt the second in a row leaves. */
+  /** Stops the answer; at the prompt, the second Ctrl-C in a row quits. */
   readonly #interrupt = (): void => {
     this.#interrupts++;
     if (this.#answer) this.#answer.abort();
@@ -87,14 +88,14 @@ export class Conversation {
         const { done, value } = await pieces.next();
         if (done) {
           this.#output.write("\n");
-          this.#tellEnd(value);
+          this.#printEnd(value);
           this.#turns.push(value);
           return;
         }
         this.#output.write(value);
       }
     } catch (error) {
-      // The conversation is as it was before the line.
+      // A turn that fails leaves the conversation unchanged.
       if (!(error instanceof Error)) throw error;
       this.#failed = true;
       console.error(`${error.name}: ${error.message}`);
@@ -103,7 +104,7 @@ export class Conversation {
     }
   }
 
-  #tellEnd({ finished, newTokens, contextTokens }: Turn): void {
+  #printEnd({ finished, newTokens, contextTokens }: Turn): void {
     if (finished === "aborted") console.error("(stopped)");
     if (finished === "length") console.error(`(cut off after ${newTokens} tokens: --max_new_tokens)`);
     if (finished === "context")
@@ -111,7 +112,7 @@ export class Conversation {
   }
 }
 
-/** Of the last answer, and of all since the beginning. */
+/** Statistics of the last answer, and totals of the conversation. */
 function statsText(turns: readonly Turn[], chat: Chat): string {
   const last = turns[turns.length - 1];
   if (last === undefined) return "no answers yet";

@@ -1,4 +1,4 @@
-/** Ctrl-C as a signal for what is under way. */
+/** Ctrl-C as an abort signal. */
 
 /** Exit code of a program that ended on Ctrl-C, as shells expect it. */
 export const interruptedCode = 130;

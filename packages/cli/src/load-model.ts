@@ -1,4 +1,4 @@
-/** A model on its way to the device, with a bar on standard error. */
+/** Loading a model, with a progress bar on standard error. */
 import { formatBytes, formatProgress, LanguageModel, type OnProgress, type Progress } from "@jaxscale/models";
 import type { ModelFlags } from "./model-flags.ts";
 
@@ -18,13 +18,13 @@ export async function loadModel(
   }
 }
 
-/** Drawn over itself on a terminal; elsewhere one line when all is there. */
+/** Redrawn in place on a terminal; elsewhere one line at the end. */
 export class ProgressBar {
   #drawnAt = 0;
   #last: Progress | undefined;
 
   readonly show: OnProgress = (progress) => {
-    // A download comes before the load; each has a bar of its own.
+    // The download and the load behind it have a bar each.
     if (this.#last !== undefined && progress.totalBytes !== this.#last.totalBytes) this.end();
     this.#last = progress;
     const now = performance.now();

@@ -1,4 +1,4 @@
-/** Flags of the commands that run a model, and what they mean to the library. */
+/** Flags of the commands that run a model, and the library's options for them. */
 import type { GenerateOptions } from "@jaxscale/models";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { DType } from "jaxscale";
@@ -9,7 +9,7 @@ export interface ModelFlags {
   readonly dtype?: DType;
 }
 
-/** Of commands that hold a model against something. */
+/** Flags of commands that compare a model with a reference. */
 export interface CheckFlags extends ModelFlags {
   readonly dtype: "float32" | "bfloat16";
   readonly json?: boolean;
@@ -22,11 +22,11 @@ const dtypeOption = (description: string): Option =>
 
 /** `--model_path`, `--dtype` (float32 unless given) and `--json`. */
 export const addCheckFlags = (command: Command): Command =>
-  addModelPath(command).addOption(dtypeOption("to compute in").default("float32")).option("--json", "print JSON");
+  addModelPath(command).addOption(dtypeOption("dtype to compute in").default("float32")).option("--json", "print JSON");
 
-/** `--model_path`, `--dtype`, and the three kinds of parallelism, of which there is one device each. */
+/** `--model_path`, `--dtype`, and `--tp`, `--dp`, `--ep`, which must be 1 until models can be sharded. */
 export function addModelFlags(command: Command): Command {
-  addModelPath(command).addOption(dtypeOption("of weights, activations and caches; as the checkpoint says if absent"));
+  addModelPath(command).addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)"));
   for (const [flag, what] of [
     ["tp", "tensor"],
     ["dp", "data"],
@@ -52,22 +52,30 @@ export interface SamplingFlags {
   readonly seed: number;
 }
 
-/** What holds under `--sample` where the flag is not given. */
+/** Defaults under `--sample`. */
 const sampled = { temperature: 0.8, top_p: 0.8, top_k: 0, repetition_penalty: 1.1 } as const;
 type SamplingFlag = keyof typeof sampled;
 
 export function addSamplingFlags(command: Command, { maxNewTokens }: { readonly maxNewTokens: number }): Command {
   return command
-    .option("--max_new_tokens <n>", "tokens of an answer at most", integer(1), maxNewTokens)
-    .option("--sample", "draw tokens; without it the likeliest is taken, and the next four flags mean nothing")
-    .option("--temperature <x>", `(under --sample: ${sampled.temperature})`, numberIn({ above: 0 }))
-    .option("--top_p <x>", `(under --sample: ${sampled.top_p})`, numberIn({ min: 0, max: 1 }))
-    .option("--top_k <n>", `0 is all tokens (under --sample: ${sampled.top_k})`, integer(0))
-    .option("--repetition_penalty <x>", `(under --sample: ${sampled.repetition_penalty})`, numberIn({ above: 0 }))
-    .option("--seed <n>", "of the tokens that are drawn", integer(0), 0);
+    .option("--max_new_tokens <n>", "maximum number of tokens in an answer", integer(1), maxNewTokens)
+    .option("--sample", "sample tokens; without it decoding is greedy, and the next four flags have no effect")
+    .option("--temperature <x>", `of the softmax (with --sample: ${sampled.temperature})`, numberIn({ above: 0 }))
+    .option(
+      "--top_p <x>",
+      `probability mass to sample from (with --sample: ${sampled.top_p})`,
+      numberIn({ min: 0, max: 1 }),
+    )
+    .option("--top_k <n>", `likeliest tokens to sample from, 0 for all (with --sample: ${sampled.top_k})`, integer(0))
+    .option(
+      "--repetition_penalty <x>",
+      `on tokens that are present already (with --sample: ${sampled.repetition_penalty})`,
+      numberIn({ above: 0 }),
+    )
+    .option("--seed <n>", "of the random draws", integer(0), 0);
 }
 
-/** Nothing is left to `generation_config.json`, and greedy answers know no penalty. */
+/** Ignores `generation_config.json`; greedy decoding applies no repetition penalty. */
 export function samplingOf(flags: SamplingFlags): GenerateOptions & { readonly maxNewTokens: number } {
   const common = { maxNewTokens: flags.max_new_tokens, seed: flags.seed };
   if (!flags.sample) {

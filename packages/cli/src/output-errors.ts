@@ -1,4 +1,4 @@
-/** What becomes of a program that cannot write. */
+/** Errors of standard output and standard error. */
 
 /** Ends the process when standard output cannot be written: silently if its reader has enough, as `head` has, else with one line. */
 export function exitOnOutputErrors(): void {

@@ -1,4 +1,4 @@
-/** `--plan`: what a generation would take of the adapter's memory, before anything is loaded. */
+/** `--plan`: the memory that a generation would take on the adapter, without loading weights. */
 import {
   encodePrompt,
   formatBytes,
@@ -12,13 +12,13 @@ import { devices } from "jaxscale";
 import { ProgressBar } from "./load-model.ts";
 import type { ModelFlags } from "./model-flags.ts";
 
-// A chunk of a long prompt: the largest temporaries there are.
+// One full chunk of a long prompt, which has the largest temporaries.
 const assumedPromptTokens = 512;
 
 export interface PlanRequest {
   readonly flags: ModelFlags;
   readonly options: GenerateOptions & { readonly maxNewTokens: number };
-  /** Whose tokens count; a prompt of one full chunk if absent. */
+  /** The prompt whose tokens are counted; one full chunk if absent. */
   readonly promptOf?: (tokenizer: { readonly hasChatTemplate: boolean }) => Prompt;
 }
 

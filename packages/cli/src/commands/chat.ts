@@ -1,4 +1,4 @@
-/** `jaxscale chat`: a conversation at the terminal, or of lines that are piped in. */
+/** `jaxscale chat`: a conversation at the terminal, or with lines piped in. */
 import type { Chat } from "@jaxscale/models";
 import { type Command, InvalidArgumentError } from "commander";
 import { Conversation } from "../conversation.ts";
@@ -17,9 +17,9 @@ export function addChat(program: Command): void {
   const command = program.command("chat").description("talk with a model; /reset, /stats and /exit are commands");
   addModelFlags(command);
   addSamplingFlags(command, { maxNewTokens: 512 })
-    .option("--system <text>", "what the conversation begins with", nonEmpty)
-    .option("--enable_thinking", "let a model think first, where its chat format knows of it")
-    .option("--capacity <n>", "tokens that the caches have room for at first; they grow", integer(1))
+    .option("--system <text>", "system message", nonEmpty)
+    .option("--enable_thinking", "let the model think first, if its chat format supports it")
+    .option("--capacity <n>", "initial capacity of the caches in tokens; they grow", integer(1))
     .action(run);
 }
 

@@ -1,4 +1,4 @@
-/** `jaxscale compare`: a checkpoint against what a reference computed from it. */
+/** `jaxscale compare`: a checkpoint's activations against those of a reference. */
 import { basename, dirname } from "node:path";
 import {
   type CaseComparison,
@@ -23,7 +23,7 @@ interface CompareOptions extends CheckFlags {
 export function addCompare(program: Command): void {
   const command = program
     .command("compare")
-    .description("run a checkpoint on golden inputs, and show where it leaves the golden tensors");
+    .description("run a checkpoint on golden inputs, and show where it first diverges from the golden tensors");
   addCheckFlags(command)
     .requiredOption(
       "--golden <file>",

@@ -1,4 +1,4 @@
-/** `jaxscale eval`: how many questions of a file a model answers as expected. */
+/** `jaxscale eval`: exact matches of a model's answers to the questions of a file. */
 import { basename, dirname } from "node:path";
 import { type Answer, evaluate, folderFiles, parseQuestions, readTextFile } from "@jaxscale/models";
 import type { Command } from "commander";
@@ -15,13 +15,11 @@ interface EvalFlags extends CheckFlags {
 }
 
 export function addEval(program: Command): void {
-  const command = program
-    .command("eval")
-    .description("put the questions of a file to a model, and count the answers that are exactly the expected ones");
+  const command = program.command("eval").description("answer the questions of a file, and count the exact matches");
   addCheckFlags(command)
     .requiredOption("--file <file>", "JSON lines with messages, prompt or prompt_ids, and expected or output_ids")
     .option("--batch_size <n>", "questions at a time", integer(1), 16)
-    .option("--max_new_tokens <n>", "tokens of an answer in text at most", integer(1), 128)
+    .option("--max_new_tokens <n>", "maximum number of tokens in a text answer", integer(1), 128)
     .addHelpText("after", "\nThe exit code is 1 if an answer is not the expected one.")
     .action(run);
 }

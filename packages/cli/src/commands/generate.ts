@@ -1,4 +1,4 @@
-/** `jaxscale generate`: an answer to one prompt, as it comes. */
+/** `jaxscale generate`: streams the answer to one prompt. */
 import type { GenerateTextOptions, LanguageModel, Prompt, Usage } from "@jaxscale/models";
 import type { Command } from "commander";
 import { benchmarkText } from "../benchmark.ts";
@@ -21,7 +21,7 @@ export function addGenerate(program: Command): void {
   addSamplingFlags(command, { maxNewTokens: 128 })
     .option("--prompt <text>", "what to answer, in the checkpoint's chat format if it has one")
     .option("--raw", "continue the prompt as it is, without the chat format")
-    .option("--enable_thinking", "let a model think first, where its chat format knows of it")
+    .option("--enable_thinking", "let the model think first, if its chat format supports it")
     .option("--benchmark", "print times, tokens/s, MFU and MBU after the answer; programs are compiled before it")
     .option("--plan", "print the memory that this would take and whether it fits, and load nothing")
     .action(run);
@@ -54,16 +54,16 @@ interface Templated {
 const formatted = (prompt: string, { hasChatTemplate }: Templated, { raw }: GenerateFlags): Prompt =>
   raw || !hasChatTemplate ? prompt : [{ role: "user", content: prompt }];
 
-/** Compiles every program by running it. @returns the time of that */
+/** Compiles every program by running it. @returns the time that took, in ms */
 async function warmUp(model: LanguageModel, prompt: Prompt, options: GenerateTextOptions): Promise<number> {
   const startedAt = performance.now();
   let steps = 0;
-  // The first token, and a step behind it.
+  // Prefill, then one decode step.
   for await (const _ of model.generateText([prompt], options)) if (++steps === 2) break;
   return performance.now() - startedAt;
 }
 
-/** To standard output; a line feed ends it, however it ends. */
+/** Streams the answer to standard output; ends with a line feed, also after an error. */
 async function write(model: LanguageModel, prompt: Prompt, options: GenerateTextOptions): Promise<Usage> {
   const generated = model.generateText([prompt], options);
   try {

@@ -1,4 +1,4 @@
-/** `jaxscale verify-kvcache`: decoding through the caches against computing everything anew. */
+/** `jaxscale verify-kvcache`: decoding with caches against recomputing every token. */
 import { type CacheVerification, openCheckpoint, type VerifiedWay, verifyCaches } from "@jaxscale/models";
 import type { Command } from "commander";
 import { integer } from "../flags.ts";
@@ -14,11 +14,14 @@ interface VerifyFlags extends CheckFlags {
 export function addVerifyKvcache(program: Command): void {
   const command = program
     .command("verify-kvcache")
-    .description("hold cached decoding against full recomputation, token by token, in chunks and all at once");
+    .description("compare cached decoding with full recomputation: token by token, in chunks and all at once");
   addCheckFlags(command)
-    .option("--prompt <text>", "to begin with; 24 tokens from all over the vocabulary if absent")
+    .option("--prompt <text>", "prompt (default: 24 tokens spread over the vocabulary)")
     .option("--max_new_tokens <n>", "steps of decoding", integer(1), 16)
-    .addHelpText("after", "\nIn bfloat16 the model is loaded in float32 before. The exit code is 1 over tolerance.")
+    .addHelpText(
+      "after",
+      "\nWith bfloat16, the model is loaded in float32 first. The exit code is 1 if a difference exceeds its tolerance.",
+    )
     .action(run);
 }
 
@@ -34,7 +37,7 @@ async function run({ model_path, dtype, prompt, max_new_tokens, json }: VerifyFl
   if (!verification.passed) process.exitCode = 1;
 }
 
-/** Ids that are far from each other. */
+/** Token ids spread over the vocabulary. */
 const spread = (vocabSize: number): number[] =>
   Array.from({ length: 24 }, (_, i) => Math.floor(((i * 0.618034) % 1) * vocabSize));
 
