@@ -23,8 +23,10 @@ export function scheduleContraction(group: Group, context: ScheduleContext, acce
   const product = productOf(group);
   if (product.batch * product.rows * product.columns === 0) return [];
   const fewRows = product.rows <= context.parameters.gemvRows;
-  const alongDepth = depthIsContiguous(access, product, product.columnSide, product.columns);
-  if ((fewRows && alongDepth && product.depth >= 32) || product.columns === 1)
+  const { rowSide, columnSide } = product;
+  const columnsAlongDepth = depthIsContiguous(access, product, columnSide, product.columns);
+  if ((fewRows && columnsAlongDepth && product.depth >= 32) || product.columns === 1)
     return scheduleDotRows(group, product, context);
+  const alongDepth = columnsAlongDepth || depthIsContiguous(access, product, rowSide, product.rows);
   return scheduleTiles(group, product, context, alongDepth);
 }

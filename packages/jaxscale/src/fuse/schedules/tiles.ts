@@ -34,7 +34,7 @@ export interface Corner {
   readonly depth?: { readonly start: Value; readonly end: Value };
 }
 
-/** @param alongDepth whether consecutive steps along the depth lie side by side in the columns' operand */
+/** @param alongDepth whether consecutive steps along the depth lie side by side in an operand, to be loaded as vectors */
 export function scheduleTiles(
   group: Group,
   product: Product,
@@ -126,7 +126,7 @@ export function tileFor(product: Product, { parameters: p, target }: ScheduleCon
   const columns = aligned ? Math.min(few ? p.wideColumns : p.tileColumns, product.columns) : 1;
   const { min, max } = target.subgroupSize;
   const shared = p.tileShared && !few && target.features.subgroups && min === max && p.tileLaneRows === 1;
-  // A row's element is used for all lanes, so only a columns' operand is worth several steps, which are that many times the code.
+  // Several steps are that many times the code: worth it where they are loaded together.
   const deep =
     !shared || (alongDepth && product.batch * product.rows * product.columns * product.depth > worthUnrolling);
   const depth = few ? p.wideDepth : deep ? p.tileDepth : 1;
