@@ -88,7 +88,7 @@ for (let i = 1; i <= epochs; i++) {
   [state, metrics] = epoch(state, batches);
   const [mean, share] = await Promise.all([metrics.loss.mean().item(), metrics.accuracy.mean().item()]);
   const bar = "█".repeat(Math.round((20 * i) / epochs)).padEnd(20, "░");
-  console.log(`${bar} epoch ${i} of ${epochs}: loss ${Number(mean).toFixed(4)}, accuracy ${percent(share)}`);
+  console.log(`${bar} epoch ${i} of ${epochs}: loss ${mean.toFixed(4)}, accuracy ${percent(share)}`);
 }
 
 const [, accuracy] = jit(loss)(state.params, spirals(testKey, count));

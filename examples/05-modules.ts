@@ -71,18 +71,18 @@ const trainStep = nnx.jit(
 console.log("\ntraining:");
 for (let step = 0; step <= 60; step++) {
   const loss = trainStep(model);
-  if (step % 20 === 0) console.log(`  step ${step}: loss ${Number(await loss.item()).toFixed(4)}`);
+  if (step % 20 === 0) console.log(`  step ${step}: loss ${(await loss.item()).toFixed(4)}`);
 }
 const predict = nnx.jit((m: Mlp, points: jax.Array) => m.call(points).greater(0).astype("float32"));
 const right = jnp.mean(predict(model, x).equal(y).astype("float32"));
-console.log(`  right: ${(100 * Number(await right.item())).toFixed(1)} %`);
+console.log(`  right: ${(100 * (await right.item())).toFixed(1)} %`);
 
 // Structure and state apart: the state is a tree of Variables by path.
 const [graphdef, biases, weights] = nnx.split(model, nnx.PathContains("bias"), nnx.Param);
 console.log(`\nsplit: ${biases.size} biases, ${weights.size} other parameters`);
 const without = nnx.merge(graphdef, jax.tree.map(jnp.zerosLike, biases), weights);
 const changed = jnp.mean(predict(without, x).equal(predict(model, x)).astype("float32"));
-console.log(`merged without biases, it answers the same in ${(100 * Number(await changed.item())).toFixed(1)} %`);
+console.log(`merged without biases, it answers the same in ${(100 * (await changed.item())).toFixed(1)} %`);
 
 // What lies between input and output.
 const [, seen] = nnx.capture((m: Mlp) => m.call(x))(model);

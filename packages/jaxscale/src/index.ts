@@ -74,5 +74,13 @@ export type { Target } from "./base/target.ts";
 export { AxisType, Mesh } from "./partition/mesh.ts";
 export { type IndexRange, NamedSharding, type Sharding, SingleDeviceSharding } from "./partition/named-sharding.ts";
 export { P, PartitionSpec } from "./partition/partition-spec.ts";
-export { Array, type ArrayHolder, type ArrayLike, heldArray } from "./trace/array.ts";
+export {
+  Array,
+  type ArrayHolder,
+  type ArrayLike,
+  type ArrayOf,
+  type BoolArray,
+  heldArray,
+  type NumberArray,
+} from "./trace/array.ts";
 export { namedScope } from "./trace/scope.ts";

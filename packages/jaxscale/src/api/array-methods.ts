@@ -1,7 +1,7 @@
 /** What arrays can do themselves: methods in place of operators, and those that a jax.Array has. */
 import type { DType } from "../base/dtypes.ts";
 import type { Shape } from "../base/shapes.ts";
-import { Array, type ArrayLike } from "../trace/array.ts";
+import { Array, type ArrayLike, type ArrayOf, type BoolArray, type NumberArray } from "../trace/array.ts";
 import { convertElementType } from "./lax/convert.ts";
 import { at, type IndexedPart } from "./numpy/at.ts";
 import { type ContractionOptions, dot, matmul } from "./numpy/contraction.ts";
@@ -31,7 +31,7 @@ export interface ArrayMethods {
   /** x · y */
   mul(y: ArrayLike): Array;
   /** x / y as floats */
-  div(y: ArrayLike): Array;
+  div(y: ArrayLike): NumberArray;
   /** x / y rounded toward -∞ */
   floorDivide(y: ArrayLike): Array;
   /** Remainder with y's sign */
@@ -41,22 +41,22 @@ export interface ArrayMethods {
   /** xʸ; by repeated multiplication for a JavaScript integer y */
   pow(y: ArrayLike): Array;
   /** -x */
-  neg(): Array;
+  neg(): NumberArray;
   /** |x| */
   abs(): Array;
 
   /** x = y */
-  equal(y: ArrayLike): Array;
+  equal(y: ArrayLike): BoolArray;
   /** x ≠ y */
-  notEqual(y: ArrayLike): Array;
+  notEqual(y: ArrayLike): BoolArray;
   /** x < y */
-  less(y: ArrayLike): Array;
+  less(y: ArrayLike): BoolArray;
   /** x ≤ y */
-  lessEqual(y: ArrayLike): Array;
+  lessEqual(y: ArrayLike): BoolArray;
   /** x > y */
-  greater(y: ArrayLike): Array;
+  greater(y: ArrayLike): BoolArray;
   /** x ≥ y */
-  greaterEqual(y: ArrayLike): Array;
+  greaterEqual(y: ArrayLike): BoolArray;
 
   /** Of integers' bits, or of bools */
   and(y: ArrayLike): Array;
@@ -77,7 +77,7 @@ export interface ArrayMethods {
   matmul(y: ArrayLike, options?: ContractionOptions): Array;
 
   /** In another dtype: floats truncate to ints and saturate, ints wrap. */
-  astype(dtype: DType): Array;
+  astype<D extends DType>(dtype: D): ArrayOf<D>;
   /** Within bounds; null or absent: none */
   clip(min?: ArrayLike | null, max?: ArrayLike | null): Array;
   /** To so many decimals, halves to even */
@@ -109,33 +109,33 @@ export interface ArrayMethods {
   slice(...index: IndexEntry[]): Array;
 
   /** Sum over axes; over all if none is named */
-  sum(options?: reductions.SumOptions): Array;
+  sum(options?: reductions.SumOptions): NumberArray;
   /** Product over axes */
-  prod(options?: reductions.SumOptions): Array;
+  prod(options?: reductions.SumOptions): NumberArray;
   /** Largest over axes; NaN if there is one */
   max(options?: reductions.ExtremeOptions): Array;
   /** Smallest over axes; NaN if there is one */
   min(options?: reductions.ExtremeOptions): Array;
   /** Whether all are true */
-  all(options?: reductions.ReductionOptions): Array;
+  all(options?: reductions.ReductionOptions): BoolArray;
   /** Whether any is true */
-  any(options?: reductions.ReductionOptions): Array;
+  any(options?: reductions.ReductionOptions): BoolArray;
   /** Mean over axes, as a float */
-  mean(options?: statistics.MeanOptions): Array;
+  mean(options?: statistics.MeanOptions): NumberArray;
   /** Mean of squared distances from the mean */
-  var(options?: statistics.VarianceOptions): Array;
+  var(options?: statistics.VarianceOptions): NumberArray;
   /** Square root of the variance */
-  std(options?: statistics.VarianceOptions): Array;
+  std(options?: statistics.VarianceOptions): NumberArray;
   /** int32 place of the first of the largest */
-  argmax(options?: positions.ArgOptions): Array;
+  argmax(options?: positions.ArgOptions): NumberArray;
   /** int32 place of the first of the smallest */
-  argmin(options?: positions.ArgOptions): Array;
+  argmin(options?: positions.ArgOptions): NumberArray;
   /** Largest less smallest */
   ptp(options?: positions.AxesOptions): Array;
   /** Sums of the elements so far */
-  cumsum(options?: positions.CumulativeOptions): Array;
+  cumsum(options?: positions.CumulativeOptions): NumberArray;
   /** Products of the elements so far */
-  cumprod(options?: positions.CumulativeOptions): Array;
+  cumprod(options?: positions.CumulativeOptions): NumberArray;
 
   /** Axes reversed */
   readonly T: Array;

@@ -109,7 +109,7 @@ export class DeviceArray extends Array {
     return typedArrayOf(await this.#host());
   }
   /** The one element: a number, or a boolean for dtype bool. @throws TypeError if there is not exactly one; DeviceError if the work failed */
-  override async item(): Promise<number | boolean> {
+  protected override async element(): Promise<number | boolean> {
     if (this.size !== 1) throw new TypeError(`item: the array must have one element; got ${formatAval(this.aval)}`);
     const { values, dtype } = await this.#host();
     return dtype === "bool" ? values[0] !== 0 : values[0];

@@ -4,7 +4,7 @@ import { DTypeError, ShapeError } from "../base/errors.ts";
 import { unflatten } from "../base/pytree.ts";
 import { formatShape } from "../base/shapes.ts";
 import { formatAval } from "../jaxpr/ir.ts";
-import type { Array } from "../trace/array.ts";
+import type { Array, NumberArray } from "../trace/array.ts";
 import { scalarOf } from "../trace/operand.ts";
 import { linearizeOf } from "../transforms/differentiate.ts";
 import { instantiate } from "../transforms/jaxpr-transforms.ts";
@@ -53,7 +53,7 @@ export function checkInputs(op: string, leaves: readonly Array[]): void {
 export function valueAndGrad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
   f: F,
   options?: GradOptions<N, HasAux>,
-): (...args: Parameters<F>) => [HasAux extends true ? [Array, Aux<F>] : Array, Gradient<F, N>] {
+): (...args: Parameters<F>) => [HasAux extends true ? [NumberArray, Aux<F>] : NumberArray, Gradient<F, N>] {
   return differentiated("valueAndGrad", f, gradOptions("valueAndGrad", f, options)) as never;
 }
 

@@ -39,8 +39,15 @@ export abstract class Array {
   data(): Promise<TypedArray> {
     return this.noValue("data");
   }
-  /** The one element: a number, or a boolean for dtype bool. @throws TypeError if there is not exactly one */
-  item(): Promise<number | boolean> {
+  /**
+   * The one element: a number, or a boolean for dtype bool. Its type is one of the two where the array's dtype is known to the
+   * type checker: of comparisons and tests, of sums, means and positions, behind `astype`.
+   * @throws TypeError if there is not exactly one; DeviceError if the work failed
+   */
+  item<This extends Array>(this: This): Promise<ElementOf<This>> {
+    return this.element() as Promise<ElementOf<This>>;
+  }
+  protected element(): Promise<number | boolean> {
     return this.noValue("item");
   }
   /** Nested lists of numbers (booleans for dtype bool), as deep as the array has axes. */
@@ -86,6 +93,26 @@ export abstract class Array {
   }
   protected abstract describeForText(): string;
 }
+
+// Only types have this property. It is optional, so that every array may stand where one of a known kind was inferred (a variable
+// that begins as a sum, a carry that begins as a comparison): a type parameter of Array would refuse that.
+declare const elementType: unique symbol;
+/** An array whose dtype is known to the type checker not to be bool. */
+export interface NumberArray extends Array {
+  readonly [elementType]?: number;
+}
+/** An array whose dtype is known to the type checker to be bool. */
+export interface BoolArray extends Array {
+  readonly [elementType]?: boolean;
+}
+/** An array of a dtype: `BoolArray` for "bool", `NumberArray` for any other, `Array` where the name is not known. */
+export type ArrayOf<D extends DType> = [D] extends ["bool"] ? BoolArray : "bool" extends D ? Array : NumberArray;
+/** What `item` gives. */
+export type ElementOf<T extends Array> = T extends { readonly [elementType]?: infer E }
+  ? unknown extends E
+    ? number | boolean
+    : Exclude<E, undefined>
+  : number | boolean;
 
 /** Key under which an object that holds an array, such as a parameter of a module, gives it to array functions. */
 export const heldArray: unique symbol = Symbol.for("jaxscale.heldArray");

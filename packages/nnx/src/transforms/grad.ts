@@ -62,7 +62,7 @@ export function grad<F extends AnyFunction, const N extends Argnums = 0, HasAux 
 export function valueAndGrad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
   f: F,
   options: GradOptions<N, HasAux> = {},
-): (...args: Parameters<F>) => [HasAux extends true ? [jax.Array, AuxOf<F>] : jax.Array, Gradient<F, N>] {
+): (...args: Parameters<F>) => [HasAux extends true ? [jax.NumberArray, AuxOf<F>] : jax.NumberArray, Gradient<F, N>] {
   const both = differentiated("nnx.valueAndGrad", f, options);
   return ((...args: unknown[]) => both(args)) as never;
 }

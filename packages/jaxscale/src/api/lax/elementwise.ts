@@ -11,7 +11,7 @@ import type { PrimitiveRules } from "../../primitives/primitive.ts";
 import * as rounding from "../../primitives/rounding.ts";
 import * as special from "../../primitives/special-functions.ts";
 import * as transcendental from "../../primitives/transcendental.ts";
-import type { Array, ArrayLike } from "../../trace/array.ts";
+import type { Array, ArrayLike, BoolArray } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
 import { optionsOf, required, wholeOf } from "../arguments.ts";
@@ -20,6 +20,7 @@ import { optionsOf, required, wholeOf } from "../arguments.ts";
 type Unary = (x: ArrayLike) => Array;
 /** @throws DTypeError unless the dtypes are equal and taken; ShapeError unless the shapes agree */
 type Binary = (x: ArrayLike, y: ArrayLike) => Array;
+type BinaryTest = (x: ArrayLike, y: ArrayLike) => BoolArray;
 
 const unary =
   (primitive: PrimitiveRules): Unary =>
@@ -140,7 +141,7 @@ export const RoundingMethod = { awayFromZero: 0, toNearestEven: 1 } as const;
 export const round = (x: ArrayLike, options?: { readonly roundingMethod?: 0 | 1 }): Array =>
   unaryWith(rounding.round, x, optionsOf("round", options, { roundingMethod: RoundingMethod.awayFromZero }));
 /** False for NaN and infinities. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.is_finite.html */
-export const isFinite = unary(format.finite);
+export const isFinite: (x: ArrayLike) => BoolArray = unary(format.finite);
 /** The dtype's next value after x toward y. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.nextafter.html */
 export const nextafter = binary(format.nextafter);
 /** x rounded to a float format of so many bits. @throws ShapeError for impossible counts @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.reduce_precision.html */
@@ -161,17 +162,17 @@ const bitCounts = (counts: { readonly exponentBits: number; readonly mantissaBit
 // ---- comparisons, to bool -----------------------------------------------------------
 
 /** x = y. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.eq.html */
-export const eq = binary(compare.eq);
+export const eq: BinaryTest = binary(compare.eq);
 /** x ≠ y; true for NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ne.html */
-export const ne = binary(compare.ne);
+export const ne: BinaryTest = binary(compare.ne);
 /** x < y. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.lt.html */
-export const lt = binary(compare.lt);
+export const lt: BinaryTest = binary(compare.lt);
 /** x ≤ y. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.le.html */
-export const le = binary(compare.le);
+export const le: BinaryTest = binary(compare.le);
 /** x > y. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.gt.html */
-export const gt = binary(compare.gt);
+export const gt: BinaryTest = binary(compare.gt);
 /** x ≥ y. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ge.html */
-export const ge = binary(compare.ge);
+export const ge: BinaryTest = binary(compare.ge);
 
 // ---- bits of integers, and bools -------------------------------------------------------
 

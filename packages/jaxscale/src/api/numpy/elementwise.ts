@@ -1,6 +1,6 @@
 /** Elementwise functions of numbers, with NumPy's promotion and broadcasting. */
 import { isBool, isFloat, isSigned, kindOf } from "../../base/dtypes.ts";
-import type { Array, ArrayLike } from "../../trace/array.ts";
+import type { Array, ArrayLike, NumberArray } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { innerJit } from "../inner-jit.ts";
 import { convertTo } from "../lax/convert.ts";
@@ -34,7 +34,11 @@ export const subtract = binary(promoteArgs, "subtract", lax.sub);
 /** x · y; of bools: and. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.multiply.html */
 export const multiply = binary(promoteArgs, "multiply", (x, y) => (isBoolean(x) ? lax.bitwiseAnd : lax.mul)(x, y));
 /** x / y as floats: of ints and bools float32. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.true_divide.html */
-export const trueDivide = binary(promoteArgsInexact, "true_divide", lax.div);
+export const trueDivide: (x: ArrayLike, y: ArrayLike) => NumberArray = binary(
+  promoteArgsInexact,
+  "true_divide",
+  lax.div,
+);
 /** Another name of `trueDivide`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.divide.html */
 export const divide = trueDivide;
 const isBoolean = (x: ArrayLike): boolean => isBool(asArray("add", x).dtype);
@@ -61,7 +65,7 @@ export const fmin = unlessNaN("fmin", lax.lt);
 /** x itself. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.positive.html */
 export const positive: Unary = (x) => asArray("positive", x);
 /** -x; not of bools. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.negative.html */
-export const negative = unary(promoteArgs, "negative", lax.neg);
+export const negative: (x: ArrayLike) => NumberArray = unary(promoteArgs, "negative", lax.neg);
 /** |x|; unsigned integers and bools stay. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.abs.html */
 export const abs: Unary = (x) => {
   const operand = asArray("abs", x);

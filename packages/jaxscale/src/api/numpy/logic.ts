@@ -1,7 +1,7 @@
 /** Comparisons, logic, tests of floats, choices. */
 import { type DType, isBool, isFloat, isInteger } from "../../base/dtypes.ts";
 import { sameShape, sizeOf } from "../../base/shapes.ts";
-import type { Array, ArrayLike } from "../../trace/array.ts";
+import type { Array, ArrayLike, BoolArray } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { optionsOf } from "../arguments.ts";
 import { innerJit } from "../inner-jit.ts";
@@ -10,8 +10,8 @@ import * as lax from "../lax/index.ts";
 import { broadcastArgs, constant, promoteArgs, promoteArgsInexact, promoteTypesOf, truth } from "./promotion.ts";
 import { staticJit } from "./static-jit.ts";
 
-type Binary = (x: ArrayLike, y: ArrayLike) => Array;
-type Unary = (x: ArrayLike) => Array;
+type Binary = (x: ArrayLike, y: ArrayLike) => BoolArray;
+type Unary = (x: ArrayLike) => BoolArray;
 
 const comparing =
   (op: string, compare: Binary): Binary =>
@@ -110,7 +110,7 @@ export const where = (condition: ArrayLike, x: ArrayLike, y: ArrayLike): Array =
 // ---- equality of whole arrays ---------------------------------------------------------
 
 /** Whether the shapes and all elements are equal: a bool scalar. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.array_equal.html */
-export function arrayEqual(x: ArrayLike, y: ArrayLike): Array {
+export function arrayEqual(x: ArrayLike, y: ArrayLike): BoolArray {
   const [a, b] = [asArray("array_equal", x), asArray("array_equal", y)];
   return sameShape(a.shape, b.shape) ? all(equal(a, b)) : asArray("array_equal", false);
 }
@@ -152,7 +152,7 @@ function givenTolerances(op: string, options: ClosenessOptions | undefined) {
   return { equalNan, given, values: given.map((name) => asArray(op, tolerances[name] as ArrayLike)) };
 }
 /** |x - y| ≤ atol + rtol · |y|, element by element. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.isclose.html */
-export function isclose(x: ArrayLike, y: ArrayLike, options?: ClosenessOptions): Array {
+export function isclose(x: ArrayLike, y: ArrayLike, options?: ClosenessOptions): BoolArray {
   const { equalNan, given, values } = givenTolerances("isclose", options);
   return closeness(equalNan, given)(asArray("isclose", x), asArray("isclose", y), ...values);
 }
@@ -167,7 +167,7 @@ const closenessOfAll = staticJit(
     },
 );
 /** Whether all elements are close: a bool scalar. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.allclose.html */
-export function allclose(x: ArrayLike, y: ArrayLike, options?: ClosenessOptions): Array {
+export function allclose(x: ArrayLike, y: ArrayLike, options?: ClosenessOptions): BoolArray {
   const { equalNan, given, values } = givenTolerances("allclose", options);
   return closenessOfAll(equalNan, given)(asArray("allclose", x), asArray("allclose", y), ...values);
 }

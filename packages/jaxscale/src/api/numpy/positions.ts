@@ -3,7 +3,7 @@ import { type DType, isBool } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { canonicalAxis, sizeOf } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
-import type { Array, ArrayLike } from "../../trace/array.ts";
+import type { Array, ArrayLike, NumberArray } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
@@ -22,7 +22,7 @@ export interface ArgOptions {
 type Locate = (x: ArrayLike, options: lax.ArgReductionOptions) => Array;
 const locating =
   (op: string, locate: Locate) =>
-  (x: ArrayLike, options?: ArgOptions): Array => {
+  (x: ArrayLike, options?: ArgOptions): NumberArray => {
     const { axis, keepdims } = optionsOf(op, options, { axis: null, keepdims: false });
     const given = asArray(op, x);
     const flat = axis === null;
@@ -58,7 +58,7 @@ const counted = staticJit(
   (axis: Axis, keepdims: boolean) => (x: Array) => sum(lax.ne(x, constant(x, 0)), { axis, keepdims, dtype: "int32" }),
 );
 /** int32 number of elements that are not 0. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.count_nonzero.html */
-export const countNonzero = (x: ArrayLike, options?: AxesOptions): Array => {
+export const countNonzero = (x: ArrayLike, options?: AxesOptions): NumberArray => {
   const { axis, keepdims } = optionsOf("count_nonzero", options, { axis: null, keepdims: false });
   return counted(axis, keepdims)(asArray("count_nonzero", x));
 };
@@ -76,7 +76,7 @@ const accumulating = (op: string, accumulate: (x: ArrayLike, options: lax.Cumula
     const along = axis === null ? 0 : canonicalAxis(op, axis, x.ndim);
     return accumulate(convertTo(operand, result, false), { axis: along });
   });
-  return (x: ArrayLike, options?: CumulativeOptions): Array => {
+  return (x: ArrayLike, options?: CumulativeOptions): NumberArray => {
     const { axis, dtype } = optionsOf(op, options, { axis: null, dtype: undefined });
     return running(axis, dtype ?? null)(asArray(op, x));
   };

@@ -2,7 +2,7 @@
 import { type DType, isFloat, kindOf } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
-import type { Array, ArrayLike } from "../../trace/array.ts";
+import type { Array, ArrayLike, BoolArray, NumberArray } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
@@ -71,7 +71,7 @@ const defaults = { axis: null, keepdims: false, where: undefined } as const;
 
 const summing =
   (op: string, kind: Fold) =>
-  (x: ArrayLike, given?: SumOptions): Array => {
+  (x: ArrayLike, given?: SumOptions): NumberArray => {
     const options = optionsOf(op, given, { ...defaults, initial: undefined, dtype: undefined });
     const array = asArray(op, x);
     const operand = convertTo(array, numericDType(array.dtype), false);
@@ -108,7 +108,7 @@ export const amin = min;
 
 const testing =
   (op: string, kind: Fold) =>
-  (x: ArrayLike, options?: ReductionOptions): Array =>
+  (x: ArrayLike, options?: ReductionOptions): BoolArray =>
     fold(op, asArray(op, x), kind, "bool", "bool", optionsOf(op, options, defaults));
 /** Whether all are true (not 0); over nothing true. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.all.html */
 export const all = testing("all", { reduce: lax.reduceAnd, combine: lax.bitwiseAnd, neutral: () => 1 });

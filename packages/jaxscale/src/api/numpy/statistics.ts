@@ -3,7 +3,7 @@ import type { DType } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, sameShape } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
-import type { Array, ArrayLike } from "../../trace/array.ts";
+import type { Array, ArrayLike, NumberArray } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { optionsOf } from "../arguments.ts";
 import { convertTo } from "../lax/convert.ts";
@@ -36,7 +36,7 @@ function countOf(x: Array, options: Omit<MeanOptions, "dtype">, dtype: DType, op
 const meanDefaults = { axis: null, keepdims: false, where: undefined, dtype: undefined } as const;
 
 /** Mean; of ints and bools float32; 16-bit floats accumulate in float32. Over nothing NaN. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.mean.html */
-export function mean(x: ArrayLike, given?: MeanOptions): Array {
+export function mean(x: ArrayLike, given?: MeanOptions): NumberArray {
   const options = optionsOf("mean", given, meanDefaults);
   const operand = asArray("mean", x);
   const result = options.dtype ?? inexactDType(operand.dtype);
@@ -53,7 +53,7 @@ export interface AverageOptions {
   readonly keepdims?: boolean;
 }
 /** Weighted mean. @throws ShapeError unless the weights have x's shape, or that of the axis @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.average.html */
-export function average(x: ArrayLike, options?: AverageOptions): Array {
+export function average(x: ArrayLike, options?: AverageOptions): NumberArray {
   const { axis, weights, keepdims } = optionsOf("average", options, {
     axis: null,
     weights: undefined,
@@ -118,9 +118,9 @@ function dispersion(op: string, x: ArrayLike, options: VarianceOptions | undefin
   return f(dtype, axis, keepdims, where !== undefined)(...operands);
 }
 /** Variance: mean square distance from the mean, over count - ddof; NaN if that is not positive. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.var.html */
-const varianceOf = (x: ArrayLike, options?: VarianceOptions): Array =>
+const varianceOf = (x: ArrayLike, options?: VarianceOptions): NumberArray =>
   dispersion("var", x, options, variance as typeof deviation);
 
 export { varianceOf as var };
 /** Standard deviation: the root of the variance. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.std.html */
-export const std = (x: ArrayLike, options?: VarianceOptions): Array => dispersion("std", x, options, deviation);
+export const std = (x: ArrayLike, options?: VarianceOptions): NumberArray => dispersion("std", x, options, deviation);
