@@ -40,18 +40,18 @@ export async function measureDecode(
   const steps = 3;
   const run = async (): Promise<number> => {
     let progress = stepper.at(present);
-    await progress.counters.lengths.blockUntilReady();
+    await progress.state.logits.blockUntilReady();
     const ms = await elapsed(() => {
       for (let i = 0; i < steps; i++) progress = stepper.decode(progress);
-      return progress.token;
+      return progress.state.logits;
     });
     return ms / steps;
   };
   const ms = await medianOf(run, { rounds });
   const progress = stepper.at(present);
-  await progress.counters.count.blockUntilReady();
+  await progress.state.logits.blockUntilReady();
   const before = { ...jax.statistics() };
-  await stepper.decode(progress).token.blockUntilReady();
+  await stepper.decode(progress).state.logits.blockUntilReady();
   const { submits, dispatches } = jax.statistics();
   const pipelines = stepper.pipelines();
   stepper.dispose();
@@ -72,13 +72,13 @@ export async function measureHost(language: LanguageModel, effort: Effort): Prom
   const stepper = new Stepper(language, 128);
   let progress = stepper.at(64);
   const sample = async (): Promise<number> => {
-    await progress.token.blockUntilReady();
+    await progress.state.logits.blockUntilReady();
     const started = performance.now();
     progress = stepper.decode(progress);
     return performance.now() - started;
   };
   const ms = await medianOf(sample, { warmup: 10, ...effort });
-  await progress.token.blockUntilReady();
+  await progress.state.logits.blockUntilReady();
   stepper.dispose();
   return ms;
 }

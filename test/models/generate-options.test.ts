@@ -3,6 +3,7 @@ import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { GenerateOptions } from "../../packages/models/src/generate/generate.ts";
+import { CausalLM, openCheckpoint, parametersOf, setParameters } from "../../packages/models/src/index.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import { readJson, shipped } from "./fixtures.ts";
 
@@ -82,10 +83,10 @@ async function countersOf(
   };
 }
 
-test("a step and the read of its token are one launch and one submit, and compile nothing", async () => {
+test("a step and the read of its token are two launches and one submit, and compile nothing", async () => {
   await countersOf(8);
   const [few, many] = [await countersOf(8), await countersOf(40)];
-  assert.is(many.launches - few.launches, 32);
+  assert.is(many.launches - few.launches, 2 * 32);
   assert.is(many.submits - few.submits, 32);
   assert.is(many.pipelines, 0);
 });
@@ -106,7 +107,7 @@ test("steps are launched ahead of the tokens that are read, and as many as asked
     const before = jax.statistics().launches;
     await generated.next();
     // With the second token wanted, those behind it are under way.
-    assert.is(jax.statistics().launches - before, 1);
+    assert.is(jax.statistics().launches - before, 2);
     let tokens = 2;
     for await (const _ of generated) tokens++;
     assert.is(tokens, 12);
@@ -179,6 +180,74 @@ test("a model without a checkpoint has tokens and no text", async () => {
   const error = await bare.tokenizer().catch((e: Error) => e.message);
   assert.match(String(error), /must come from a checkpoint with one/);
 });
+
+test("other settings, and other ends, need no other programs", async () => {
+  const drawn: GenerateOptions = {
+    ...forever,
+    doSample: true,
+    topK: 40,
+    topP: 0.9,
+    repetitionPenalty: 1.1,
+    maxNewTokens: 4,
+  };
+  const run = async (options: GenerateOptions): Promise<number> => {
+    const { pipelinesCreated } = jax.statistics();
+    for await (const _ of model.generate([prompt], options));
+    return jax.statistics().pipelinesCreated - pipelinesCreated;
+  };
+  assert.ok((await run(drawn)) > 0);
+  assert.is(await run({ ...drawn, temperature: 0.3, topK: 7, topP: 0.5, repetitionPenalty: 1.4, seed: 5 }), 0);
+  assert.is(await run({ ...drawn, eosTokenIds: [1, 2, 3], padTokenId: 4 }), 0);
+});
+
+test("the forward pass of greedy and of drawn tokens is one program", async () => {
+  await countersOf(4);
+  const { pipelinesCreated } = jax.statistics();
+  const choosing = model.generate([prompt], { ...forever, doSample: true, topK: 0, topP: 1, maxNewTokens: 4 });
+  for await (const _ of choosing);
+  // A layer alone has more; these choose.
+  assert.ok(jax.statistics().pipelinesCreated - pipelinesCreated < 8);
+});
+
+test("a temperature next to 0 is greedy", async () => {
+  const tokensOf = async (options: GenerateOptions): Promise<readonly number[]> => {
+    const tokens: number[] = [];
+    for await (const step of model.generate([prompt], { ...forever, maxNewTokens: 8, ...options }))
+      tokens.push(...step.tokens);
+    return tokens;
+  };
+  assert.equal(await tokensOf({ doSample: true, temperature: 1e-42 }), await tokensOf({ doSample: false }));
+});
+
+test("thousands of end-of-text ids end a row as one does, in one comparison", async () => {
+  const { output_ids } = golden("capital-france");
+  const end = output_ids[output_ids.length - 1];
+  const eosTokenIds = [...Array.from({ length: 5000 }, (_, i) => 100_000 + i), end];
+  const tokens: number[] = [];
+  for await (const step of model.generate([prompt], { ...greedy, eosTokenIds })) tokens.push(...step.tokens);
+  assert.equal(tokens, output_ids);
+});
+
+test("NaN logits are an error that says where, not a text", async () => {
+  const broken = new LanguageModel(await brokenModel(), model.generation);
+  const error = await (async () => {
+    for await (const _ of broken.generate([prompt], { ...forever, maxNewTokens: 4 }));
+  })().catch(String);
+  assert.match(
+    String(error),
+    /RangeError: generate: logits must be finite; got NaN or infinite ones for row 0 at new token 1/,
+  );
+});
+
+/** The model with a norm of NaN. */
+async function brokenModel(): Promise<CausalLM> {
+  const { config, load } = await openCheckpoint(folder);
+  const broken = new CausalLM(config, model.model.dtype);
+  const values = await load(parametersOf(broken));
+  const { shape, dtype } = values["model.norm.weight"];
+  setParameters(broken, { ...values, "model.norm.weight": jax.numpy.full(shape, Number.NaN, { dtype }) });
+  return broken;
+}
 
 test("a tokenizer that could not be read is tried again, one that was read is kept", async () => {
   let tries = 0;

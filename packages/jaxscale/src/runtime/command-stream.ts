@@ -1,9 +1,11 @@
-/** The commands of a device in order. A call is submitted at once; small calls that follow in the same turn share a submit. */
+/** The commands of a device in order. The first call of a turn is submitted at once unless it is tiny; small calls share a submit. */
 import { TurnRows, type Values, writeTurns } from "./immediates.ts";
 import type { Statistics } from "./statistics.ts";
 
 // Enough to hide what a submit costs, few enough that the device is not kept waiting.
 const batchedDispatches = 32;
+// A call of fewer takes the device no longer than a submit takes the host: it waits for what follows in its turn.
+const worthSubmitting = 8;
 
 export class CommandStream {
   readonly #device: GPUDevice;
@@ -11,6 +13,7 @@ export class CommandStream {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #turnHasSubmitted = false;
+  #watchesTurn = false;
   #rows: TurnRows | undefined;
   /** Counts the turns of loops, and submits: values written in an earlier one are stale. */
   #loopTurn = 0;
@@ -25,6 +28,7 @@ export class CommandStream {
   beforeSubmit: () => void = () => {};
   readonly #endTurn = (): void => {
     this.#turnHasSubmitted = false;
+    this.#watchesTurn = false;
     this.flush();
   };
 
@@ -80,11 +84,13 @@ export class CommandStream {
 
   /** Says that a call is complete. */
   endCall(): void {
-    if (!this.#turnHasSubmitted) {
-      this.#turnHasSubmitted = true;
+    if (!this.#watchesTurn) {
+      this.#watchesTurn = true;
       queueMicrotask(this.#endTurn);
-      this.flush();
-    } else if (this.waitingDispatches >= batchedDispatches) this.flush();
+    }
+    if (this.waitingDispatches < (this.#turnHasSubmitted ? batchedDispatches : worthSubmitting)) return;
+    this.#turnHasSubmitted = true;
+    this.flush();
   }
 
   /** Settles when what is encoded now is submitted: with the next call if that follows in the same turn, else behind the turn. */

@@ -4,7 +4,7 @@ import type { ModelConfig } from "../config/config.ts";
 import type { GenerationConfig } from "../config/generation.ts";
 import { Executables } from "../generate/executables.ts";
 import { choiceOf, type GenerateOptions } from "../generate/generate.ts";
-import { needsSeen } from "../generate/sampling.ts";
+import { kindOf, needsSeen } from "../generate/sampling.ts";
 import { capacityFor, chunkWidths, roomFor } from "../generate/session.ts";
 import { CausalLM, makeCaches } from "../model.ts";
 import { cacheBytes, StepCost } from "./step-cost.ts";
@@ -64,24 +64,27 @@ function programsOf(model: CausalLM, planned: PlannedGeneration, capacity: numbe
   const choice = choiceOf(generation, options);
   const executables = new Executables(model);
   const { hiddenSize, vocabSize } = model.config;
-  const chooser = executables.chooser(choice);
   const { weights } = executables;
-  const seen = needsSeen(choice) ? of("bool", batch, vocabSize) : null;
   const caches = jax.evalShape(() =>
     jax.tree.leaves<jax.Array>(makeCaches(model.config, { batch, capacity, dtype: model.dtype })),
   );
-  const memory = { caches, seen };
   const last = of(model.dtype, batch, hiddenSize);
-  const perRow = of("int32", batch);
-  const chunk = (width: number) => ({ ids: of("int32", batch, width), start: perRow, counts: perRow, last });
+  const logits = of("float32", batch, vocabSize);
+  const [ints, floats] = [of("int32", batch), of("float32", batch)];
+  const chunk = (width: number) => ({ ids: of("int32", batch, width), start: ints, counts: ints });
   const [firstWidth, ...nextWidths] = chunkWidths(promptTokens);
-  const keyData = of("uint32", 2);
-  const counters = { lengths: perRow, done: of("bool", batch), count: of("uint32") };
+  const seen = needsSeen(choice) ? of("bool", batch, vocabSize) : null;
+  const done = of("bool", batch);
+  const sampling = { doSample: done, temperature: floats, topK: ints, droppedMass: floats, repetitionPenalty: floats };
+  const settings = { sampling, eosTokenIds: of("int32", 8), padTokenId: of("int32"), keyData: of("uint32", 2) };
   return [
-    executables.prefillFirst.lower(weights, memory, chunk(firstWidth)),
-    ...[...new Set(nextWidths)].map((width) => executables.prefillNext.lower(weights, memory, chunk(width))),
-    chooser.first.lower(weights, seen, { last, lengths: perRow, keyData }),
-    chooser.next.lower(weights, memory, counters, perRow, keyData),
+    executables.prefillFirst.lower(weights, { caches, last }, chunk(firstWidth)),
+    ...[...new Set(nextWidths)].map((width) => executables.prefillNext.lower(weights, { caches, last }, chunk(width))),
+    executables.head.lower(weights, last),
+    executables.decode.lower(weights, { caches, logits, lengths: ints }, ints),
+    executables
+      .chooser(kindOf([choice], vocabSize))
+      .lower(logits, { seen, done, count: of("uint32"), token: ints }, settings),
   ];
 }
 

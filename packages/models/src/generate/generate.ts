@@ -3,7 +3,7 @@ import type * as jax from "jaxscale";
 import type { GenerationConfig } from "../config/generation.ts";
 import type { CausalLM } from "../model.ts";
 import type { Choice, Executables } from "./executables.ts";
-import { needsSeen, type Sampling } from "./sampling.ts";
+import { needsSeen, noToken, type Sampling } from "./sampling.ts";
 import { capacityFor, roomFor, Session } from "./session.ts";
 import { Meter, type Usage } from "./usage.ts";
 
@@ -93,25 +93,24 @@ export async function* steps(
   const ahead: Promise<Tokens>[] = [];
   try {
     const active = new Array<boolean>(rows.length).fill(true);
-    let started = 0;
-    let unread: jax.Array | undefined;
+    let [chosen, takenIn] = [0, 0];
+    const advance = (): void => {
+      session.advance();
+      takenIn++;
+    };
     for (let step = 0; step < maxNewTokens && active.some((x) => x); step++) {
-      while (started < maxNewTokens && started <= step + stepsAhead) {
-        // Right before the next step, so that the copy is submitted with it.
-        if (unread) ahead.push(read(unread));
-        unread = started === 0 ? session.prefill(rows, choice, seed) : session.decode(choice);
-        // Nobody wants to wait for the first token longer than for the prompt.
-        if (started++ === 0) {
-          ahead.push(read(unread));
-          unread = undefined;
-        }
-      }
-      if (unread && (ahead.length === 0 || started === maxNewTokens)) {
-        ahead.push(read(unread));
-        unread = undefined;
+      while (chosen < maxNewTokens && chosen <= step + Math.max(stepsAhead - 1, 0)) {
+        if (chosen === 0) session.prefill(rows, choice, seed);
+        else if (takenIn < chosen) advance();
+        ahead.push(read(session.choose()));
+        // Nobody wants to wait for the first token longer than for the prompt: the copy of it is submitted by then.
+        if (chosen++ === 0) await undefined;
+        // The choice of a token, its copy and the step that takes it in share a submit.
+        if (chosen < maxNewTokens && chosen <= step + stepsAhead) advance();
       }
       const tokens = await (ahead.shift() as Promise<Tokens>);
       signal?.throwIfAborted();
+      requireTokens(tokens, active, step);
       meter.count(active);
       const isLast = step + 1 === maxNewTokens;
       const finished = tokens.map((token, row): FinishReason | undefined =>
@@ -140,7 +139,19 @@ function read(tokens: jax.Array): Promise<Tokens> {
   return reading;
 }
 
-/** @throws RangeError for impossible settings */
+/** @throws RangeError where NaN or infinite logits gave no token */
+function requireTokens(tokens: Tokens, active: readonly boolean[], step: number): void {
+  const row = tokens.findIndex((token, i) => active[i] && token === noToken);
+  if (row >= 0)
+    throw new RangeError(
+      `generate: logits must be finite; got NaN or infinite ones for row ${row} at new token ${step + 1}. Weights that are damaged, or a dtype that is too narrow, do that`,
+    );
+}
+
+// Below it drawing is greedy but for near ties, and quotients of logits leave float32; vLLM has the same bound.
+const leastTemperature = 1e-5;
+
+/** Temperatures that are next to 0 are greedy. @throws RangeError for impossible settings */
 export function choiceOf(generation: GenerationConfig, options: GenerateOptions): Choice {
   const { eosTokenIds = generation.eosTokenIds } = options;
   const choice = {
@@ -156,7 +167,7 @@ export function choiceOf(generation: GenerationConfig, options: GenerateOptions)
   requireSetting(Number.isInteger(choice.topK) && choice.topK >= 0, "topK must be an integer, at least 0", choice.topK);
   requireSetting(choice.topP >= 0 && choice.topP <= 1, "topP must lie between 0 and 1", choice.topP);
   requireSetting(choice.repetitionPenalty > 0, "repetitionPenalty must be above 0", choice.repetitionPenalty);
-  return choice;
+  return { ...choice, doSample: choice.doSample && choice.temperature >= leastTemperature };
 }
 
 function requireSetting(holds: boolean, rule: string, got: number): void {

@@ -2,7 +2,8 @@
 import * as jax from "jaxscale";
 import { type CausalLM, makeCaches } from "../model.ts";
 import { int32, padded } from "../token-rows.ts";
-import type { Choice, Executables, Memory, Progress } from "./executables.ts";
+import type { Choice, ChoiceSettings, ChoiceState, DecodeState, Executables } from "./executables.ts";
+import { kindOf, settingsOf } from "./sampling.ts";
 
 /** Chunks have one of these widths, so that prompts of any length need few programs. */
 const bucketWidths = [16, 32, 64, 128, 256, 512] as const;
@@ -34,14 +35,38 @@ export function roomFor({
   return start + Math.max(inChunks, added + maxNewTokens);
 }
 
-/** Rows that grow together. Make one, `prefill`, then `decode` as often as there is room; `dispose` gives its memory back. */
+// So that other ends need no other program.
+const fewestEnds = 8;
+
+/** A choice on the device, the same for all rows. */
+function choiceSettings(choice: Choice, batch: number, seed: number): ChoiceSettings {
+  const { eosTokenIds, padTokenId } = choice;
+  const places = 2 ** Math.ceil(Math.log2(Math.max(eosTokenIds.length, fewestEnds)));
+  const ends = Array.from({ length: places }, (_, i) => eosTokenIds[i] ?? -1);
+  return {
+    sampling: settingsOf(new Array<Choice>(batch).fill(choice)),
+    eosTokenIds: int32(ends),
+    padTokenId: int32(padTokenId),
+    keyData: jax.random.prngKey(seed),
+  };
+}
+
+/**
+ * Rows that grow together. Make one and `prefill`; then `choose` tokens and `advance` by them in turn, as often as there is room.
+ * `dispose` gives its memory back.
+ */
 export class Session {
   readonly batch: number;
   readonly #executables: Executables;
   readonly #model: CausalLM;
-  #memory: Memory;
-  #progress: Progress | undefined;
-  #keyData: jax.Array | undefined;
+  #caches: readonly jax.Array[];
+  /** Which tokens occurred; null without a penalty. */
+  #seen: jax.Array | null;
+  /** Logits that wait for a choice; the caches are those above. */
+  #logits: jax.Array | undefined;
+  #deviceLengths: jax.Array | undefined;
+  #choice: { readonly program: ReturnType<Executables["chooser"]>; readonly settings: ChoiceSettings } | undefined;
+  #chosen: Omit<ChoiceState, "seen"> | undefined;
   #capacity: number;
   /** Tokens of each row, and those that steps under way will add. */
   #lengths: number[];
@@ -60,10 +85,8 @@ export class Session {
     this.batch = batch;
     this.#capacity = capacity;
     this.#lengths = new Array<number>(batch).fill(0);
-    this.#memory = {
-      caches: jax.tree.leaves<jax.Array>(makeCaches(model.config, { batch, capacity, dtype: model.dtype })),
-      seen: tracksSeen ? jax.numpy.zeros([batch, model.config.vocabSize], { dtype: "bool" }) : null,
-    };
+    this.#caches = jax.tree.leaves<jax.Array>(makeCaches(model.config, { batch, capacity, dtype: model.dtype }));
+    this.#seen = tracksSeen ? jax.numpy.zeros([batch, model.config.vocabSize], { dtype: "bool" }) : null;
   }
 
   /** Tokens a row that it has room for. */
@@ -76,12 +99,11 @@ export class Session {
   }
 
   /**
-   * Takes in tokens, and chooses the first new one of each row.
+   * Takes in tokens, for the first new one of each row to be chosen.
    * @param rows token ids; several rows only in an empty session
-   * @returns the tokens, int32 `[B]`
    * @throws RangeError without room
    */
-  prefill(rows: readonly (readonly number[])[], choice: Choice, seed: number): jax.Array {
+  prefill(rows: readonly (readonly number[])[], choice: Choice, seed: number): void {
     const start = this.#lengths[0];
     const longest = Math.max(...rows.map((row) => row.length));
     const widths = chunkWidths(longest);
@@ -95,18 +117,17 @@ export class Session {
         `prefill: the caches must have room for ${end} tokens a row; got a capacity of ${this.capacity}`,
       );
     const last = this.#fill(rows, widths, start);
+    const { batch } = this;
+    const kind = kindOf([choice], this.#model.config.vocabSize);
     this.#lengths = rows.map((row) => start + row.length);
-    this.#keyData = jax.random.prngKey(seed);
-    const { seen, ...progress } = this.#executables
-      .chooser(choice)
-      .first(this.#executables.weights, this.#memory.seen, {
-        last,
-        lengths: int32(this.#lengths),
-        keyData: this.#keyData,
-      });
-    this.#memory = { ...this.#memory, seen };
-    this.#progress = progress;
-    return progress.token;
+    this.#deviceLengths = int32(this.#lengths);
+    this.#logits = this.#executables.head(this.#executables.weights, last);
+    this.#choice = { program: this.#executables.chooser(kind), settings: choiceSettings(choice, batch, seed) };
+    this.#chosen = {
+      done: jax.numpy.zeros([batch], { dtype: "bool" }),
+      count: jax.numpy.array(0, { dtype: "uint32" }),
+      token: jax.numpy.zeros([batch], { dtype: "int32" }),
+    };
   }
 
   #fill(rows: readonly (readonly number[])[], widths: readonly number[], start: number): jax.Array {
@@ -119,11 +140,11 @@ export class Session {
         ids: int32(padded(parts, width)),
         start: int32(new Array<number>(this.batch).fill(start + at)),
         counts: int32(parts.map((part) => part.length)),
-        last,
       };
       const program = start + at === 0 ? this.#executables.prefillFirst : this.#executables.prefillNext;
-      const filled = program(this.#executables.weights, this.#memory, chunk);
-      this.#memory = filled.memory;
+      const filled = program(this.#executables.weights, { caches: this.#caches, last }, chunk);
+      if (this.#seen) this.#seen = this.#executables.markSeen(this.#seen, chunk.ids, chunk.counts);
+      this.#caches = filled.caches;
       last = filled.last;
       at += width;
     }
@@ -131,23 +152,32 @@ export class Session {
   }
 
   /**
-   * Takes in the tokens chosen last, and chooses the next ones; does not wait for them.
+   * Chooses the next token of each row, once for each `prefill` and each `advance`; does not wait for it.
    * @returns the tokens, int32 `[B]`
-   * @throws RangeError without room
    */
-  decode(choice: Choice): jax.Array {
-    if (!this.#progress || !this.#keyData) throw new RangeError("decode: there must be a prompt; got none");
+  choose(): jax.Array {
+    if (!this.#logits || !this.#choice || !this.#chosen)
+      throw new RangeError("choose: there must be a prompt; got none");
+    const { program, settings } = this.#choice;
+    const { seen, ...chosen } = program(this.#logits, { seen: this.#seen, ...this.#chosen }, settings);
+    this.#seen = seen;
+    this.#chosen = chosen;
+    return chosen.token;
+  }
+
+  /** Takes in the tokens chosen last. @throws RangeError without room */
+  advance(): void {
+    if (!this.#logits || !this.#deviceLengths || !this.#chosen)
+      throw new RangeError("advance: there must be a prompt; got none");
     const longest = Math.max(...this.#lengths);
     if (longest >= this.capacity)
-      throw new RangeError(`decode: the caches must have room for another token; got ${longest} of ${this.capacity}`);
-    const { counters, token } = this.#progress;
-    const { memory, ...progress } = this.#executables
-      .chooser(choice)
-      .next(this.#executables.weights, this.#memory, counters, token, this.#keyData);
-    this.#memory = memory;
-    this.#progress = progress;
+      throw new RangeError(`advance: the caches must have room for another token; got ${longest} of ${this.capacity}`);
+    const state: DecodeState = { caches: this.#caches, logits: this.#logits, lengths: this.#deviceLengths };
+    const next = this.#executables.decode(this.#executables.weights, state, this.#chosen.token);
+    this.#caches = next.caches;
+    this.#logits = next.logits;
+    this.#deviceLengths = next.lengths;
     this.#lengths = this.#lengths.map((length) => length + 1);
-    return progress.token;
   }
 
   /**
@@ -160,13 +190,12 @@ export class Session {
         `rewind: there must be one row with the ${kept.length} tokens to keep; got ${this.batch} with ${this.#lengths.join(", ")}`,
       );
     this.#lengths = [kept.length];
-    this.#progress = undefined;
-    const { seen } = this.#memory;
-    if (!seen) return;
+    this.#logits = undefined;
+    if (!this.#seen) return;
     const occurs = new Array<boolean>(this.#model.config.vocabSize).fill(false);
     for (const id of kept) occurs[id] = true;
-    seen.dispose();
-    this.#memory = { ...this.#memory, seen: jax.numpy.array([occurs], { dtype: "bool" }) };
+    this.#seen.dispose();
+    this.#seen = jax.numpy.array([occurs], { dtype: "bool" });
   }
 
   /** Makes room for more tokens a row; what the caches hold stays. Programs for the new size compile at their first use. */
@@ -176,7 +205,7 @@ export class Session {
     const larger = jax.tree.leaves<jax.Array>(
       makeCaches(this.#model.config, { batch, capacity, dtype: this.#model.dtype }),
     );
-    const caches = this.#memory.caches.map((cache, i) => {
+    this.#caches = this.#caches.map((cache, i) => {
       const grown = jax.lax.dynamicUpdateSlice(
         larger[i],
         cache,
@@ -185,11 +214,10 @@ export class Session {
       for (const array of [cache, larger[i]]) array.dispose();
       return grown;
     });
-    this.#memory = { ...this.#memory, caches };
     this.#capacity = capacity;
   }
 
   dispose(): void {
-    for (const array of [...this.#memory.caches, this.#memory.seen]) array?.dispose();
+    for (const array of [...this.#caches, this.#seen, this.#logits]) array?.dispose();
   }
 }
