@@ -28,6 +28,12 @@ const expected: Record<string, readonly RegExp[]> = {
     /glm: 5 layers in bfloat16\n/,
     /> And of Italy\?\nThe capital of Italy is Rome\.\n {2}7 tokens in beside 23 in the cache, 9 out, ended by stop\n/,
   ],
+  "07-sharding.ts": [
+    /step 4: loss (0\.\d{4}) on 8 devices, \1 on one\n/,
+    /up lies as NamedSharding\(.*spec=P\(None, 'tensor'\)\)/,
+    /psum\[axes=\('tensor',\)/,
+    /by shardMap: largest difference 0/,
+  ],
   "demo.ts": [
     /^JaxScale on /,
     /glm-4-tiny \(glm, 1\.51 M parameters, bfloat16\)/,
