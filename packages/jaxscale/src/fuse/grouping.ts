@@ -12,7 +12,7 @@ import { kindOf, kinds } from "./kinds.ts";
 import { mergeReductions } from "./merge-reductions.ts";
 import { inOrder } from "./order-groups.ts";
 import { isSameDomain, readSites, readsInPlace } from "./read-sites.ts";
-import { maxEquations, maxRecomputedLoads, recomputeCheapGroups, recomputeCheapResults } from "./recompute.ts";
+import { maxEquations, maxRecomputedLoads, recomputeCheapResults, recomputeGroups } from "./recompute.ts";
 import { splitWide } from "./split-wide.ts";
 
 export interface Fusion {
@@ -70,7 +70,7 @@ class Grouping {
     for (const a of jaxpr.outvars) this.#inMemory(a);
     mergeReductions(this.#state);
     recomputeCheapResults(this.#state);
-    recomputeCheapGroups(this.#state);
+    recomputeGroups(this.#state);
     const ordered = inOrder(groups, jaxpr, aliases);
     const written = new Set<Var>();
     const resolve = (v: Var): Var => aliases.get(v) ?? v;

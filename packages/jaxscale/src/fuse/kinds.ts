@@ -26,8 +26,8 @@ export interface KernelKind {
   readonly rowWise: boolean;
   /** Kernels go on with elementwise work on what they make. */
   readonly takesEpilogues: boolean;
-  /** Kernels read an element of an operand more than once. */
-  readonly readsOften: boolean;
+  /** How often kernels evaluate each of an operand's `elements` for one element of theirs, or altogether if they are not row-wise. */
+  readonly evaluations: (group: Group, elements: number) => number;
   /** Operands that are found in memory, be they recomputed elsewhere; of kinds that want all, all results are stored too. */
   readonly inMemory: "none" | "updated" | "all";
   /** Operands whose memory is written, if nobody else reads it. */
@@ -58,11 +58,20 @@ const whole =
   (schedule: (group: Group, context: Parameters<Schedule>[1], access: AccessAnalysis) => readonly Launch[]): Schedule =>
   (group, context, access) => ({ launches: schedule(group, context, access), inPlace: [] });
 
+/** Uses of each of an operand's elements in products. */
+const ofProducts = ({ members: [eqn] }: Group, elements: number): number =>
+  Math.max(1, rules(eqn).cost(contextOf(eqn)).flops / (2 * elements));
+/** The same where invocations make tiles of the result: those of a tile's side share an element. */
+const ofTiles = (group: Group, elements: number): number => Math.max(1, ofProducts(group, elements) / tileSide);
+const tileSide = 8;
+/** Long rows are walked once for their parts' totals, and again. */
+const inPasses = (): number => 4;
+
 const usual = {
   domain: ofResult,
   rowWise: false,
   takesEpilogues: false,
-  readsOften: false,
+  evaluations: () => 1,
   inMemory: "none",
   overwrites: () => [],
   parts: [],
@@ -87,19 +96,19 @@ export const kinds: Readonly<Record<GroupKind, KernelKind>> = {
     parts: ["rows"],
     choice: reduceChoice,
   },
-  scan: { ...usual, schedule: whole(scheduleScan), readsOften: true, parts: ["rows"] },
-  sort: { ...usual, schedule: whole(scheduleSort), readsOften: true, parts: ["rows"] },
+  scan: { ...usual, schedule: whole(scheduleScan), evaluations: inPasses, parts: ["rows"] },
+  sort: { ...usual, schedule: whole(scheduleSort), evaluations: inPasses, parts: ["rows"] },
   topK: { ...usual, schedule: whole(scheduleTopK), domain: ofOperand, parts: ["rows"] },
   contraction: {
     ...usual,
     schedule: whole(scheduleContraction),
     takesEpilogues: true,
-    readsOften: true,
+    evaluations: ofTiles,
     parts: ["rows", "columns"],
     choice: contractionChoice,
   },
-  raggedContraction: { ...usual, schedule: whole(scheduleRagged), takesEpilogues: true, readsOften: true },
-  attention: { ...usual, schedule: whole(scheduleAttention), readsOften: true },
+  raggedContraction: { ...usual, schedule: whole(scheduleRagged), takesEpilogues: true, evaluations: ofTiles },
+  attention: { ...usual, schedule: whole(scheduleAttention), evaluations: ofProducts },
   update: {
     ...usual,
     schedule: scheduleUpdate,

@@ -1,4 +1,5 @@
 /** What is computed again where it is read, instead of being stored: cheaper than one more array in memory. */
+import { itemSizeBytes } from "../base/dtypes.ts";
 import { sizeOf } from "../base/shapes.ts";
 import type { JaxprEqn, Var } from "../jaxpr/ir.ts";
 import type { Value } from "../kernel/ir.ts";
@@ -12,15 +13,20 @@ import { sitesOutside } from "./read-sites.ts";
 
 /** Loads that recomputing a value may take before it gets a kernel of its own. */
 export const maxRecomputedLoads = 12;
-/** Operations on scalars that each reader may repeat: less than a dispatch costs. */
-const maxRecomputedScalarWork = 16;
-/** Operations an element that a lone reader may repeat because it reads the element at several places. */
+/** Operands whose loads are not counted. */
+const fewOperands = 3;
+/** Operations an element that take no time beside loading it; on a scalar, less than a dispatch costs. */
+const hiddenWork = 2;
+const hiddenScalarWork = 16;
+/** Operations an element that a kernel may repeat because it reads the element at several places: each is code to compile. */
 const maxRepeatedWork = 12;
+/** What is moved in the time that a launch takes. */
+const launchBytes = 2 ** 17;
 /** Equations of one kernel: more take long to compile, and formulas nest as deep as the stack allows. */
 export const maxEquations = 200;
 
-/** Elementwise groups that cost next to nothing are computed where they are read instead of being stored. */
-export function recomputeCheapGroups(state: GroupingState): void {
+/** Elementwise groups are computed where they are read instead of being stored, where that moves fewer bytes. */
+export function recomputeGroups(state: GroupingState): void {
   const outvars = new Set(state.jaxpr.outvars);
   // Operations an element that a group does for groups that it recomputes.
   const recomputedWork = new Map<Group, number>();
@@ -29,20 +35,14 @@ export function recomputeCheapGroups(state: GroupingState): void {
     if (group.kind !== "map" || group.sources.length > 0) continue;
     if ([...group.defines].some((v) => outvars.has(v) || aliased.has(v))) continue;
     const readers = [...state.groups].filter((g) => g.needs.has(group));
-    if (group.reads.size > (readers.every(writesWindow) ? maxRecomputedLoads : 3)) continue;
     const size = Math.max(1, group.domain.rows);
     if (readers.length === 0 || readers.some((g) => wantsInMemory(g, group, size, state))) continue;
-    const cost = group.members.map((eqn) => rules(eqn).cost(contextOf(eqn)));
-    const own = cost.reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
-    const work = own + (recomputedWork.get(group) ?? 0);
     const places = readers.map((g) => placesRead(g, group, state));
-    const lone =
-      readers.length === 1 &&
-      !kindOf(readers[0]).readsOften &&
-      elementsMade(readers[0]) <= size &&
-      work * (places[0] - 1) <= maxRepeatedWork;
-    const most = size === 1 ? maxRecomputedScalarWork : 2;
-    if (!lone && (own > most || work > most + maxRepeatedWork)) continue;
+    const loads = group.reads.size * Math.max(...places);
+    if (group.reads.size > fewOperands && loads > maxRecomputedLoads) continue;
+    const own = workOf(group, size);
+    const work = own + (recomputedWork.get(group) ?? 0);
+    if (!isWorthwhile({ group, readers, size, places, own, work }, state)) continue;
     if (readers.some((g) => bindsTooMuch(g, group, state))) continue;
     if (readers.some((g) => equationsOf(g).length + equationsOf(group).length > maxEquations)) continue;
     for (const [i, g] of readers.entries()) recomputedWork.set(g, (recomputedWork.get(g) ?? 0) + work * places[i]);
@@ -50,6 +50,72 @@ export function recomputeCheapGroups(state: GroupingState): void {
   }
 }
 
+/** A group that its readers might compute. */
+interface Recomputation {
+  readonly group: Group;
+  readonly readers: readonly Group[];
+  /** Elements that the group computes. */
+  readonly size: number;
+  /** At how many places of a value each reader needs it to make one of its own elements. */
+  readonly places: readonly number[];
+  /** Operations an element of the group's own equations, and with what they recompute. */
+  readonly own: number;
+  readonly work: number;
+}
+
+/** Operations an element. */
+const workOf = (group: Group, size: number): number =>
+  group.members
+    .map((eqn) => rules(eqn).cost(contextOf(eqn)))
+    .reduce((n, c) => n + (c.flops + 16 * c.transcendentals) / size, 0);
+
+/**
+ * Whether computing a group where it is read moves fewer bytes than to store and load it, and repeats no more operations than
+ * the device does while it would move those bytes.
+ */
+function isWorthwhile({ group, readers, size, places, own, work }: Recomputation, { target }: GroupingState): boolean {
+  const savedBytes = storedBytes(group, readers, size) - recomputedBytes(group, readers, size);
+  if (savedBytes + launchBytes < 0) return false;
+  const hidden = size === 1 ? hiddenScalarWork : hiddenWork;
+  if (own <= hidden && work <= hidden + maxRepeatedWork) return true;
+  if (places.some((n) => work * (n - 1) > maxRepeatedWork)) return false;
+  const evaluations = readers.reduce((n, g, i) => n + evaluationsBy(g, places[i], size), 0);
+  const { flopsPerSecond, bytesPerSecond } = target.traits;
+  const free = Math.max(maxRepeatedWork, ((savedBytes / size) * flopsPerSecond) / bytesPerSecond);
+  return work * (evaluations - 1) <= free;
+}
+
+/** What is moved where a group has a kernel of its own. */
+function storedBytes(group: Group, readers: readonly Group[], size: number): number {
+  let bytes = bytesOf(group.reads, size);
+  for (const v of group.defines) {
+    const loads = readers.filter((g) => g.reads.has(v)).length;
+    if (loads > 0) bytes += (1 + loads) * bytesOf([v], size);
+  }
+  return bytes;
+}
+
+/** What readers load besides, where each computes it. */
+const recomputedBytes = (group: Group, readers: readonly Group[], size: number): number =>
+  readers.reduce(
+    (n, g) =>
+      n +
+      bytesOf(
+        [...group.reads].filter((v) => !g.reads.has(v)),
+        size,
+      ),
+    0,
+  );
+
+/** Of variables that an elementwise kernel of so many elements reads: of what it gathers from, a part. */
+const bytesOf = (variables: Iterable<Var>, size: number): number =>
+  [...variables].reduce((n, v) => n + Math.min(sizeOf(v.aval.shape), size) * itemSizeBytes(v.aval.dtype), 0);
+
+/** How often a reader evaluates each of `size` elements. */
+const evaluationsBy = (reader: Group, places: number, size: number): number =>
+  kindOf(reader).evaluations(reader, size) *
+  places *
+  Math.max(1, kindOf(reader).rowWise ? elementsMade(reader) / size : 1);
 /**
  * A cheap last result of a group, such as a square, that only later groups read: they compute it from its operands, if these
  * are stored anyway, instead of reading one more array.
@@ -76,6 +142,9 @@ function readersInstead(eqn: JaxprEqn, group: Group, state: GroupingState): read
   const lost = (v: Var): boolean => state.owner.get(v) === group && !isResult(v) && !others.some((g) => g.reads.has(v));
   if (leaves.some(lost)) return undefined;
   const readers = others.filter((g) => eqn.outputs.some((v) => g.reads.has(v)));
+  const loaded = readers.flatMap((g) => leaves.filter((v) => !g.reads.has(v)));
+  const size = sizeOf(eqn.outputs[0].aval.shape);
+  if (bytesOf(loaded, size) > (1 + readers.length) * bytesOf(eqn.outputs, size)) return undefined;
   const canCompute = (g: Group): boolean => {
     const reads = new Set([...g.reads, ...leaves].filter((v) => !eqn.outputs.includes(v)));
     return kindOf(g).rowWise && bindsFew({ ...g, reads, writes: state.writesOf(g) }, state);
