@@ -130,4 +130,77 @@ test("shared memory is uploaded like any other", async () => {
   await client.ready();
   assert.equal([...(await client.read(client.upload(shared)))], [1, 2]);
 });
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for what happens at its own time. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 100 && !holds(); i++) await sleep(100);
+  assert.ok(holds());
+}
+
+test("memory of arrays that are gone goes back to the device but for the bytes to keep, and not while it is used", async () => {
+  const client = clientWith({ JAXSCALE_MAX_IDLE_BYTES: `${3 * mebibyte}` });
+  const { statistics } = client;
+  const upload = (): Storage => client.upload(new Uint32Array(mebibyte / 4));
+  const held = Array.from({ length: 20 }, upload);
+  await client.idle();
+  assert.is(statistics.bytesAllocated, 20 * mebibyte);
+  for (const storage of held) storage.dispose();
+  assert.is(statistics.bytesAllocated, 20 * mebibyte);
+  await until(() => statistics.bytesAllocated === 3 * mebibyte);
+  assert.is(statistics.bytesInUse, 0);
+  // What is used again and again is not made again and again.
+  const rounds = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      const some = Array.from({ length: 6 }, upload);
+      await client.read(some[5]);
+      for (const storage of some) storage.dispose();
+      await sleep(100);
+    }
+  };
+  await rounds(2);
+  const { buffersCreated } = statistics;
+  await rounds(15);
+  assert.is(statistics.buffersCreated, buffersCreated);
+  await until(() => statistics.bytesAllocated <= 3 * mebibyte);
+});
+
+test("what is kept for reuse goes back at once when asked to, with the temporaries of programs, which still run", async () => {
+  const client = clientWith();
+  const access = ["read", "read_write"] as const;
+  const f = lazy(
+    rawProgram({
+      kernels: [rawKernel("copy", access, "b1[i] = b0[i];")],
+      slots: [
+        { kind: "argument", index: 0, sizeBytes: 32 },
+        { kind: "temporary", arena: 0, offsetBytes: 0, sizeBytes: mebibyte },
+        { kind: "output", index: 0, sizeBytes: 32 },
+      ],
+      arenas: [mebibyte],
+      steps: [dispatch(0, [0, 1], access, 8), dispatch(0, [1, 2], access, 8)],
+      results: [2],
+    }),
+  );
+  const x = client.upload(words([1, 2, 3, 4, 5, 6, 7, 8]));
+  client.upload(new Uint32Array(mebibyte)).dispose();
+  const run = async (): Promise<void> => {
+    const [y] = client.launch(f, [x]);
+    assert.equal(floats(await client.read(y)), [1, 2, 3, 4, 5, 6, 7, 8]);
+    y.dispose();
+  };
+  await run();
+  assert.ok(client.statistics.bytesAllocated > 5 * mebibyte);
+  client.trim();
+  assert.is(client.statistics.bytesAllocated, 256);
+  await run();
+});
+
+test("a setting in bytes is a number", async () => {
+  const client = clientWith({ JAXSCALE_MAX_IDLE_BYTES: "a lot" });
+  assert.match(
+    (await rejection(client.ready())).message,
+    /^JAXSCALE_MAX_IDLE_BYTES: must be a number of bytes; got a lot$/,
+  );
+});
+
 test.run();

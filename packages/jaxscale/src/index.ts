@@ -38,6 +38,7 @@ export {
   localDevices,
   ready,
   statistics,
+  trimMemory,
 } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
 export { effectsBarrier } from "./api/effects.ts";

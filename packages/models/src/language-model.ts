@@ -1,6 +1,5 @@
 /** A checkpoint on the device, ready to generate. */
-import type * as jax from "jaxscale";
-import { CheckpointError } from "jaxscale";
+import * as jax from "jaxscale";
 import type { ModelConfig } from "./config/config.ts";
 import type { GenerationConfig } from "./config/generation.ts";
 import type { CheckpointFiles } from "./files/byte-source.ts";
@@ -93,9 +92,10 @@ export class LanguageModel {
   /** Gives the weights' memory back. */
   dispose(): void {
     for (const weight of this.executables.weights) weight.dispose();
+    jax.trimMemory();
   }
 }
 
 function noTokenizer(): Promise<Tokenizer> {
-  return Promise.reject(new CheckpointError("tokenizer: the model must come from a checkpoint with one; got none"));
+  return Promise.reject(new jax.CheckpointError("tokenizer: the model must come from a checkpoint with one; got none"));
 }

@@ -68,6 +68,9 @@ function placed(arrays: readonly DeviceArray[], { layouts, placement }: Partitio
   return arrays.map((x, i) => x.placedBy(new NamedSharding(placement.mesh, specOf(layouts[i]))));
 }
 
+/** Its program gives back what it keeps between calls; the rest goes with it. */
+export const forget = ({ program }: Runnable): void => getClient().unload(program);
+
 const maxRunnables = 2048;
 const runnables = new Map<string, Runnable>();
 
@@ -81,7 +84,10 @@ function runnableFor(name: string, closed: ClosedJaxpr): Runnable {
   } else {
     runnable = makeRunnable(name, located(closed));
     const oldest = runnables.keys().next();
-    if (runnables.size >= maxRunnables && !oldest.done) runnables.delete(oldest.value);
+    if (runnables.size >= maxRunnables && !oldest.done) {
+      forget(runnables.get(oldest.value) as Runnable);
+      runnables.delete(oldest.value);
+    }
   }
   runnables.set(key, runnable);
   return runnable;

@@ -24,7 +24,7 @@ import { asArray, refusePromise } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
 import { functionOf, optionsOf, wholesOf } from "./arguments.ts";
-import { launch, makeRunnable, type Runnable } from "./evaluate.ts";
+import { forget, launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
 import { avalOf, ShapeDtypeStruct } from "./make-jaxpr.ts";
@@ -63,6 +63,10 @@ export type Jitted<F extends AnyFunction> = F & {
   readonly clearCache: () => void;
 };
 
+/** Signatures that a function is kept compiled for; for one more, the one not used for longest is forgotten. */
+const maxSignatures = 512;
+const nearEntries = 8;
+
 /** One signature, traced. */
 interface Entry {
   readonly treedef: TreeDef;
@@ -92,7 +96,7 @@ const asList = <T>(x: T | readonly T[] | undefined): readonly T[] =>
 
 /**
  * Compiles a function of arrays (in any pytrees) into one program for the device.
- * Traced anew for each new combination of tree, shapes, dtypes, weak types and static values.
+ * Traced anew for each new combination of tree, shapes, dtypes, weak types and static values; the 512 used last are kept.
  * @throws TracerError where `f` needs a traced array's value
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.jit.html
  */
@@ -141,6 +145,7 @@ class JittedFunction {
   }
 
   clear(): void {
+    for (const entry of this.#entries) entry.runnables.forEach(forget);
     this.#entries = [];
   }
 
@@ -251,14 +256,20 @@ class JittedFunction {
 
   #entryFor(args: readonly unknown[], { leaves, treedef, statics, donated }: Signature<Typed>): Entry {
     const axes = boundAxes();
-    for (const entry of this.#entries)
+    const entries = this.#entries;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i];
       if (
-        entry.axes === axes &&
-        sameAvals(entry.avals, leaves) &&
-        (entry.treedef === treedef || sameTreedef(entry.treedef, treedef)) &&
-        sameStatic(entry.statics, statics)
+        entry.axes !== axes ||
+        !sameAvals(entry.avals, leaves) ||
+        !(entry.treedef === treedef || sameTreedef(entry.treedef, treedef)) ||
+        !sameStatic(entry.statics, statics)
       )
-        return entry;
+        continue;
+      // Most recently used first, but for a few that take turns.
+      if (i >= nearEntries) entries.unshift(...entries.splice(i, 1));
+      return entry;
+    }
     const avals = leaves.map((x) => x.aval);
     this.#refuseStaticArrays(args);
     const { closed, outTree } = this.#trace(args, avals, treedef);
@@ -274,8 +285,14 @@ class JittedFunction {
       runnables: new Map(),
     };
     // What closes over an outer trace's values is good for this call only.
-    if (!closesOverTracers(closed)) this.#entries.unshift(entry);
+    if (!closesOverTracers(closed)) this.#keep(entry);
     return entry;
+  }
+
+  /** As many as are allowed: the program of the one not used for longest goes when nothing else holds it. */
+  #keep(entry: Entry): void {
+    this.#entries.unshift(entry);
+    while (this.#entries.length > maxSignatures) this.#entries.pop()?.runnables.forEach(forget);
   }
 
   #trace(

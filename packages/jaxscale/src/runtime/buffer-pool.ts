@@ -19,6 +19,8 @@ export interface PooledBuffer {
   failed: boolean;
   /** Of its creation, until the device has confirmed it. */
   doubt: Doubt | undefined;
+  /** The look at idle memory before which it was last in use. */
+  usedBefore: number;
 }
 
 /** Memory of one array: buffers of `chunkBytes` each but the last. Returned to the pool when nothing refers to it. */
@@ -31,6 +33,9 @@ export type Shelf = "storage" | "staging";
 
 // From here on a launch waits until the device says that it has the memory.
 const largeBytes = 4 * 2 ** 20;
+
+/** How often memory that waits for reuse is looked at; what was not used since the last look is given back. */
+const idleMs = 500;
 
 /** Oldest last, to be taken first: then calls that repeat soon meet the same buffers, and their bind groups are known. */
 function shelve(shelf: PooledBuffer[], buffer: PooledBuffer): void {
@@ -54,6 +59,8 @@ export function sizeClass(sizeBytes: number): number {
 
 export interface PoolOptions {
   readonly budgetBytes: number;
+  /** Of what waits for reuse, so much is kept although nothing has asked for it for a while. */
+  readonly maxIdleBytes: number;
   /** Arrays above this size are several buffers. */
   readonly chunkBytes: number;
   readonly onCreate: (sizeBytes: number) => void;
@@ -73,6 +80,10 @@ export class BufferPool {
   readonly #all = new Set<PooledBuffer>();
   readonly #onCreate: PoolOptions["onCreate"];
   readonly #unconfirmed = new Set<Doubt>();
+  readonly #maxIdleBytes: number;
+  #idleBytes = 0;
+  #looks = 0;
+  #willLook = false;
   #disposed = false;
   #nextId = 1;
 
@@ -81,6 +92,7 @@ export class BufferPool {
     this.#commands = commands;
     this.#statistics = statistics;
     this.budgetBytes = options.budgetBytes;
+    this.#maxIdleBytes = options.maxIdleBytes;
     this.chunkBytes = options.chunkBytes;
     this.#onCreate = options.onCreate;
   }
@@ -120,16 +132,7 @@ export class BufferPool {
 
   /** Destroys buffers that wait for reuse, until `sizeBytes` are given back. */
   trim(sizeBytes = Number.POSITIVE_INFINITY): void {
-    let given = 0;
-    for (const shelf of Object.values(this.#free))
-      for (const stack of shelf.values())
-        while (stack.length > 0 && given < sizeBytes) {
-          const buffer = stack.pop() as PooledBuffer;
-          given += buffer.sizeBytes;
-          this.#destroy(buffer);
-        }
-    // Dawn gives memory back only at the next submit.
-    if (given > 0) this.#device.queue.submit([]);
+    this.#destroyIdle(sizeBytes, () => true);
   }
 
   /** The error for a budget that stays full: it names what holds most. */
@@ -160,7 +163,9 @@ export class BufferPool {
   #take(classBytes: number, holder: string, shelf: Shelf): PooledBuffer | undefined {
     let stack = this.#free[shelf].get(classBytes);
     if (stack === undefined) this.#free[shelf].set(classBytes, (stack = []));
-    const buffer = stack.pop() ?? this.#create(classBytes, shelf);
+    const idle = stack.pop();
+    if (idle !== undefined) this.#idleBytes -= classBytes;
+    const buffer = idle ?? this.#create(classBytes, shelf);
     if (buffer === undefined) return undefined;
     buffer.holder = holder;
     buffer.alone.references = 1;
@@ -175,8 +180,43 @@ export class BufferPool {
     buffer.holder = undefined;
     this.#statistics.buffersInUse--;
     this.#statistics.bytesInUse -= buffer.sizeBytes;
-    if (buffer.failed) this.#destroy(buffer);
-    else shelve(this.#free[buffer.shelf].get(buffer.sizeBytes) ?? [], buffer);
+    if (buffer.failed) {
+      this.#destroy(buffer);
+      return;
+    }
+    buffer.usedBefore = this.#looks;
+    this.#idleBytes += buffer.sizeBytes;
+    shelve(this.#free[buffer.shelf].get(buffer.sizeBytes) ?? [], buffer);
+    if (this.#idleBytes > this.#maxIdleBytes && !this.#willLook) this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#willLook = true;
+    const handle: unknown = setTimeout(() => {
+      this.#willLook = false;
+      if (this.#disposed) return;
+      this.#destroyIdle(this.#idleBytes - this.#maxIdleBytes, ({ usedBefore }) => usedBefore < this.#looks);
+      this.#looks++;
+      if (this.#idleBytes > this.#maxIdleBytes) this.#lookLater();
+    }, idleMs);
+    // Node only: a process that is done gives everything back.
+    (handle as { unref?: () => void }).unref?.();
+  }
+
+  #destroyIdle(sizeBytes: number, chosen: (buffer: PooledBuffer) => boolean): void {
+    let given = 0;
+    for (const shelf of Object.values(this.#free))
+      for (const stack of shelf.values())
+        for (let i = stack.length - 1; i >= 0 && given < sizeBytes; i--) {
+          const buffer = stack[i];
+          if (!chosen(buffer)) continue;
+          stack.splice(i, 1);
+          this.#idleBytes -= buffer.sizeBytes;
+          given += buffer.sizeBytes;
+          this.#destroy(buffer);
+        }
+    // Dawn gives memory back only at the next submit.
+    if (given > 0) this.#device.queue.submit([]);
   }
 
   #create(sizeBytes: number, shelf: Shelf): PooledBuffer | undefined {
@@ -206,6 +246,7 @@ export class BufferPool {
       holder: undefined,
       failed: false,
       doubt: undefined,
+      usedBefore: 0,
     };
     (alone.buffers as PooledBuffer[]).push(buffer);
     this.#watch(buffer, this.#device.popErrorScope());

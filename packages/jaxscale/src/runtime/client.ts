@@ -183,6 +183,20 @@ export class Client {
     await keepAlive(this.#device?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve()).catch(() => {});
   }
 
+  /** Gives back what a program keeps between calls. A call takes it again. */
+  unload(lazy: LazyProgram): void {
+    // One that is called before this is queued may be under way.
+    if (this.#queue.empty) this.#device?.programs.ready(lazy)?.release();
+  }
+
+  /** Gives back what is kept for reuse: idle buffers, and temporaries of programs that do not wait to run. */
+  trim(): void {
+    const device = this.#device;
+    if (device === undefined) return;
+    if (this.#queue.empty) device.programs.releaseTemporaries();
+    device.pool.trim();
+  }
+
   /**
    * Times every dispatch that `run` launches, each in a pass of its own.
    * @throws DeviceError if the device has no timestamps

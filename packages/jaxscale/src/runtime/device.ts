@@ -68,6 +68,7 @@ export async function openDevice({
   const commands = new CommandStream(gpu, statistics);
   const pool = new BufferPool(gpu, commands, statistics, {
     budgetBytes: budgetOf(platform),
+    maxIdleBytes: bytesFrom(platform, "JAXSCALE_MAX_IDLE_BYTES") ?? defaultIdleBytes,
     chunkBytes: chunkBytesOf(target),
     onCreate: onBufferCreated,
   });
@@ -112,13 +113,20 @@ export function chunkBytesOf(target: Target): number {
   return Math.floor(target.limits.maxBufferSize / window) * window;
 }
 
+const defaultIdleBytes = 256 * 2 ** 20;
+
+/** A setting in bytes, if it is set. @throws DeviceError unless it is a number of at least `least` */
+function bytesFrom(platform: Platform, name: string, least = 0): number | undefined {
+  const text = platform.readVariable(name);
+  if (!text) return undefined;
+  const bytes = Number(text);
+  if (!(bytes >= least)) throw new DeviceError(`${name}: must be a number of bytes; got ${text}`);
+  return bytes;
+}
+
 function budgetOf(platform: Platform): number {
-  const text = platform.readVariable("JAXSCALE_MEMORY_BUDGET");
-  if (text) {
-    const bytes = Number(text);
-    if (!(bytes > 0)) throw new DeviceError(`JAXSCALE_MEMORY_BUDGET: must be a number of bytes; got ${text}`);
-    return bytes;
-  }
+  const set = bytesFrom(platform, "JAXSCALE_MEMORY_BUDGET", 1);
+  if (set !== undefined) return set;
   // A software adapter's memory is the machine's; hardware that has less says so itself.
   return platform.memoryBytes === undefined ? 4 * 2 ** 30 : Math.floor(platform.memoryBytes * 0.7);
 }

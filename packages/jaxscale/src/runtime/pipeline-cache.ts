@@ -25,6 +25,9 @@ export interface FreshPipeline extends PipelineSource {
 /** WGSL of a kernel. Bindings are numbered as `kernel.buffers`; a uniform buffer with the immediates comes after them. */
 export type PrintKernel = (kernel: Kernel, options: { readonly immediates: "immediate" | "uniform" }) => string;
 
+/** Those used last; programs hold their own besides. */
+const pipelinesKept = 4096;
+
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #statistics: Statistics;
@@ -53,8 +56,10 @@ export class PipelineCache {
     if (!pipeline) {
       const source = { name: kernel.name, code, accesses, immediates, immediateBytes: count * 4 } as const;
       pipeline = this.#compile(source, kernel.raw);
-      this.#pipelines.set(key, pipeline);
-    }
+      if (this.#pipelines.size >= pipelinesKept) this.#pipelines.delete(this.#pipelines.keys().next().value as string);
+    } else this.#pipelines.delete(key);
+    // Last in the map's order: least recently used comes first.
+    this.#pipelines.set(key, pipeline);
     return pipeline;
   }
 

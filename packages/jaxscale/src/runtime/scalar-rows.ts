@@ -161,6 +161,7 @@ export class ScalarRows {
       holder: undefined,
       failed: false,
       doubt: undefined,
+      usedBefore: 0,
     };
     (alone.buffers as PooledBuffer[]).push(buffer);
     const memory = numberMemory();
