@@ -40,17 +40,17 @@ export class Running {
     });
   }
 
-  /** Waits until its output matches. @throws Error if it ends before */
-  until(pattern: RegExp): Promise<void> {
+  /** Waits until its output, or its standard error, matches. @throws Error if it ends before */
+  until(pattern: RegExp, stream: "output" | "errors" = "output"): Promise<void> {
     return new Promise((resolve, reject) => {
       const watch = (): void => {
-        if (!pattern.test(this.output)) return;
+        if (!pattern.test(this[stream])) return;
         this.#watchers.delete(watch);
         resolve();
       };
       this.#watchers.add(watch);
       void this.ended.then(({ output, errors }) =>
-        reject(new Error(`the output must match ${pattern}; got ${output}\n${errors}`)),
+        reject(new Error(`the ${stream} must match ${pattern}; got ${output}\n${errors}`)),
       );
       watch();
     });

@@ -1,7 +1,7 @@
 /** The loop of `jaxscale chat`: reads a line, streams the answer. */
 import { createInterface, type Interface } from "node:readline";
 import type { Chat, Turn } from "@jaxscale/models";
-import { interruptedCode } from "./interrupt.ts";
+import { interruptedCode, stoppingText } from "./interrupt.ts";
 
 const help =
   "/reset clears the conversation, /stats prints speed and context use, /exit quits, Ctrl-C stops an answer.";
@@ -51,11 +51,14 @@ export class Conversation {
     if (this.#isInteractive) this.#lines.prompt();
   }
 
-  /** Stops the answer; at the prompt, the second Ctrl-C in a row quits. */
+  /** Stops the answer, and says so at once; the second Ctrl-C in a row quits. */
   readonly #interrupt = (): void => {
     this.#interrupts++;
-    if (this.#answer) this.#answer.abort();
-    else if (this.#interrupts > 1) this.#lines.close();
+    if (this.#answer?.signal.aborted) process.exit(interruptedCode);
+    else if (this.#answer) {
+      console.error(stoppingText);
+      this.#answer.abort();
+    } else if (this.#interrupts > 1) this.#lines.close();
     else if (this.#isInteractive) {
       this.#output.write("\n");
       console.error("Ctrl-C again, or /exit, leaves.");
