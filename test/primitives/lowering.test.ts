@@ -11,9 +11,9 @@ import { Index } from "../../packages/jaxscale/src/kernel/index-space.ts";
 import type { BufferDecl, Value } from "../../packages/jaxscale/src/kernel/ir.ts";
 import type {
   LoweringContext,
+  PrefixLowering,
   Read,
   ReduceLowering,
-  ScanLowering,
 } from "../../packages/jaxscale/src/primitives/primitive.ts";
 import { closeTestDevice, runKernel } from "../kernel/run-kernel.ts";
 import { samples as reductions } from "./samples/reduction.ts";
@@ -80,7 +80,7 @@ function folded(lowering: ReduceLowering<Params>, { k, read, index, context }: S
 }
 
 /** Every element folds its own prefix. */
-function scanned(lowering: ScanLowering<Params>, { k, read, index, context }: Scene): Value {
+function scanned(lowering: PrefixLowering<Params>, { k, read, index, context }: Scene): Value {
   const axis = lowering.axis(context);
   const last = context.inputs[0].shape[axis] - 1;
   const sum = k.variable(lowering.initial(k, context));
@@ -98,8 +98,8 @@ function elementOf(sample: Sample, scene: Scene, output: number): Value {
   const { lowering } = rulesOf(sample);
   if (lowering.kind === "map") return lowering.element(scene.k, scene.index, scene.read, scene.context, output);
   if (lowering.kind === "reduce") return folded(lowering, scene);
-  assert.is(lowering.kind, "scan");
-  return scanned(lowering as ScanLowering<Params>, scene);
+  assert.is(lowering.kind, "prefix");
+  return scanned(lowering as PrefixLowering<Params>, scene);
 }
 
 const agrees = (got: number, want: number, dtype: HostTensor["dtype"]): boolean =>

@@ -9,9 +9,9 @@ import { scheduleAttention } from "./schedules/attention.ts";
 import { scheduleContraction } from "./schedules/contraction.ts";
 import { scheduleCustom } from "./schedules/custom.ts";
 import { scheduleMap } from "./schedules/map.ts";
+import { schedulePrefix } from "./schedules/prefix.ts";
 import { scheduleRagged } from "./schedules/ragged.ts";
 import { scheduleReduce } from "./schedules/reduce.ts";
-import { scheduleScan } from "./schedules/scan.ts";
 import { scheduleSort } from "./schedules/sort.ts";
 import { scheduleTopK } from "./schedules/top-k.ts";
 import { scheduleUpdate } from "./schedules/update.ts";
@@ -96,7 +96,7 @@ export const kinds: Readonly<Record<GroupKind, KernelKind>> = {
     parts: ["rows"],
     choice: reduceChoice,
   },
-  scan: { ...usual, schedule: whole(scheduleScan), evaluations: inPasses, parts: ["rows"] },
+  prefix: { ...usual, schedule: whole(schedulePrefix), evaluations: inPasses, parts: ["rows"] },
   sort: { ...usual, schedule: whole(scheduleSort), evaluations: inPasses, parts: ["rows"] },
   topK: { ...usual, schedule: whole(scheduleTopK), domain: ofOperand, parts: ["rows"] },
   contraction: {

@@ -111,7 +111,7 @@ function defineCumulative(name: string, given: Monoid, rules: CumulativeRules): 
     },
     reference: ([x], params) => [scan(x, params, monoid)],
     lowering: {
-      kind: "scan",
+      kind: "prefix",
       axis: ({ params }) => params.axis,
       reverse: ({ params }) => params.reverse,
       initial: (k, { inputs: [x] }) => initialValue(k, monoid, x.dtype),

@@ -48,8 +48,8 @@ export interface ReduceLowering<P> {
 }
 
 /** An inclusive prefix fold along one axis. */
-export interface ScanLowering<P> {
-  readonly kind: "scan";
+export interface PrefixLowering<P> {
+  readonly kind: "prefix";
   readonly axis: (context: LoweringContext<P>) => number;
   readonly reverse: (context: LoweringContext<P>) => boolean;
   readonly initial: (k: KernelBuilder, context: LoweringContext<P>) => Value;
@@ -245,7 +245,7 @@ export interface CallLowering<P> {
 export type Lowering<P> =
   | MapLowering<P>
   | ReduceLowering<P>
-  | ScanLowering<P>
+  | PrefixLowering<P>
   | SortLowering<P>
   | TopKLowering<P>
   | ContractionLowering<P>

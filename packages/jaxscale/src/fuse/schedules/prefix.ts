@@ -6,7 +6,7 @@ import type { JaxprEqn, Params } from "../../jaxpr/ir.ts";
 import { Index } from "../../kernel/index-space.ts";
 import type { Value, Variable } from "../../kernel/ir.ts";
 import { runLength } from "../../kernel/packed.ts";
-import type { ScanLowering } from "../../primitives/primitive.ts";
+import type { PrefixLowering } from "../../primitives/primitive.ts";
 import { type Domain, fullPosition, isTrailing, makeDomain } from "../domain.ts";
 import type { Emitter, Scratch } from "../emitter.ts";
 import { contextOf, rules } from "../graph.ts";
@@ -20,9 +20,9 @@ const shortestChunk = 64;
 /** More chunks would make finding where each begins the longer work. */
 const mostChunks = 512;
 
-interface Scan {
+interface PrefixFold {
   readonly eqn: JaxprEqn;
-  readonly lowering: ScanLowering<Params>;
+  readonly lowering: PrefixLowering<Params>;
   readonly domain: Domain;
   /** Consecutive elements that one turn of a loop takes. */
   readonly step: number;
@@ -33,10 +33,10 @@ interface Scan {
   readonly chunkTurns: number;
 }
 
-export function scheduleScan(group: Group, context: ScheduleContext): readonly Launch[] {
+export function schedulePrefix(group: Group, context: ScheduleContext): readonly Launch[] {
   const [eqn] = group.members;
   const { lowering } = rules(eqn);
-  invariant(lowering.kind === "scan", "a scan group has a scan");
+  invariant(lowering.kind === "prefix", "a prefix group has a prefix fold");
   const domain = makeDomain(eqn.outputs[0].aval.shape, [lowering.axis(contextOf(eqn))]);
   const { rows, columns } = domain;
   if (rows * columns === 0) return [];
@@ -47,11 +47,11 @@ export function scheduleScan(group: Group, context: ScheduleContext): readonly L
   const lanes = context.target.traits.parallelInvocations;
   const wanted = Math.min(ceilDivide(lanes, rows), Math.floor(columns / shortestChunk), mostChunks);
   const chunkTurns = ceilDivide(turns, Math.max(1, wanted));
-  const scan: Scan = { eqn, lowering, domain, step, turns, chunkTurns, chunks: ceilDivide(turns, chunkTurns) };
-  if (scan.chunks === 1) return [foldPrefixes(group, context, scan, undefined)];
-  const sizeBytes = 16 * ceilDivide(rows * scan.chunks, 4);
+  const fold: PrefixFold = { eqn, lowering, domain, step, turns, chunkTurns, chunks: ceilDivide(turns, chunkTurns) };
+  if (fold.chunks === 1) return [foldPrefixes(group, context, fold, undefined)];
+  const sizeBytes = 16 * ceilDivide(rows * fold.chunks, 4);
   const totals: Scratch = { kind: "scratch", name: "totals", sizeBytes };
-  return [foldChunks(group, context, scan, totals), foldPrefixes(group, context, scan, totals)];
+  return [foldChunks(group, context, fold, totals), foldPrefixes(group, context, fold, totals)];
 }
 
 /** Where an invocation is: its row, and its chunk as turns. */
@@ -66,7 +66,7 @@ interface Place {
 function chunkKernel(
   group: Group,
   context: ScheduleContext,
-  { domain, turns, chunks, chunkTurns }: Scan,
+  { domain, turns, chunks, chunkTurns }: PrefixFold,
   suffix: string,
   write: (emit: Emitter) => (place: Place) => void,
 ): Launch {
@@ -92,7 +92,7 @@ function chunkKernel(
 /** Folds the elements of a chunk into `sum` in their order; `visit` gets the sums of each run, in memory order, and the place of the first. */
 function walk(
   emit: Emitter,
-  { eqn, lowering, domain, step, turns }: Scan,
+  { eqn, lowering, domain, step, turns }: PrefixFold,
   { row, start, end }: Place,
   sum: Variable,
   visit?: (position: Value, sums: readonly Value[]) => void,
@@ -117,31 +117,31 @@ function walk(
   });
 }
 
-const wordType = ({ eqn }: Scan): "f32" | "i32" | "u32" => {
+const wordType = ({ eqn }: PrefixFold): "f32" | "i32" | "u32" => {
   const type = computeType(eqn.outputs[0].aval.dtype);
   invariant(type !== "bool", "prefix folds are of numbers");
   return type;
 };
 
-const foldChunks = (group: Group, context: ScheduleContext, scan: Scan, totals: Scratch): Launch =>
-  chunkKernel(group, context, scan, "_chunks", (emit) => {
+const foldChunks = (group: Group, context: ScheduleContext, fold: PrefixFold, totals: Scratch): Launch =>
+  chunkKernel(group, context, fold, "_chunks", (emit) => {
     const { k } = emit;
-    const out = emit.scratch(totals, wordType(scan), "read_write");
+    const out = emit.scratch(totals, wordType(fold), "read_write");
     return (place) => {
-      const sum = k.variable(scan.lowering.initial(k, contextOf(scan.eqn)), "sum");
-      walk(emit, scan, place, sum);
-      k.store(out, k.add(k.mul(place.row, k.i32(scan.chunks)), place.chunk), k.get(sum));
+      const sum = k.variable(fold.lowering.initial(k, contextOf(fold.eqn)), "sum");
+      walk(emit, fold, place, sum);
+      k.store(out, k.add(k.mul(place.row, k.i32(fold.chunks)), place.chunk), k.get(sum));
     };
   });
 
 /** @param totals of the chunks, where rows have several */
-const foldPrefixes = (group: Group, context: ScheduleContext, scan: Scan, totals: Scratch | undefined): Launch =>
-  chunkKernel(group, context, scan, "", (emit) => {
+const foldPrefixes = (group: Group, context: ScheduleContext, fold: PrefixFold, totals: Scratch | undefined): Launch =>
+  chunkKernel(group, context, fold, "", (emit) => {
     const { k } = emit;
-    const { eqn, lowering, step, chunks } = scan;
+    const { eqn, lowering, step, chunks } = fold;
     const at = contextOf(eqn);
     const [result] = eqn.outputs;
-    const before = totals && emit.scratch(totals, wordType(scan), "read");
+    const before = totals && emit.scratch(totals, wordType(fold), "read");
     const view = emit.output(result, "out0", step === 1 && isPacked(result.aval.dtype));
     return (place) => {
       const sum = k.variable(lowering.initial(k, at), "sum");
@@ -151,7 +151,7 @@ const foldPrefixes = (group: Group, context: ScheduleContext, scan: Scan, totals
           const total = k.load(before, k.add(k.mul(place.row, k.i32(chunks)), earlier));
           k.set(sum, lowering.combine(k, k.get(sum), total, at));
         });
-      walk(emit, scan, place, sum, (position, sums) => {
+      walk(emit, fold, place, sum, (position, sums) => {
         const rounded = sums.map((value) => emit.round(result, value));
         if (step === 1) storeElement(k, view, position, rounded[0]);
         else storeRun(k, view, position, rounded);
