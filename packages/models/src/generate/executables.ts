@@ -64,7 +64,8 @@ type Choose = jax.Jitted<(logits: jax.Array, state: ChoiceState, settings: Choic
 
 /**
  * Programs of one model; caches have the structure that its first call gives.
- * They are `jax.jit` of flat weights: `nnx.jit` walks the model at each call to see what changed, a step's time on a small model.
+ * They are `jax.jit` of flat weights: `nnx.jit` walks the model at every call, which adds 0.1 ms a step for 79 parameters and
+ * grows with them.
  */
 export class Executables {
   readonly weights: Weights;
