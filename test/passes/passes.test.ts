@@ -7,10 +7,12 @@ import type { ClosedJaxpr } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import { eliminateCommonSubexpressions } from "../../packages/jaxscale/src/passes/eliminate-common-subexpressions.ts";
 import { eliminateDeadCode } from "../../packages/jaxscale/src/passes/eliminate-dead-code.ts";
 import { foldConstants } from "../../packages/jaxscale/src/passes/fold-constants.ts";
+import { foldTransposes } from "../../packages/jaxscale/src/passes/fold-transposes.ts";
 import { inlineCalls } from "../../packages/jaxscale/src/passes/inline-calls.ts";
 import { simplify } from "../../packages/jaxscale/src/passes/simplify.ts";
 import { add, mul, sub } from "../../packages/jaxscale/src/primitives/arithmetic.ts";
 import { broadcastInDim } from "../../packages/jaxscale/src/primitives/broadcast.ts";
+import { type DotDimensionNumbers, dotGeneral } from "../../packages/jaxscale/src/primitives/dot-general.ts";
 import { reshape, rev, transpose } from "../../packages/jaxscale/src/primitives/shape.ts";
 import { slice } from "../../packages/jaxscale/src/primitives/slice.ts";
 import { JaxprBuilder, literal, tensor, testCall, testEffect } from "../jaxpr/build.ts";
@@ -135,6 +137,32 @@ test("movements that move nothing are dropped", () => {
   const after = checked(foldConstants, b.close(f, swapped), [tensor([2, 1, 3], [1, 2, 3, 4, 5, 6])]);
   assert.equal(names(after), ["rev", "transpose"]);
   assert.is(after.jaxpr.outvars[0], x);
+});
+
+test("a product whose one reader exchanges its sides is the product of its operands exchanged", () => {
+  const ramp = (...shape: number[]): HostTensor =>
+    tensor(
+      shape,
+      Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => (i % 7) - 3),
+    );
+  const numbers: DotDimensionNumbers = [
+    [[2], [1]],
+    [[0], [0]],
+  ];
+  const transposed = (permutation: readonly number[], readTwice = false): ClosedJaxpr => {
+    const b = new JaxprBuilder();
+    const product = b.op(dotGeneral, [b.input([2, 3, 4]), b.input([2, 4, 5])], {
+      dimensionNumbers: numbers,
+      preferredElementType: null,
+    });
+    const moved = b.op(transpose, [product], { permutation });
+    return readTwice ? b.close(moved, product) : b.close(moved);
+  };
+  const after = (before: ClosedJaxpr): string[] =>
+    names(checked(foldTransposes, before, [ramp(2, 3, 4), ramp(2, 4, 5)]));
+  assert.equal(after(transposed([0, 2, 1])), ["dot_general"]);
+  assert.equal(after(transposed([2, 0, 1])), ["dot_general", "transpose"]);
+  assert.equal(after(transposed([0, 2, 1], true)), ["dot_general", "transpose"]);
 });
 
 test.run();

@@ -3,7 +3,8 @@ import type { ClosedJaxpr } from "../jaxpr/ir.ts";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
 import { eliminateDeadCode } from "./eliminate-dead-code.ts";
 import { foldConstants } from "./fold-constants.ts";
+import { foldTransposes } from "./fold-transposes.ts";
 
 /** Folding first: it makes equal what was written differently, and leaves dead what it replaces. */
 export const simplify = (closed: ClosedJaxpr): ClosedJaxpr =>
-  eliminateDeadCode(eliminateCommonSubexpressions(foldConstants(closed)));
+  foldTransposes(eliminateDeadCode(eliminateCommonSubexpressions(foldConstants(closed))));

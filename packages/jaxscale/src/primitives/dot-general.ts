@@ -161,6 +161,25 @@ export const dotGeneral = definePrimitive<DotGeneralParams>("dot_general", {
     return f.rule([left, right], [[...batch, ...m, ...n]]);
   },
   partialParams: inFloat32,
+  permuted: ({ inputs: [lhs, rhs], params }, permutation) => {
+    const [[lc, rc], [lb, rb]] = params.dimensionNumbers;
+    const rows = freeAxes(lhs.shape, lc, lb).length;
+    const columns = freeAxes(rhs.shape, rc, rb).length;
+    // Axes of the product of the operands exchanged.
+    const exchanged = (i: number): number => (i < lb.length ? i : i < lb.length + columns ? i + rows : i - columns);
+    return permutation.every((axis, i) => axis === exchanged(i))
+      ? {
+          operands: [1, 0],
+          params: {
+            ...params,
+            dimensionNumbers: [
+              [rc, lc],
+              [rb, lb],
+            ],
+          },
+        }
+      : undefined;
+  },
   cost: ({ inputs: [lhs], outputs: [out], params }) => ({
     flops: 2 * sizeOf(out.shape) * sizeOf(params.dimensionNumbers[0][0].map((axis) => lhs.shape[axis])),
     transcendentals: 0,

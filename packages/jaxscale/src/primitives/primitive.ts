@@ -345,6 +345,13 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly stepwise?: boolean;
   /** Asked when the one result has operand 0's type: is it operand 0, unchanged? Then the equation may be dropped. */
   readonly identity?: (context: LoweringContext<P>) => boolean;
+  /** How an op that does nothing else permutes its operand's axes. */
+  readonly permutation?: (params: P) => readonly number[];
+  /** The same op whose one result has its axes permuted: its operands, by number, and parameters; undefined if there is none. */
+  readonly permuted?: (
+    context: LoweringContext<P>,
+    permutation: readonly number[],
+  ) => { readonly operands: readonly number[]; readonly params: P } | undefined;
   /**
    * Tangents of the results (null: a symbolic zero), at least one operand's being given; run after the op itself, whose results it gets.
    * Of this, `differentiate` and `linearize` an op has at most the first or the others. None of the three: it has no derivative.

@@ -61,6 +61,7 @@ const transposeRules: DerivedRules<TransposeParams> = {
 /** Axis `i` of the result is axis `permutation[i]` of the operand. */
 export const transpose = definePrimitive<TransposeParams>("transpose", {
   ...transposeRules,
+  permutation: ({ permutation }) => permutation,
   ...axisMovement<TransposeParams>({
     shapes: (x, { permutation }) => {
       if (permutation.length !== x.shape.length || !x.shape.every((_, axis) => permutation.includes(axis)))
