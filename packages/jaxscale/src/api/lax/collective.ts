@@ -1,5 +1,6 @@
 /** Operations across an axis that `vmap` or `shardMap` maps over, by its name. */
 
+import { describe } from "../../base/describe.ts";
 import { isFloat } from "../../base/dtypes.ts";
 import { ShapeError, ShardingError } from "../../base/errors.ts";
 import { flatten, unflatten } from "../../base/pytree.ts";
@@ -10,7 +11,7 @@ import type { Array, ArrayLike } from "../../trace/array.ts";
 import { sizeOfAxis } from "../../trace/axis-names.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
-import { listOf } from "../arguments.ts";
+import { listOf, optionsOf, required, wholeOf } from "../arguments.ts";
 import { convertElementType } from "./convert.ts";
 import { add, div, mul } from "./elementwise.ts";
 import { indexInDim, reshape, transpose } from "./shape.ts";
@@ -93,9 +94,8 @@ const eachLeaf = <T>(op: string, tree: T, f: (x: Array) => Array): Tree<T> => {
 
 /** An axis number in `[0, rank)`. @throws ShapeError */
 function axisIn(op: string, name: string, axis: number, rank: number): number {
-  const at = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(axis) || at < 0 || at >= rank)
-    throw new ShapeError(`${op}: ${name} must be in [${-rank}, ${rank}); got ${axis}`);
+  const at = wholeOf(op, name, axis) < 0 ? axis + rank : axis;
+  if (at < 0 || at >= rank) throw new ShapeError(`${op}: ${name} must be in [${-rank}, ${rank}); got ${axis}`);
   return at;
 }
 
@@ -104,8 +104,8 @@ function axisIn(op: string, name: string, axis: number, rank: number): number {
  * @throws ShardingError for an unbound name; ShapeError for an axis out of range
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.all_gather.html
  */
-export function allGather<T>(tree: T, axisName: AxisNames, options: AllGatherOptions = {}): Tree<T> {
-  const { axis = 0, tiled = false } = options;
+export function allGather<T>(tree: T, axisName: AxisNames, options?: AllGatherOptions): Tree<T> {
+  const { axis, tiled } = optionsOf("all_gather", options, { axis: 0, tiled: false });
   const names = namesOf("all_gather", axisName);
   return eachLeaf("all_gather", tree, (x) => {
     const dimension = axisIn("all_gather", "axis", axis, tiled ? x.ndim : x.ndim + 1);
@@ -132,8 +132,8 @@ export interface PsumScatterOptions {
  * @throws ShardingError for an unbound name; ShapeError for a dimension that does not divide
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.psum_scatter.html
  */
-export function psumScatter<T>(tree: T, axisName: AxisNames, options: PsumScatterOptions = {}): Tree<T> {
-  const { scatterDimension = 0, tiled = false } = options;
+export function psumScatter<T>(tree: T, axisName: AxisNames, options?: PsumScatterOptions): Tree<T> {
+  const { scatterDimension, tiled } = optionsOf("reduce_scatter", options, { scatterDimension: 0, tiled: false });
   const names = namesOf("reduce_scatter", axisName);
   const count = axisSize(axisName);
   return eachLeaf("reduce_scatter", tree, (x) => {
@@ -173,8 +173,9 @@ export function allToAll<T>(
   axisName: AxisNames,
   splitAxis: number,
   concatAxis: number,
-  { tiled = false }: AllToAllOptions = {},
+  options?: AllToAllOptions,
 ): Tree<T> {
+  const { tiled } = optionsOf("all_to_all", options, { tiled: false });
   const names = namesOf("all_to_all", axisName);
   const count = axisSize(axisName);
   return eachLeaf("all_to_all", tree, (x) => {
@@ -215,13 +216,13 @@ export function ppermute<T>(
 ): Tree<T> {
   const [name] = namesOf("ppermute", axisName);
   const size = sizeOfAxis("ppermute", name);
-  const pairs = listOf("ppermute", "perm", perm) as typeof perm;
+  const pairs = listOf("ppermute", "perm", perm).map((pair) => listOf("ppermute", "each of perm", pair));
   for (const side of [0, 1] as const) {
     const devices = pairs.map((pair) => pair[side]);
-    const wrong = devices.find((d, i) => !Number.isInteger(d) || d < 0 || d >= size || devices.indexOf(d) < i);
-    if (wrong !== undefined)
+    const wrong = devices.findIndex((d, i) => !Number.isInteger(d) || d < 0 || d >= size || devices.indexOf(d) < i);
+    if (wrong >= 0)
       throw new ShardingError(
-        `ppermute: a device in [0, ${size}) must ${side === 0 ? "send" : "receive"} at most once; got ${wrong} in ${JSON.stringify(perm)}`,
+        `ppermute: a device in [0, ${size}) must ${side === 0 ? "send" : "receive"} at most once; got ${describe(devices[wrong])} in ${describe(perm)}`,
       );
   }
   return eachLeaf("ppermute", tree, (x) =>
@@ -237,7 +238,7 @@ export function ppermute<T>(
 export function pbroadcast<T>(tree: T, axisName: string, source: number): Tree<T> {
   const size = sizeOfAxis("pbroadcast", axisName);
   if (!Number.isInteger(source) || source < 0 || source >= size)
-    throw new ShardingError(`pbroadcast: the source must be a device in [0, ${size}); got ${source}`);
+    throw new ShardingError(`pbroadcast: the source must be a device in [0, ${size}); got ${describe(source)}`);
   return eachLeaf("pbroadcast", tree, (x) => indexInDim(allGather(x, axisName), source, { keepdims: false }));
 }
 
@@ -245,7 +246,8 @@ export function pbroadcast<T>(tree: T, axisName: string, source: number): Tree<T
  * Every leaf with the type of a value that differs along the axes: what a scan's carry must start with if it becomes varying.
  * @throws ShardingError for an unbound name, or for any other `to` than "varying" @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pcast.html
  */
-export function pcast<T>(tree: T, axisName: AxisNames, { to }: { readonly to: "varying" }): Tree<T> {
+export function pcast<T>(tree: T, axisName: AxisNames, options: { readonly to: "varying" }): Tree<T> {
+  const { to } = optionsOf("pcast", options, { to: required });
   if (to !== "varying") throw new ShardingError(`pcast: to must be "varying"; got ${JSON.stringify(to)}`);
   const axes = namesOf("pcast", axisName);
   return eachLeaf("pcast", tree, (x) => bind1(primitives.vary, [x], { axes }));
