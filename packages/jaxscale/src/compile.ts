@@ -4,6 +4,7 @@ import type { Target } from "./base/target.ts";
 import { type HostTensor, packWords } from "./base/tensor-data.ts";
 import { assemble } from "./fuse/assemble.ts";
 import { assignBuffers } from "./fuse/buffer-assignment.ts";
+import type { Donated } from "./fuse/buffer-sharing.ts";
 import { type Drafted, draft } from "./fuse/draft.ts";
 import { kernelsOf } from "./fuse/drafts.ts";
 import { type Fusion, fuse } from "./fuse/grouping.ts";
@@ -26,10 +27,15 @@ import type { HostConstant, LazyProgram, Storage } from "./runtime/index.ts";
 import { tunedFor } from "./tune/table.ts";
 import { printWgsl } from "./wgsl/print.ts";
 
-export interface CompileOptions {
-  readonly name: string;
+export interface Donation {
   /** Arguments, by position, that are donated. */
   readonly donated: readonly number[];
+  /** Results by the donated argument whose place they have; only updates and elementwise work take the memory of others. */
+  readonly takers?: ReadonlyMap<number, number>;
+}
+
+export interface CompileOptions extends Donation {
+  readonly name: string;
   /** For all groups, instead of the adapter's defaults and what was tuned. */
   readonly parameters?: ScheduleParameters;
 }
@@ -71,7 +77,7 @@ const typesOf = ({ jaxpr }: ClosedJaxpr): readonly ShapedArray[] => jaxpr.invars
 /** The program of a function as the runtime takes it, to be compiled when the target is known. */
 export function lazyProgram(optimized: Optimized, options: LazyOptions): LazyProgram {
   const { closed, results, effects } = optimized;
-  const { name, donated, prepare, storageOf } = options;
+  const { name, donated, takers, prepare, storageOf } = options;
   const all = [...results, ...(effects?.results ?? [])];
   return {
     name,
@@ -81,12 +87,11 @@ export function lazyProgram(optimized: Optimized, options: LazyOptions): LazyPro
     resultLabels: all.map(formatAval),
     constants: packConstants(closed, storageOf),
     prepare,
-    build: (target) => compile(closed, target, { name, donated }),
+    build: (target) => compile(closed, target, { name, donated, takers }),
   };
 }
 
-export interface LazyOptions extends Pick<LazyProgram, "name" | "prepare"> {
-  readonly donated: readonly number[];
+export interface LazyOptions extends Pick<LazyProgram, "name" | "prepare">, Donation {
   /** The memory of a constant that is an array on the device; undefined for host tensors. */
   readonly storageOf: (constant: unknown) => Storage | undefined;
 }
@@ -106,7 +111,7 @@ const packConstants = (
 
 /** The stages for a target: fuse, schedule, plan memory, assemble. @param closed from `optimize` */
 export function compile({ jaxpr }: ClosedJaxpr, target: Target, options: CompileOptions): Program {
-  const donated = new Set(options.donated);
+  const donated = new Map(options.donated.map((i) => [i, options.takers?.get(i)]));
   const { drafts, sharing } = fuseAndSchedule(jaxpr, target, donated, options.parameters);
   const buffers = assignBuffers(jaxpr, drafts, sharing, donated, target);
   return assemble(jaxpr, drafts, buffers, target, options);
@@ -114,12 +119,12 @@ export function compile({ jaxpr }: ClosedJaxpr, target: Target, options: Compile
 
 /** The groups of a program, those of bodies of loops and branches included: what tuning chooses schedules for. */
 export const fusionsOf = ({ jaxpr }: ClosedJaxpr, target: Target): readonly Fusion[] =>
-  fuseAndSchedule(jaxpr, target, new Set(), defaultParameters(target)).fusions;
+  fuseAndSchedule(jaxpr, target, new Map(), defaultParameters(target)).fusions;
 
 function fuseAndSchedule(
   jaxpr: Jaxpr,
   target: Target,
-  donated: ReadonlySet<number>,
+  donated: Donated,
   parameters: ScheduleParameters | undefined,
 ): Drafted {
   const parametersFor = parameters ? () => parameters : parametersFrom(defaultParameters(target), tunedFor(target));

@@ -1,5 +1,5 @@
 /** Operations outside any trace: each is a small program, run through the same pipeline as a jitted function. */
-import { lazyProgram, type Optimized, optimize } from "../compile.ts";
+import { type Donation, lazyProgram, type Optimized, optimize } from "../compile.ts";
 import { type ClosedJaxpr, newVar, type Params, type Primitive } from "../jaxpr/ir.ts";
 import { jaxprKey } from "../jaxpr/key.ts";
 import { specOf } from "../partition/layout.ts";
@@ -24,12 +24,12 @@ export interface Runnable {
 export function makeRunnable(
   name: string,
   traced: ClosedJaxpr,
-  donated: readonly number[] = [],
+  donation: Donation = { donated: [] },
   placement?: Placement,
 ): Runnable {
   const optimized = optimize(traced, placement);
   const prepare = autotuneOf(optimized.closed);
-  return { optimized, program: lazyProgram(optimized, { name, donated, prepare, storageOf: storageIn(name) }) };
+  return { optimized, program: lazyProgram(optimized, { name, ...donation, prepare, storageOf: storageIn(name) }) };
 }
 
 /** The memory of constants that are arrays. */

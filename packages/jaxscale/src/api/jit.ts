@@ -14,7 +14,8 @@ import {
   unflatten,
 } from "../base/pytree.ts";
 import { isPlainObject } from "../base/treedef.ts";
-import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
+import type { Donation } from "../compile.ts";
+import { type ClosedJaxpr, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import type { NamedSharding } from "../partition/named-sharding.ts";
 import type { Placement } from "../partition/partition.ts";
 import { jitCall } from "../primitives/call.ts";
@@ -24,6 +25,7 @@ import { asArray, refusePromise } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
 import { functionOf, optionsOf, wholesOf } from "./arguments.ts";
+import { type Leaf, pairByPlace, typeOf } from "./donation.ts";
 import { forget, launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
@@ -38,10 +40,13 @@ export interface JitOptions {
   /** Keys of the last argument, an options object, that are compile-time constants. */
   readonly staticArgnames?: string | readonly string[];
   /**
-   * Positions of arguments whose buffers the call may take over; they are deleted by it. One that has the shape and dtype
-   * of no result is of no use to it, and stays alive.
+   * Positions of arguments whose buffers the call may reuse; they are deleted by it. A leaf gives its memory to the result at
+   * the same place: of the whole result, if one argument is donated, or of the element at the argument's position or at its
+   * position among the donated ones. Donations that match no result's shape and dtype are ignored.
    */
   readonly donateArgnums?: number | readonly number[];
+  /** Elements of the result that take the memory of the donated arguments, one for each, where those at the same place are not meant. */
+  readonly donateTo?: number | readonly number[];
   /** How arguments lie on a mesh: a prefix of the list of arguments (static ones left out). Arrays that lie nowhere yet are split so. */
   readonly inShardings?: ShardingTree;
   /** How results are to lie: a prefix of the result. What is left open follows from the arguments. */
@@ -76,7 +81,7 @@ interface Entry {
   readonly axes: string;
   readonly closed: ClosedJaxpr;
   readonly outTree: TreeDef;
-  readonly donated: readonly number[];
+  readonly donation: Donation;
   /** By where arguments lie. */
   readonly runnables: Map<string, Runnable>;
 }
@@ -117,6 +122,7 @@ class JittedFunction {
   readonly #staticArgnums: readonly number[];
   readonly #staticArgnames: readonly string[];
   readonly #donateArgnums: readonly number[];
+  readonly #donateTo: readonly number[] | undefined;
   readonly #inShardings: ShardingTree | undefined;
   readonly #outShardings: ShardingTree | undefined;
   #entries: Entry[] = [];
@@ -127,6 +133,7 @@ class JittedFunction {
       staticArgnums: undefined,
       staticArgnames: undefined,
       donateArgnums: undefined,
+      donateTo: undefined,
       inline: false,
       name: f.name || "<lambda>",
       inShardings: undefined,
@@ -139,6 +146,11 @@ class JittedFunction {
     this.#staticArgnums = wholesOf("jit", "staticArgnums", options.staticArgnums ?? []);
     this.#staticArgnames = asList(options.staticArgnames);
     this.#donateArgnums = wholesOf("jit", "donateArgnums", options.donateArgnums ?? []);
+    this.#donateTo = options.donateTo === undefined ? undefined : wholesOf("jit", "donateTo", options.donateTo);
+    if (this.#donateTo !== undefined && this.#donateTo.length !== this.#donateArgnums.length)
+      throw new TypeError(
+        `jit: donateTo must name an element of the result for each donated argument; got ${this.#donateTo.length} for ${this.#donateArgnums.length}`,
+      );
     const both = this.#donateArgnums.filter((i) => this.#staticArgnums.includes(i));
     if (both.length > 0)
       throw new TypeError(`jit: an argument cannot be both static and donated; got argument ${both[0]}`);
@@ -167,7 +179,7 @@ class JittedFunction {
     );
     const entry = this.#entryFor(args, signature);
     const runnable = this.#runnable(entry, signature.leaves);
-    return new Lowered(this.name, entry.closed, runnable, entry.donated);
+    return new Lowered(this.name, entry.closed, runnable, entry.donation);
   }
 
   #runnable(entry: Entry, leaves: readonly unknown[]): Runnable {
@@ -175,7 +187,7 @@ class JittedFunction {
     const key = placementKey(own);
     let runnable = entry.runnables.get(key);
     if (!runnable) {
-      runnable = makeRunnable(this.name, entry.closed, entry.donated, this.#placement(entry, own));
+      runnable = makeRunnable(this.name, entry.closed, entry.donation, this.#placement(entry, own));
       entry.runnables.set(key, runnable);
     }
     return runnable;
@@ -272,7 +284,8 @@ class JittedFunction {
     }
     const avals = leaves.map((x) => x.aval);
     this.#refuseStaticArrays(args);
-    const { closed, outTree } = this.#trace(args, avals, treedef);
+    const { closed, out, outTree } = this.#trace(args, avals, treedef);
+    const pairs = donated.length === 0 ? new Map<number, number>() : this.#donationsByPlace(args, avals, out, closed);
     const entry: Entry = {
       treedef,
       avals,
@@ -281,7 +294,7 @@ class JittedFunction {
       axes,
       closed,
       outTree,
-      donated: this.#usableDonations(closed, donated),
+      donation: { donated: this.#usableDonations(closed, donated, pairs), takers: pairs },
       runnables: new Map(),
     };
     // What closes over an outer trace's values is good for this call only.
@@ -299,32 +312,75 @@ class JittedFunction {
     args: readonly unknown[],
     avals: readonly ShapedArray[],
     treedef: TreeDef,
-  ): { closed: ClosedJaxpr; outTree: TreeDef } {
+  ): { closed: ClosedJaxpr; out: unknown; outTree: TreeDef } {
     let outTree: TreeDef | undefined;
+    let out: unknown;
     const closed = traceToJaxpr(
       this.name,
       (...tracers) => {
         const flat = this.#apply(args, treedef, tracers);
         outTree = flat.treedef;
+        out = flat.out;
         return flat.leaves;
       },
       avals,
     );
-    return { closed, outTree: outTree as TreeDef };
+    return { closed, out, outTree: outTree as TreeDef };
   }
 
   /** The user's function on flat arrays, with flat results. */
-  #apply(args: readonly unknown[], treedef: TreeDef, arrays: readonly Array[]): { leaves: Array[]; treedef: TreeDef } {
+  #apply(
+    args: readonly unknown[],
+    treedef: TreeDef,
+    arrays: readonly Array[],
+  ): { leaves: Array[]; treedef: TreeDef; out: unknown } {
     const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, arrays)));
     refusePromise("jit", out, this.name);
     const flat = flatten(out);
-    return { leaves: flat.leaves.map((x, i) => this.#result(x, out, i)), treedef: flat.treedef };
+    return { leaves: flat.leaves.map((x, i) => this.#result(x, out, i)), treedef: flat.treedef, out };
+  }
+
+  #donationsByPlace(
+    args: readonly unknown[],
+    avals: readonly ShapedArray[],
+    out: unknown,
+    { jaxpr }: ClosedJaxpr,
+  ): ReadonlyMap<number, number> {
+    const rank = args.length;
+    const positions = this.#donateArgnums.map((i) => (i < 0 ? i + rank : i));
+    const dynamic = args.map((arg, i) =>
+      this.#staticArgnums.some((at) => at === i || at === i - rank)
+        ? null
+        : i === rank - 1
+          ? this.#withoutStaticNames(arg, [])
+          : arg,
+    );
+    const given = flattenWithPath(dynamic).leaves.map(({ path }, i) => ({ path, aval: avals[i] }));
+    const leavesOf = (position: number): ReadonlyMap<number, Leaf> =>
+      new Map(
+        given.flatMap(({ path: [first, ...path], aval }, i) =>
+          first.kind === "index" && first.index === position ? [[i, { path, aval }] as const] : [],
+        ),
+      );
+    const results = flattenWithPath(out).leaves.map(({ path }, i) => ({ path, aval: jaxpr.outvars[i].aval }));
+    const donated = positions.map((position, i) => ({
+      position,
+      leaves: leavesOf(position),
+      to: this.#donateTo?.[i],
+    }));
+    return pairByPlace(donated, results);
   }
 
   /** Donated arguments for each of which there is a result of its shape and dtype. */
-  #usableDonations({ jaxpr }: ClosedJaxpr, donated: readonly number[]): readonly number[] {
-    const results = jaxpr.outvars.map((a) => typeOf(a.aval));
+  #usableDonations(
+    { jaxpr }: ClosedJaxpr,
+    donated: readonly number[],
+    pairs: ReadonlyMap<number, number>,
+  ): readonly number[] {
+    const paired = new Set(pairs.values());
+    const results = jaxpr.outvars.flatMap((a, i) => (paired.has(i) ? [] : [typeOf(a.aval)]));
     const usable = donated.filter((i) => {
+      if (pairs.has(i)) return true;
       const at = results.indexOf(typeOf(jaxpr.invars[i].aval));
       if (at >= 0) results.splice(at, 1);
       return at >= 0;
@@ -372,8 +428,6 @@ class JittedFunction {
     });
   }
 }
-
-const typeOf = ({ shape, dtype }: ShapedArray): string => formatAval({ shape, dtype, weakType: false });
 
 const isPlain = (x: unknown): boolean => globalThis.Array.isArray(x) || isPlainObject(x);
 

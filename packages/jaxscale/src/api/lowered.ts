@@ -3,7 +3,7 @@
 import { describe } from "../base/describe.ts";
 import { DeviceError, DTypeError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
-import { compile, kernelsText, wgslText } from "../compile.ts";
+import { compile, type Donation, kernelsText, wgslText } from "../compile.ts";
 import { storageBytes } from "../fuse/memory-view.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
@@ -45,13 +45,13 @@ export class Lowered {
   readonly name: string;
   readonly jaxpr: ClosedJaxpr;
   readonly #runnable: Runnable;
-  readonly #donated: readonly number[];
+  readonly #donation: Donation;
 
-  constructor(name: string, jaxpr: ClosedJaxpr, runnable: Runnable, donated: readonly number[]) {
+  constructor(name: string, jaxpr: ClosedJaxpr, runnable: Runnable, donation: Donation) {
     this.name = name;
     this.jaxpr = jaxpr;
     this.#runnable = runnable;
-    this.#donated = donated;
+    this.#donation = donation;
   }
 
   /**
@@ -73,7 +73,7 @@ export class Lowered {
       throw new DeviceError(
         `lower: no device is known yet for ${this.name}; call await jax.ready() first, or pass a target`,
       );
-    return compile(this.#runnable.optimized.closed, target, { name: this.name, donated: this.#donated });
+    return compile(this.#runnable.optimized.closed, target, { name: this.name, ...this.#donation });
   }
 
   /** Measures which schedules are fastest on the device at hand, for `compile` and for calls from now on. */

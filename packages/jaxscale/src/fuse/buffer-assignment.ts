@@ -2,7 +2,7 @@
 import { type Target, windowBytes } from "../base/target.ts";
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Slot } from "../kernel/program.ts";
-import type { BufferSharing, Memory } from "./buffer-sharing.ts";
+import type { BufferSharing, Donated, Memory } from "./buffer-sharing.ts";
 import type { Draft, LoopDraft } from "./drafts.ts";
 import { storageBytes, windowCount } from "./memory-view.ts";
 import { type Lifetime, planMemory } from "./plan-memory.ts";
@@ -14,12 +14,11 @@ export interface BufferAssignment {
   readonly arenas: readonly number[];
 }
 
-/** @param donated positions of invars whose buffers results may take */
 export const assignBuffers = (
   jaxpr: Jaxpr,
   drafts: readonly Draft[],
   sharing: BufferSharing,
-  donated: ReadonlySet<number>,
+  donated: Donated,
   target: Target,
 ): BufferAssignment => new Assigner(jaxpr, sharing, donated, target).assign(drafts);
 
@@ -27,13 +26,13 @@ class Assigner {
   readonly #arguments: ReadonlyMap<Var, number>;
   readonly #constants: ReadonlyMap<Var, number>;
   readonly #results: Jaxpr["outvars"];
-  readonly #donated: ReadonlySet<number>;
+  readonly #donated: Donated;
   readonly #sharing: BufferSharing;
   readonly #target: Target;
   readonly #slots: Slot[] = [];
   readonly #slotNumbers = new Map<Memory, number>();
 
-  constructor(jaxpr: Jaxpr, sharing: BufferSharing, donated: ReadonlySet<number>, target: Target) {
+  constructor(jaxpr: Jaxpr, sharing: BufferSharing, donated: Donated, target: Target) {
     this.#arguments = new Map(jaxpr.invars.map((v, i) => [v, i]));
     this.#constants = new Map(jaxpr.constvars.map((v, i) => [v, i]));
     this.#results = jaxpr.outvars;
@@ -66,9 +65,13 @@ class Assigner {
     this.#slotNumbers.set(memory, this.#slots.push(slot) - 1);
   }
 
-  /** Results get buffers of their own, or those of donated arguments that are no longer read. */
+  /** Results get buffers of their own, or those of the donated arguments at their places, if these are no longer read. */
   #addOutputs(outputs: ReadonlySet<Var>, uses: Uses): void {
     const free = new Map([...this.#arguments].filter(([v, index]) => this.#donated.has(index) && !outputs.has(v)));
+    const isAt = (v: Var, place: number | undefined): boolean => {
+      const result = place === undefined ? undefined : this.#results[place];
+      return result?.kind === "var" && this.#sharing.resolve(result) === v;
+    };
     let index = 0;
     const later: Var[] = [];
     for (const v of outputs) {
@@ -86,8 +89,9 @@ class Assigner {
       const sizeBytes = storageBytes(v.aval);
       const born = uses.firstWrite.get(root) ?? 0;
       const donor = [...free].find(
-        ([a]) =>
+        ([a, position]) =>
           sizeBytes > 0 &&
+          isAt(v, this.#donated.get(position)) &&
           a.aval.dtype === v.aval.dtype &&
           storageBytes(a.aval) === sizeBytes &&
           (uses.lastUse.get(a) ?? -1) < born,

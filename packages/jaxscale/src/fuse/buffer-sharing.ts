@@ -4,12 +4,15 @@ import type { Scratch } from "./emitter.ts";
 
 export type Memory = Var | Scratch;
 
+/** Results by the position of the donated argument whose memory they take; undefined: whichever is made of it in place. */
+export type Donated = ReadonlyMap<number, number | undefined>;
+
 /** Filled while steps are drafted; what comes after only asks. */
 export class BufferSharing {
   readonly #arguments: ReadonlyMap<Var, number>;
   readonly #constants: ReadonlySet<Var>;
   readonly #results: Jaxpr["outvars"];
-  readonly #donated: ReadonlySet<number>;
+  readonly #donated: Donated;
   /** A variable that is another one's memory under a new name or shape. */
   readonly #aliases = new Map<Var, Var>();
   /** A variable whose memory is that of an older one, updated in place. */
@@ -17,7 +20,7 @@ export class BufferSharing {
   #protected: ReadonlySet<Var> = new Set();
   #granted: ReadonlySet<Var> = new Set();
 
-  constructor(jaxpr: Jaxpr, donated: ReadonlySet<number>) {
+  constructor(jaxpr: Jaxpr, donated: Donated) {
     this.#arguments = new Map(jaxpr.invars.map((v, i) => [v, i]));
     this.#constants = new Set(jaxpr.constvars);
     this.#results = jaxpr.outvars;
@@ -61,6 +64,16 @@ export class BufferSharing {
     }
     this.#successorOf.set(result, old);
     return true;
+  }
+
+  /** Donated arguments whose memory a result may take if it is computed in place: the one at its place of the tree, or those without a place. */
+  donorsFor(result: Var): readonly Var[] {
+    const places = this.#results.flatMap((a, i) => (a.kind === "var" && this.resolve(a) === result ? [i] : []));
+    if (places.length === 0) return [];
+    const to = (wanted: (place: number | undefined) => boolean): readonly Var[] =>
+      [...this.#arguments].flatMap(([v, i]) => (this.#donated.has(i) && wanted(this.#donated.get(i)) ? [v] : []));
+    const own = to((place) => place !== undefined && places.includes(place));
+    return own.length > 0 ? own : to((place) => place === undefined);
   }
 
   /** The first variable of a chain of updates in place. */

@@ -4,13 +4,16 @@ import type { Atom, Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { KernelOrigin } from "../kernel/program.ts";
 import { copy } from "../primitives/identity.ts";
 import { AccessAnalysis } from "./access.ts";
+import type { BufferSharing } from "./buffer-sharing.ts";
 import { makeDomain } from "./domain.ts";
 import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
 import type { Scratch } from "./emitter.ts";
 import { contextOf, Graph, rules, sizeOfAtom } from "./graph.ts";
 import { equationsOf, type Group, newGroup } from "./group.ts";
 import type { Fusion } from "./grouping.ts";
+import { kindOf } from "./kinds.ts";
 import { storageBytes } from "./memory-view.ts";
+import { readSites } from "./read-sites.ts";
 import type { Launch } from "./schedule.ts";
 import { scheduled } from "./schedule-cache.ts";
 
@@ -23,8 +26,10 @@ export function draftKernels(
 ): Draft[] {
   if (group.writes.length === 0) return [];
   const { sharing, target } = program;
+  const overwritten = takeOverDonated(group, fusion, neededLater, sharing);
   const context = {
     graph: fusion.graph,
+    overwritten,
     target,
     parameters: program.parametersFor(group, fusion.access),
     resolve: sharing.resolve,
@@ -48,6 +53,35 @@ export function draftKernels(
   }
   for (const launch of launches) drafts.push(launchDraft(launch, origin));
   return drafts;
+}
+
+/** Donated memory that elementwise results take, each element read and written by one invocation: by variable of the memory. */
+function takeOverDonated(
+  group: Group,
+  { access }: Fusion,
+  neededLater: (memory: Var) => boolean,
+  sharing: BufferSharing,
+): ReadonlyMap<Var, Var> {
+  const taken = new Map<Var, Var>();
+  if (!kindOf(group).writesWhereItReads) return taken;
+  const { full } = access.symbols(group.domain);
+  const sites = [
+    ...group.members.flatMap((eqn) => readSites(eqn, group.domain, access)),
+    ...group.sources.flatMap((eqn) => eqn.outputs.flatMap((_, output) => access.reads(eqn, output, full))),
+  ];
+  const isAligned = (old: Var, result: Var): boolean =>
+    old.aval.dtype === result.aval.dtype &&
+    sizeOfAtom(old) === sizeOfAtom(result) &&
+    sites.every(({ variable, position }) => sharing.resolve(variable) !== old || position === full);
+  const reads = new Set([...group.reads].map(sharing.resolve));
+  for (const result of group.writes) {
+    const memory = sharing.resolve(result);
+    const donor = sharing
+      .donorsFor(memory)
+      .find((old) => reads.has(old) && !taken.has(old) && !neededLater(old) && isAligned(old, memory));
+    if (donor && sharing.takeOver(donor, memory)) taken.set(donor, memory);
+  }
+  return taken;
 }
 
 const copyOrigin = ({ scope, site }: KernelOrigin, old: Var): KernelOrigin => ({

@@ -2,7 +2,7 @@
 
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import { draftBranch } from "./branch.ts";
-import { BufferSharing } from "./buffer-sharing.ts";
+import { BufferSharing, type Donated } from "./buffer-sharing.ts";
 import { draftLoop } from "./control-flow.ts";
 import { draftKernels } from "./draft-kernels.ts";
 import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
@@ -20,7 +20,7 @@ export interface Drafted {
 
 export interface DraftOptions extends Pick<DraftProgram, "target" | "parametersFor" | "fuse"> {
   /** Positions of invars that are donated. */
-  readonly donated: ReadonlySet<number>;
+  readonly donated: Donated;
 }
 
 /** Bodies are fused when their loop or branch is reached: only then is it known what of them lies in memory. */

@@ -40,7 +40,9 @@ export class Emitter {
   readonly #turns: ScheduleContext["turns"];
   readonly #part: number | undefined;
   readonly #resolve: (v: Var) => Var;
+  readonly #overwritten: ScheduleContext["overwritten"];
   readonly #views = new Map<Var, MemoryView>();
+  readonly #outputs = new Map<Var, MemoryView>();
   readonly #computed = new Map<Var, Value>();
   readonly #memo = new Map<string, Known>();
   readonly bindings: Bound[] = [];
@@ -53,6 +55,7 @@ export class Emitter {
     this.#turns = context.turns;
     this.#part = context.part?.index;
     this.#resolve = context.resolve;
+    this.#overwritten = context.overwritten;
   }
 
   /** Fixes what a variable is from here on: the result of a reduction or contraction. */
@@ -102,7 +105,8 @@ export class Emitter {
   /** The memory of a variable that the kernel reads. */
   view(v: Var): MemoryView {
     const memory = this.#resolve(v);
-    let view = this.#views.get(memory);
+    const taker = this.#overwritten?.get(memory);
+    let view = taker ? this.#outputs.get(taker) : this.#views.get(memory);
     if (!view) {
       const name = `in${this.#views.size}`;
       view = this.#viewOf(memory, { name, aval: memory.aval, access: "read" });
@@ -113,7 +117,10 @@ export class Emitter {
 
   /** The memory of a variable that the kernel writes. */
   output(v: Var, name: string, atomic = false): MemoryView {
-    return this.#viewOf(this.#resolve(v), { name, aval: v.aval, access: "read_write", atomic });
+    const memory = this.#resolve(v);
+    const view = this.#viewOf(memory, { name, aval: v.aval, access: "read_write", atomic });
+    this.#outputs.set(memory, view);
+    return view;
   }
   /** Memory of the schedule's own, in words of one element type. */
   scratch(scratch: Scratch, element: BufferDecl["element"], access: BufferDecl["access"]): BufferDecl {

@@ -24,6 +24,8 @@ export interface KernelKind {
   readonly domain: (eqn: JaxprEqn) => Domain;
   /** Kernels compute members at each row and position of their domain, so that operands may be recomputed there. */
   readonly rowWise: boolean;
+  /** The invocation that writes a word of a result reads all of the word's elements of operands first, if they are read where they are made. */
+  readonly writesWhereItReads: boolean;
   /** Kernels go on with elementwise work on what they make. */
   readonly takesEpilogues: boolean;
   /** How often kernels evaluate each of an operand's `elements` for one element of theirs, or altogether if they are not row-wise. */
@@ -70,6 +72,7 @@ const inPasses = (): number => 4;
 const usual = {
   domain: ofResult,
   rowWise: false,
+  writesWhereItReads: false,
   takesEpilogues: false,
   evaluations: () => 1,
   inMemory: "none",
@@ -83,6 +86,7 @@ export const kinds: Readonly<Record<GroupKind, KernelKind>> = {
     ...usual,
     schedule: whole(scheduleMap),
     rowWise: true,
+    writesWhereItReads: true,
     takesEpilogues: true,
     parts: ["rows"],
     choice: mapChoice,

@@ -48,6 +48,8 @@ export interface ScheduleContext {
   readonly parameters: ScheduleParameters;
   /** What of the work the kernels do; all of it if absent. */
   readonly part?: Part;
+  /** Memory that the kernels read and write in place: results by the variable whose memory they take. */
+  readonly overwritten?: ReadonlyMap<Var, Var>;
   /** The variable whose memory a variable lies in. */
   readonly resolve: (v: Var) => Var;
 }

@@ -10,7 +10,7 @@ export interface Structure {
   readonly variables: readonly Var[];
 }
 
-export function structureOf(group: Group, { graph, resolve, turns, guards }: ScheduleContext): Structure {
+export function structureOf(group: Group, { graph, resolve, turns, guards, overwritten }: ScheduleContext): Structure {
   const numbers = new Map<Var, number>();
   const lines: string[] = [`${group.kind} ${group.domain.shape}/${group.domain.axes}`];
   const number = (v: Var): number => {
@@ -43,5 +43,6 @@ export function structureOf(group: Group, { graph, resolve, turns, guards }: Sch
   const homeOf = (v: Var): string =>
     resolve(v) === v ? `${numbers.get(v)}` : `${numbers.get(v)}@${number(resolve(v))}`;
   lines.push(`writes ${group.writes.map(homeOf)}`);
+  for (const [old, result] of overwritten ?? []) lines.push(`${number(result)} over ${number(old)}`);
   return { key: lines.join("\n"), variables: [...numbers.keys()] };
 }

@@ -29,13 +29,9 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
   const whole = Math.floor(size / runLength);
 
   const storeAt = (position: (lane: number) => Value): void => {
-    for (const { v, view } of outputs)
-      storeRun(
-        k,
-        view,
-        position(0),
-        Array.from({ length: runLength }, (_, lane) => emit.at(v, position(lane))),
-      );
+    // All is read before any is written: an output may lie in the memory of an operand.
+    const values = outputs.map(({ v }) => Array.from({ length: runLength }, (_, lane) => emit.at(v, position(lane))));
+    outputs.forEach(({ view }, i) => storeRun(k, view, position(0), values[i]));
   };
   const start = k.mul(workgroupNumber(k, grid), k.i32(block));
   const lane = k.local(0, workgroup);
@@ -63,8 +59,8 @@ type Output = { readonly v: Group["writes"][number]; readonly view: ReturnType<E
 
 function writeTail(emit: Emitter, outputs: readonly Output[], first: number, size: number): void {
   const { k } = emit;
-  for (const { v, view } of outputs) {
-    const values = Array.from({ length: runLength }, (_, lane) => emit.at(v, k.i32(Math.min(first + lane, size - 1))));
-    storeRun(k, view, k.i32(first), values);
-  }
+  const values = outputs.map(({ v }) =>
+    Array.from({ length: runLength }, (_, lane) => emit.at(v, k.i32(Math.min(first + lane, size - 1)))),
+  );
+  outputs.forEach(({ view }, i) => storeRun(k, view, k.i32(first), values[i]));
 }
