@@ -1,4 +1,5 @@
 /** Operations outside any trace: each is a small program, run through the same pipeline as a jitted function. */
+import { checkElementCount } from "../base/shapes.ts";
 import { type Donation, lazyProgram, type Optimized, optimize } from "../compile.ts";
 import { type ClosedJaxpr, newVar, type Params, type Primitive } from "../jaxpr/ir.ts";
 import { jaxprKey } from "../jaxpr/key.ts";
@@ -105,12 +106,12 @@ const backend: Backend = {
   process(primitive: Primitive, operands: readonly Array[], params: Params): readonly Array[] {
     const concretes = operands.map((x) => concrete(primitive.name, x));
     const invars = concretes.map((x) => newVar(x.aval));
-    const outputs = primitive
-      .abstractEval(
-        invars.map((v) => v.aval),
-        params,
-      )
-      .map(newVar);
+    const avals = primitive.abstractEval(
+      invars.map((v) => v.aval),
+      params,
+    );
+    for (const { shape } of avals) checkElementCount(primitive.name, shape);
+    const outputs = avals.map(newVar);
     const eqn = { primitive, inputs: invars, outputs, params, source: { scope: "" } };
     const closed: ClosedJaxpr = { jaxpr: { constvars: [], invars, eqns: [eqn], outvars: outputs }, consts: [] };
     return launch(runnableFor(primitive.name, closed), concretes);

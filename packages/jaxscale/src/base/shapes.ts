@@ -6,6 +6,15 @@ export type Shape = readonly number[];
 
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 
+/** Of any array: indices on the device are int32. */
+export const maxElements = 2 ** 31 - 1;
+
+/** @throws ShapeError if an array of that shape has more elements than indices can count */
+export function checkElementCount(op: string, shape: Shape): void {
+  if (sizeOf(shape) > maxElements)
+    throw new ShapeError(`${op}: an array must have at most 2^31 - 1 elements; got ${formatShape(shape)}`);
+}
+
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
 /** Row-major strides, in elements. */

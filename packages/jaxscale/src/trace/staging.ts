@@ -1,4 +1,5 @@
 /** Tracing into a jaxpr: operations become equations, results become tracers. */
+import { checkElementCount } from "../base/shapes.ts";
 import {
   type Atom,
   type ClosedJaxpr,
@@ -52,6 +53,7 @@ export class JaxprTrace implements Trace {
       inputs.map((a) => a.aval),
       params,
     );
+    for (const { shape } of avals) checkElementCount(primitive.name, shape);
     return this.emit(primitive, inputs, params, avals, captureSource(this.process));
   };
 

@@ -3,7 +3,7 @@
 import { describe } from "../../base/describe.ts";
 import { type DType, knownDType } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
-import { formatShape, type Shape } from "../../base/shapes.ts";
+import { checkElementCount, formatShape, type Shape } from "../../base/shapes.ts";
 import { copy } from "../../primitives/identity.ts";
 import { Array, type ArrayLike, heldArray, isArrayHolder } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
@@ -42,6 +42,7 @@ export function asShape(op: string, shape: number | Shape): Shape {
     throw new ShapeError(
       `${op}: sizes must be whole numbers of at least 0; got ${isList(list) ? formatShape(list) : describe(shape)}`,
     );
+  checkElementCount(op, list);
   return list;
 }
 

@@ -4,14 +4,14 @@ import { describe } from "../../base/describe.ts";
 import { bitsOf, type DType, isFloat, promoteTypes } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { roundTo } from "../../base/rounding.ts";
-import { canonicalAxis } from "../../base/shapes.ts";
+import { canonicalAxis, checkElementCount } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
 import { add, mul, sub } from "../../primitives/arithmetic.ts";
 import { div } from "../../primitives/division.ts";
 import { floor } from "../../primitives/rounding.ts";
 import { pow } from "../../primitives/transcendental.ts";
 import { Array, type ArrayLike } from "../../trace/array.ts";
-import { asArray, scalarAval, scalarOf } from "../../trace/operand.ts";
+import { asArray, scalarOf } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
 import { listOf, numberOf, oneOf, optionsOf, wholeOf } from "../arguments.ts";
 import type { DTypeOption } from "./creation.ts";
@@ -28,7 +28,7 @@ interface Arange {
 /**
  * `start, start + step, …` below `stop` (above it for a negative step): `ceil((stop − start) / step)` numbers.
  * int32 if all arguments are whole, else float32, unless a dtype is given.
- * @throws DTypeError for arrays, whose values may not be known; ShapeError for step 0
+ * @throws DTypeError for arrays, whose values may not be known, and for numbers beyond 32 bits; ShapeError for step 0 and more than 2^31 - 1 numbers
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.arange.html
  */
 export const arange: Arange = (...args: readonly (number | DTypeOption | undefined)[]): Array => {
@@ -40,10 +40,13 @@ export const arange: Arange = (...args: readonly (number | DTypeOption | undefin
     throw new DTypeError(
       `arange: start, stop and step must be numbers; got ${numbers.map((x) => describe(x)).join(", ")}`,
     );
-  const dtype = options.dtype ?? promoteTypes(numbers.map(scalarAval)).dtype;
+  const isWhole = numbers.every((x) => Number.isInteger(x) && !Object.is(x, -0));
+  const dtype = options.dtype ?? (isWhole ? "int32" : "float32");
   const [start, stop, step] = numbers.length === 1 ? [0, numbers[0]] : numbers;
   if (step === 0) throw new ShapeError("arange: step must not be 0; got 0");
   const size = Math.max(0, Math.ceil((stop - start) / (step ?? 1)));
+  checkElementCount("arange", [size]);
+  checkRange(dtype, start, start + Math.max(0, size - 1) * (step ?? 1));
   const scalar = (x: number, as: DType): Array => scalarOf(roundTo(as, isFloat(as) ? x : Math.trunc(x)), as);
   if (step !== undefined) {
     // Steps are added up in float32: a narrower dtype would drift.
@@ -56,6 +59,19 @@ export const arange: Arange = (...args: readonly (number | DTypeOption | undefin
 };
 
 /** Options of `linspace`. */
+const rangeOf: { readonly [D in DType]?: readonly [least: number, most: number] } = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [-(2 ** 31), 2 ** 32 - 1],
+};
+
+/** Narrower integers wrap, as in JAX. @throws DTypeError for what 32 bits do not hold */
+function checkRange(dtype: DType, first: number, last: number): void {
+  const [least, most] = rangeOf[dtype] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (const x of [first, last])
+    if (x < least || x > most)
+      throw new DTypeError(`arange: numbers must fit ${dtype}; got ${x} in ${first} to ${last}`);
+}
+
 export interface LinspaceOptions extends DTypeOption {
   /** Whether `stop` is the last number; true by default. */
   readonly endpoint?: boolean;
