@@ -10,7 +10,7 @@ const argument = (index: number, size: number): Slot => ({ kind: "argument", ind
 const inPlace = ["read_write"] as const;
 
 const zero = rawKernel("zero", inPlace, "b0[i] = 0.0;");
-/** b0 = 3 b0 + turn: equal only if every turn ran once, in order, with its number. */
+/** b0 = 3 b0 + iteration: equal only if every iteration ran once, in order, with its number. */
 const append = rawKernel("append", inPlace, "b0[i] = (3.0 * b0[i] + f32(k.x0)) % 8191.0;", ["i32"]);
 const afterTurns = (turns: number): number => {
   let x = 0;
@@ -26,7 +26,7 @@ function counting(trips: number): LazyProgram {
       slots: [argument(0, 1), output(0, 1)],
       steps: [
         dispatch(0, [1], inPlace, 1),
-        loop(0, trips, [dispatch(1, [1], inPlace, 1, [{ turn: 0 }])]),
+        loop(0, trips, [dispatch(1, [1], inPlace, 1, [{ iteration: 0 }])]),
         dispatch(1, [1], inPlace, 1, [7]),
       ],
       results: [1],
@@ -42,8 +42,8 @@ function nested(): LazyProgram {
     "f32",
   ]);
   const asFloat = rawKernel("as_float", inPlace, "b0[i] = (3.0 * b0[i] + k.x0) % 8191.0;", ["f32"]);
-  const inner = dispatch(1, [1], inPlace, 1, [{ turn: 0 }, { turn: 1 }, 0.5]);
-  const body: readonly Step[] = [loop(1, 3, [inner]), dispatch(2, [1], inPlace, 1, [{ turn: 0 }])];
+  const inner = dispatch(1, [1], inPlace, 1, [{ iteration: 0 }, { iteration: 1 }, 0.5]);
+  const body: readonly Step[] = [loop(1, 3, [inner]), dispatch(2, [1], inPlace, 1, [{ iteration: 0 }])];
   return lazy(
     rawProgram({
       name: "nested",
@@ -117,7 +117,7 @@ test("a loop of few dispatches is one submit within the call, a long one is seve
 
 test("turns whose work is estimated long are submitted apart", async () => {
   const client = clientWith();
-  const heavy = { ...dispatch(1, [1], inPlace, 1, [{ turn: 0 }]) };
+  const heavy = { ...dispatch(1, [1], inPlace, 1, [{ iteration: 0 }]) };
   const work = { ...heavy.origin, bytes: 3e12 };
   const f = lazy(
     rawProgram({

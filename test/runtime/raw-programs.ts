@@ -78,7 +78,7 @@ export const dispatch = (
   slots: readonly (number | KernelBinding)[],
   access: readonly ("read" | "read_write")[],
   items: number,
-  immediates?: readonly (number | { readonly turn: number })[],
+  immediates?: readonly (number | { readonly iteration: number })[],
 ): Step => ({
   kind: "dispatch",
   kernel,

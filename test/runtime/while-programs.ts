@@ -25,8 +25,8 @@ const kernels = [
 export const start = (slot: number): Step => dispatch(0, [slot], ["read_write"], 2);
 export const check = dispatch(1, [state, limits, flag], rrw, 1);
 export const checkInner = dispatch(2, [innerState, limits, innerFlag], rrw, 1);
-export const turn = (depth = 0): Step => dispatch(3, [flag, state], rw, 2, [{ turn: depth }]);
-export const innerTurn = dispatch(3, [innerFlag, innerState], rw, 2, [{ turn: 1 }]);
+export const turn = (depth = 0): Step => dispatch(3, [flag, state], rw, 2, [{ iteration: depth }]);
+export const innerTurn = dispatch(3, [innerFlag, innerState], rw, 2, [{ iteration: 1 }]);
 export const add = (guard: number): Step => dispatch(4, [guard, innerState, state], rrw, 2);
 export const check100 = dispatch(5, [state, flag], rw, 1);
 

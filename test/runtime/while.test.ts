@@ -105,7 +105,7 @@ test("steps after a while, and a second while, see what it left", async () => {
     start(innerState),
     checkInner,
     dispatch(2, [innerState, limits, innerFlag], rrw, 1),
-    loop(0, null, [dispatch(3, [innerFlag, innerState], rw, 2, [{ turn: 0 }]), checkInner], innerFlag),
+    loop(0, null, [dispatch(3, [innerFlag, innerState], rw, 2, [{ iteration: 0 }]), checkInner], innerFlag),
     add(limits),
   ]);
   for (const [first, second] of [

@@ -18,7 +18,7 @@ export function replayBehind(storages: readonly Storage[], avals: readonly Shape
   );
   // The call's own results bring the error of a call that failed.
   last = Promise.all([last, values]).then(
-    ([, told]) => replay(told),
+    ([, effectResults]) => replay(effectResults),
     () => {},
   );
 }

@@ -100,6 +100,14 @@ async function runLoop(
   const goesOn = async (): Promise<boolean> =>
     plan.condition === undefined ||
     (await (await run(plan.condition, [...constants, ...carries], where))[0].item()) === true;
-  for (let turn = 0; turn < (plan.trips ?? plan.maxTrips ?? Number.POSITIVE_INFINITY) && (await goesOn()); turn++)
-    carries = await run(plan.body, [scalarOf(turn, "int32"), ...constants, ...carries], `turn ${turn} ${where}`);
+  for (
+    let iteration = 0;
+    iteration < (plan.trips ?? plan.maxTrips ?? Number.POSITIVE_INFINITY) && (await goesOn());
+    iteration++
+  )
+    carries = await run(
+      plan.body,
+      [scalarOf(iteration, "int32"), ...constants, ...carries],
+      `iteration ${iteration} ${where}`,
+    );
 }

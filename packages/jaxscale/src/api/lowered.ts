@@ -151,7 +151,7 @@ export class Compiled {
   }
 }
 
-/** Over a step, or over all turns of a loop; of one that the device decides, over one turn. */
+/** Over a step, or over all iterations of a loop; of one that the device decides, over one iteration. */
 function sumOver(step: Step, of: (origin: KernelOrigin) => number): number {
   if (step.kind !== "loop") return of(step.origin);
   return (step.trips ?? 1) * step.body.reduce((n, s) => n + sumOver(s, of), 0);

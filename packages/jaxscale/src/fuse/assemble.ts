@@ -55,7 +55,7 @@ export function assemble(
       case "launch": {
         const { kernel, bindings, workgroups, immediates: own } = draft.launch;
         const immediates = kernel.immediates.map(
-          ({ name: value }) => own?.[value] ?? { turn: Number(value.slice("turn".length)) },
+          ({ name: value }) => own?.[value] ?? { iteration: Number(value.slice("iteration".length)) },
         );
         return {
           kind: "dispatch",

@@ -10,7 +10,7 @@ import { kindOf, kinds } from "./kinds.ts";
 import { windowCount } from "./memory-view.ts";
 import { readSites } from "./read-sites.ts";
 
-/** How many bindings the kernel of a group may come to. */
+/** The most bindings that the kernel of a group may have. */
 export class BindingLimits {
   readonly #most: number;
   readonly #lowered = new Map<JaxprEqn, number>();
@@ -25,7 +25,7 @@ export class BindingLimits {
   }
 
   /**
-   * Lowers the limits of finished groups that bind too much: what later groups want of a group is not known while it grows.
+   * Lowers the limits of finished groups that bind too much: later groups' reads of a group are not known while it grows.
    * @returns whether there were any, so that the program has to be grouped once more
    */
   lowerFor(groups: readonly Group[]): boolean {

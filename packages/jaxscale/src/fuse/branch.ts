@@ -1,4 +1,4 @@
-/** Branches: all are in the program, each under a guard; what they hand on or update in place is not copied. */
+/** Branches: all are in the program, each under a guard; results that are operands, or operands updated in place, are not copied. */
 import { invariant } from "../base/errors.ts";
 import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import { commit, draftBody } from "./control-flow.ts";
@@ -33,7 +33,7 @@ function branchesOf(eqn: JaxprEqn): readonly ClosedJaxpr[] | undefined {
   return lowering.kind === "branch" ? lowering.branches(contextOf(eqn)) : undefined;
 }
 
-/** Lets results live in the memory of the operands that they continue, by the operand's position. */
+/** Aliases results to the operands that they update, by the operand's position. */
 function takeOver(
   eqn: JaxprEqn,
   branches: readonly ClosedJaxpr[],
@@ -52,7 +52,7 @@ function takeOver(
   return taken;
 }
 
-/** Position of the operand that some branch gives as its result `i`, as it is or updated in place. */
+/** Position of the operand that some branch returns as result `i`, unchanged or updated in place. */
 function continued(branches: readonly ClosedJaxpr[], i: number): number | undefined {
   for (const { jaxpr } of branches) {
     const makers = new Map(jaxpr.eqns.flatMap((eqn) => eqn.outputs.map((v, output) => [v, { eqn, output }] as const)));
@@ -67,7 +67,7 @@ function continued(branches: readonly ClosedJaxpr[], i: number): number | undefi
   return undefined;
 }
 
-/** The operand whose memory an equation's result may keep. */
+/** The operand that an equation's result may alias. */
 function updated(eqn: JaxprEqn, output: number): Atom | undefined {
   const { lowering } = rules(eqn);
   if (lowering.kind === "update") return eqn.inputs[0];

@@ -101,7 +101,7 @@ class Assigner {
     }
   }
 
-  /** What is neither given nor returned shares arenas. */
+  /** Temporaries share arenas. */
   #addTemporaries(uses: Uses): readonly number[] {
     const temporaries = [...uses.firstWrite.keys()].filter((m) => !this.#slotNumbers.has(m));
     const lifetimes = this.#lifetimes(temporaries, uses);
@@ -168,7 +168,7 @@ class Uses {
     this.together.push({ reads, writes });
     this.#step++;
   }
-  /** What a loop did not make itself in this very turn is wanted until its last turn ends. */
+  /** A value that was made before the loop, or in an earlier iteration, lives until the loop ends. */
   #addLoop({ body, carries }: LoopDraft): void {
     const begin = this.#step;
     for (const carry of carries) {

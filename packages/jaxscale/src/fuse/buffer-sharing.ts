@@ -1,4 +1,4 @@
-/** Which variables share memory: new names and shapes of it, and results that take it over. */
+/** Which variables share memory: reshaped values, and results that alias operands. */
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Scratch } from "./emitter.ts";
 
@@ -7,7 +7,7 @@ export type Memory = Var | Scratch;
 /** Results by the position of the donated argument whose memory they take; undefined: whichever is made of it in place. */
 export type Donated = ReadonlyMap<number, number | undefined>;
 
-/** Filled while steps are drafted; what comes after only asks. */
+/** Filled while steps are drafted; later stages only read it. */
 export class BufferSharing {
   readonly #arguments: ReadonlyMap<Var, number>;
   readonly #constants: ReadonlySet<Var>;
@@ -53,7 +53,7 @@ export class BufferSharing {
     }
   }
 
-  /** Lets `result` use the memory of `old` from now on, if nobody else may still want the old value. */
+  /** Aliases `result` to `old`, unless the old value is still read elsewhere. */
   takeOver(old: Var, result: Var): boolean {
     const root = this.rootOf(old);
     if (this.#protected.has(root)) return false;

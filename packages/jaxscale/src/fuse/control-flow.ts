@@ -11,7 +11,7 @@ import type { Group } from "./group.ts";
 
 const int32 = shapedArray([], "int32");
 
-/** A loop's carries are its results' memory from the start: every turn reads them, and commits what it made into them. */
+/** A loop's carries lie in its results' buffers from the start: every iteration reads them, and writes its results into them. */
 export function draftLoop(
   group: Group,
   neededLater: (memory: Var) => boolean,
@@ -37,25 +37,25 @@ export function draftLoop(
   const constants = plan.constants.map((i) => eqn.inputs[i]);
   const depth = scope.depth;
   if (plan.trips !== null) {
-    const body = draftTurn(plan, constants, carries, program, { ...scope, depth: depth + 1 }, plan.trips);
+    const body = draftIteration(plan, constants, carries, program, { ...scope, depth: depth + 1 }, plan.trips);
     return [...first, { kind: "loop", depth, trips: plan.trips, body, carries, origin }];
   }
-  // Whether to go on is a word that only unguarded kernels write: in an idle branch it stays 0.
+  // The flag of a loop is written by unguarded kernels only: in a branch that does not run it stays 0.
   const flag = newVar(int32);
   const condition = (): readonly Draft[] => draftCondition(plan, constants, carries, flag, program, scope);
   const inner = { ...scope, depth: depth + 1, guards: [...scope.guards, { variable: flag, equals: 1 }] };
-  const turn = draftTurn(plan, constants, carries, program, inner, 2 ** 31 - 1);
+  const iteration = draftIteration(plan, constants, carries, program, inner, 2 ** 31 - 1);
   const reset = draftCopy(newLiteral(0, int32), flag, program, { ...scope, guards: [] });
   return [
     ...first,
     ...reset,
     ...condition(),
-    { kind: "loop", depth, trips: plan.maxTrips ?? null, flag, body: [...turn, ...condition()], carries, origin },
+    { kind: "loop", depth, trips: plan.maxTrips ?? null, flag, body: [...iteration, ...condition()], carries, origin },
   ];
 }
 
-/** One turn: the body on the carries, then the carries replaced. */
-function draftTurn(
+/** One iteration: the body on the carries, then the carries are replaced. */
+function draftIteration(
   { body }: LoopPlan,
   constants: readonly Atom[],
   carries: readonly Var[],
@@ -63,10 +63,10 @@ function draftTurn(
   scope: DraftScope,
   trips: number,
 ): readonly Draft[] {
-  const turn = newVar(int32);
-  const turns = new Map([...scope.turns, [turn, { depth: scope.depth - 1, trips }]]);
-  const inner = { ...scope, turns };
-  const { drafts, results } = draftBody(body, [turn, ...constants, ...carries], program, inner, new Set(carries));
+  const iteration = newVar(int32);
+  const iterations = new Map([...scope.iterations, [iteration, { depth: scope.depth - 1, trips }]]);
+  const inner = { ...scope, iterations };
+  const { drafts, results } = draftBody(body, [iteration, ...constants, ...carries], program, inner, new Set(carries));
   return [...drafts, ...commit(results, carries, program, inner)];
 }
 
@@ -78,7 +78,7 @@ function draftCondition(
   program: DraftProgram,
   scope: DraftScope,
 ): readonly Draft[] {
-  invariant(condition, "a loop without a number of turns has a condition");
+  invariant(condition, "a loop without a number of iterations has a condition");
   const { drafts, results } = draftBody(asInteger(condition), [...constants, ...carries], program, scope, new Set());
   return [...drafts, ...draftCopy(results[0], flag, program, scope)];
 }
@@ -98,7 +98,7 @@ function asInteger({ jaxpr, consts }: ClosedJaxpr): ClosedJaxpr {
 }
 
 /**
- * The steps of a jaxpr on operands that lie in memory (or are literals, or the number of a turn).
+ * The steps of a jaxpr on operands that lie in memory (or are literals, or the number of an iteration).
  * @param mine memory that the jaxpr may update in place, if its results say so
  */
 export function draftBody(
@@ -111,11 +111,11 @@ export function draftBody(
   invariant(body.consts.length === 0, "a body gets its constants as operands");
   const { sharing } = program;
   const given = new Map(body.jaxpr.invars.map((v, i) => [v, operands[i]]));
-  // Literals and turn numbers take the argument's place; memory is reached through a name of the body's own.
-  const replaced = new Map([...given].filter(([, a]) => a.kind === "literal" || scope.turns.has(a)));
+  // Literals and iteration numbers take the argument's place; memory is reached through a name of the body's own.
+  const replaced = new Map([...given].filter(([, a]) => a.kind === "literal" || scope.iterations.has(a)));
   const { jaxpr } = cloneJaxpr(body, replaced);
   const inMemory = [...given].filter(([v]) => !replaced.has(v)).map(([, a]) => a as Var);
-  const invars = jaxpr.invars.filter((v) => !scope.turns.has(v));
+  const invars = jaxpr.invars.filter((v) => !scope.iterations.has(v));
   invars.forEach((v, i) => sharing.alias(v, inMemory[i]));
   const kept = inMemory.filter((v) => !mine.has(v));
   const drafts = sharing.inside(kept, mine, () =>
@@ -124,7 +124,7 @@ export function draftBody(
   return { drafts, results: jaxpr.outvars };
 }
 
-/** Replaces carries by results. A result that is another carry's old value is set aside first. */
+/** Replaces carries by results. A result that is another carry's old value is copied first. */
 export function commit(
   results: readonly Atom[],
   carries: readonly Var[],

@@ -33,7 +33,7 @@ export function draftKernels(
     target,
     parameters: program.parametersFor(group, fusion.access),
     resolve: sharing.resolve,
-    turns: scope.turns,
+    iterations: scope.iterations,
     guards: scope.guards,
   };
   const { launches, inPlace, bytes } = scheduled(group, context, fusion.access);

@@ -8,11 +8,11 @@ import { draftKernels } from "./draft-kernels.ts";
 import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
 import type { Fusion } from "./grouping.ts";
 
-const outermost: DraftScope = { turns: new Map(), guards: [], depth: 0 };
+const outermost: DraftScope = { iterations: new Map(), guards: [], depth: 0 };
 
 export interface Drafted {
   readonly drafts: readonly Draft[];
-  /** What the steps take for one memory. */
+  /** What the steps treat as one buffer. */
   readonly sharing: BufferSharing;
   /** The program's groups and those of the bodies of its loops and branches. */
   readonly fusions: readonly Fusion[];
@@ -50,7 +50,7 @@ function draftPart(fusion: Fusion, program: DraftProgram, scope: DraftScope): re
   });
 }
 
-/** Whether a later group or the part's results want what some memory holds now. */
+/** Whether a later group reads the current value of a buffer, or it is a result. */
 function isNeeded(memory: Var, fusion: Fusion, from: number, { sharing }: DraftProgram): boolean {
   const lies = (v: Var): boolean => sharing.resolve(v) === memory;
   if (fusion.graph.jaxpr.outvars.some((a) => a.kind === "var" && lies(a))) return true;

@@ -6,7 +6,7 @@ import type { KernelOrigin } from "../kernel/program.ts";
 import type { BufferSharing } from "./buffer-sharing.ts";
 import type { Scratch } from "./emitter.ts";
 import type { Fusion } from "./grouping.ts";
-import type { Guard, Launch, Turn } from "./schedule.ts";
+import type { Guard, Iteration, Launch } from "./schedule.ts";
 import type { ParametersFor } from "./tuning/parameters-for.ts";
 
 export type Draft =
@@ -29,17 +29,17 @@ export type Draft =
 export interface LoopDraft {
   readonly kind: "loop";
   readonly depth: number;
-  /** Turns; null: as long as `flag` is 1. */
+  /** Iterations; null: as long as `flag` is 1. */
   readonly trips: number | null;
   /** int32[], 1 while there is more to do; written by the body. */
   readonly flag?: Var;
   readonly body: readonly Draft[];
-  /** Memory that lives through all turns, whether or not anything is in it before the first. */
+  /** Memory that lives through all iterations, whether or not anything is in it before the first. */
   readonly carries: readonly Var[];
   readonly origin: KernelOrigin;
 }
 
-/** The kernels of some steps, each once; those that a program shares between launches may be several here. */
+/** The kernels of some steps, each once; kernels of equal structure may be several here. */
 export function kernelsOf(drafts: readonly Draft[], found = new Set<Kernel>()): ReadonlySet<Kernel> {
   for (const draft of drafts)
     if (draft.kind === "launch") found.add(draft.launch.kernel);
@@ -59,7 +59,7 @@ export interface DraftProgram {
 
 /** Where in the program groups stand. */
 export interface DraftScope {
-  readonly turns: ReadonlyMap<Var, Turn>;
+  readonly iterations: ReadonlyMap<Var, Iteration>;
   readonly guards: readonly Guard[];
   readonly depth: number;
 }

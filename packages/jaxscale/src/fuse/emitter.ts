@@ -37,7 +37,7 @@ export class Emitter {
   readonly #graph: Graph;
   readonly #defines: ReadonlySet<Var>;
   readonly #target: Target;
-  readonly #turns: ScheduleContext["turns"];
+  readonly #iterations: ScheduleContext["iterations"];
   readonly #part: number | undefined;
   readonly #resolve: (v: Var) => Var;
   readonly #overwritten: ScheduleContext["overwritten"];
@@ -52,13 +52,13 @@ export class Emitter {
     this.#graph = context.graph;
     this.#defines = group.defines;
     this.#target = context.target;
-    this.#turns = context.turns;
+    this.#iterations = context.iterations;
     this.#part = context.part?.index;
     this.#resolve = context.resolve;
     this.#overwritten = context.overwritten;
   }
 
-  /** Fixes what a variable is from here on: the result of a reduction or contraction. */
+  /** Sets the value of a variable: the result of a reduction or contraction. */
   define(v: Var, value: Value): void {
     this.#computed.set(v, this.round(v, value));
   }
@@ -69,8 +69,8 @@ export class Emitter {
     if (atom.kind === "literal") return this.k.constant(type, atom.value);
     const computed = this.#computed.get(atom);
     if (computed) return computed;
-    const turn = this.#turns.get(atom);
-    if (turn) return this.k.immediate(`turn${turn.depth}`, "i32", { min: 0, max: turn.trips - 1 });
+    const iteration = this.#iterations.get(atom);
+    if (iteration) return this.k.immediate(`iteration${iteration.depth}`, "i32", { min: 0, max: iteration.trips - 1 });
     if (sizeOfAtom(atom) === 0) return this.k.constant(type, 0);
     const key = `${atom.id}:${index.linear.id}`;
     const known = this.#memo.get(key);

@@ -14,7 +14,7 @@ export class Graph {
   readonly #consumers = new Map<Var, JaxprEqn[]>();
   /** Equations that have no kernel of their own: readers evaluate them at the index that they need. */
   readonly virtual = new Set<JaxprEqn>();
-  /** Results of such equations that lie in memory all the same. */
+  /** Results of such equations that are stored nevertheless. */
   readonly stored = new Set<Var>();
 
   constructor(jaxpr: Jaxpr) {

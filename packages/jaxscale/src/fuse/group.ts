@@ -20,7 +20,7 @@ export interface Group {
   readonly defines: Set<Var>;
   /** Groups that must run before. */
   readonly needs: Set<Group>;
-  /** Variables in memory that members read, recomputed equations seen through. */
+  /** Stored variables that members read, directly or through recomputed equations. */
   readonly reads: Set<Var>;
   /** Defined variables that go to memory; filled in when all groups are known. */
   readonly writes: Var[];

@@ -1,4 +1,4 @@
-/** Groups in the making: which group makes a variable, and what equations read in the end, recomputed ones seen through. */
+/** The state of grouping: which group makes a variable, and which stored values equations read through recomputed ones. */
 import type { Target } from "../base/target.ts";
 import type { Atom, Jaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import { AccessAnalysis } from "./access.ts";
@@ -53,7 +53,7 @@ export class GroupingState {
     if (kindOf(group).inMemory !== "none") this.#addStored(eqn, group);
   }
 
-  /** Notes the recomputed operands that a group finds in memory all the same. */
+  /** Records the recomputed operands that a group loads because they are stored. */
   #addStored(eqn: JaxprEqn, group: Group): void {
     for (const a of eqn.inputs) {
       const storing = a.kind === "var" ? this.storing.get(a) : undefined;
@@ -63,7 +63,7 @@ export class GroupingState {
     }
   }
 
-  /** Notes what a group reads to compute an equation. */
+  /** Records what a group reads to compute an equation. */
   addReads(eqn: JaxprEqn, group: Group): void {
     for (const v of this.leaves(eqn.inputs)) {
       const owner = this.owner.get(v);
@@ -82,14 +82,14 @@ export class GroupingState {
     return [...this.groups].filter((g) => [...g.members, ...g.sources].some((eqn) => eqn.inputs.some(reaches)));
   }
 
-  /** Notes anew what a group reads, after an operand that it recomputed got memory. */
+  /** Records a group's reads again, after an operand that it recomputed is stored. */
   readAnew(group: Group): void {
     group.reads.clear();
     for (const eqn of [...group.members, ...group.sources]) this.addReads(eqn, group);
     if (kindOf(group).inMemory !== "none") for (const eqn of group.members) this.#addStored(eqn, group);
   }
 
-  /** What of a group's values others read. */
+  /** The values of a group that other groups read. */
   writesOf(group: Group): readonly Var[] {
     return [...group.defines].filter((v) => !this.isInternal(v, (c) => this.owner.get(c.outputs[0]) === group));
   }

@@ -77,7 +77,7 @@ class Grouping {
     for (const a of jaxpr.outvars) if (a.kind === "var") written.add(resolve(a));
     for (const g of ordered) for (const v of g.reads) written.add(resolve(v));
     const always = (g: Group): boolean => kindOf(g).inMemory === "all";
-    // What has no elements is written by nobody.
+    // An array without elements has no kernel.
     const isWritten = (v: Var): boolean => written.has(v) && sizeOf(v.aval.shape) > 0;
     for (const g of ordered) g.writes.push(...[...g.defines].filter((v) => isWritten(v) || always(g)));
     return { graph, access, groups: ordered, aliases };

@@ -52,7 +52,7 @@ export class MemoryView {
     this.#windows = new Array<BufferDecl | undefined>(count).fill(undefined);
     const element = atomic ? "u32" : bufferElement(aval.dtype);
     let declared = 0;
-    // Named in the order of use: what parts of the work do to their own windows is told by the same text.
+    // Named in the order of use, so that all parts of the work have the same text.
     this.#declare = (i) => {
       bind(i, this.#windowWords);
       const own = count === 1 ? name : `${name}_${part === undefined ? i : declared++}`;

@@ -1,4 +1,4 @@
-/** Reductions of the same rows that came about apart, such as a mean and a mean of squares, put into one kernel. */
+/** Merges separate reductions of the same rows, such as a mean and a mean of squares, into one kernel. */
 import type { JaxprEqn } from "../jaxpr/ir.ts";
 import { bindsFew } from "./bindings.ts";
 import { dependsOn, type Group } from "./group.ts";

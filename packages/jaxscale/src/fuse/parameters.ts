@@ -10,11 +10,11 @@ export interface ScheduleParameters {
   readonly rowWorkgroup: number;
   /** Rows of the result that one invocation of a matrix product makes. */
   readonly tileRows: number;
-  /** Of these, rows that are written in one turn of a loop: what follows the product is compiled once for each. */
+  /** Of these, rows that are written in one iteration of a loop: what follows the product is compiled once for each. */
   readonly tileRowsWritten: number;
   /** Columns of the result that one invocation of a matrix product makes; a multiple of 4. */
   readonly tileColumns: number;
-  /** Steps along the contracted axis between two turns of the loop. */
+  /** Steps along the contracted axis between two iterations of the loop. */
   readonly tileDepth: number;
   /** Invocations along the columns, and along the rows, of a matrix product's workgroup. */
   readonly tileLanes: number;

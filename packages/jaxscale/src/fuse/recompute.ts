@@ -128,7 +128,7 @@ export function recomputeCheapResults(state: GroupingState): void {
     }
 }
 
-/** The groups that could compute an equation instead of its own; undefined if that would not pay. */
+/** The groups that could compute an equation instead of its own; undefined if that would cost more. */
 function readersInstead(eqn: JaxprEqn, group: Group, state: GroupingState): readonly Group[] | undefined {
   const { lowering, cost } = rules(eqn);
   if (lowering.kind !== "map" || group.members.length === 1) return undefined;
@@ -185,7 +185,7 @@ function writesWindow({ members: [eqn] }: Group): boolean {
 const elementsMade = (group: Group): number =>
   writesWindow(group) ? sizeOf(group.members[0].inputs[1].aval.shape) : group.domain.rows * group.domain.columns;
 
-/** At how many places of one value a reader needs it to make one of its own elements. */
+/** The number of elements of one value that a reader needs for one element of its own. */
 function placesRead(reader: Group, group: Group, state: GroupingState): number {
   if (!kindOf(reader).rowWise) return 1;
   const places = new Map<Var, Set<Value>>();

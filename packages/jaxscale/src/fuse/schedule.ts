@@ -41,8 +41,8 @@ export interface Guard {
 
 export interface ScheduleContext {
   readonly graph: Graph;
-  /** Variables that are the number of the turn of an enclosing loop. */
-  readonly turns: ReadonlyMap<Var, Turn>;
+  /** Variables that are the number of the iteration of an enclosing loop. */
+  readonly iterations: ReadonlyMap<Var, Iteration>;
   readonly guards: readonly Guard[];
   readonly target: Target;
   readonly parameters: ScheduleParameters;
@@ -54,15 +54,15 @@ export interface ScheduleContext {
   readonly resolve: (v: Var) => Var;
 }
 
-/** Part `index` of work that is done in about `of` parts, each that fraction of the workgroups, because it touches more than one kernel should bind. */
+/** Part `index` of a grid that is split into about `of` dispatches, so that no dispatch binds more than a kernel may. */
 export interface Part {
   readonly index: number;
   readonly of: number;
   /** Of a matrix product: whether a part is a range of its rows or of its columns. */
   readonly along: "rows" | "columns";
 }
-/** A loop around the group: its depth of nesting, and how often it turns. */
-export interface Turn {
+/** A loop around the group: its depth of nesting, and its number of iterations. */
+export interface Iteration {
   readonly depth: number;
   readonly trips: number;
 }

@@ -10,7 +10,10 @@ export interface Structure {
   readonly variables: readonly Var[];
 }
 
-export function structureOf(group: Group, { graph, resolve, turns, guards, overwritten }: ScheduleContext): Structure {
+export function structureOf(
+  group: Group,
+  { graph, resolve, iterations, guards, overwritten }: ScheduleContext,
+): Structure {
   const numbers = new Map<Var, number>();
   const lines: string[] = [`${group.kind} ${group.domain.shape}/${group.domain.axes}`];
   const number = (v: Var): number => {
@@ -26,8 +29,8 @@ export function structureOf(group: Group, { graph, resolve, turns, guards, overw
   const mention = (a: Atom): string => {
     if (a.kind === "literal") return `${Object.is(a.value, -0) ? "-0" : a.value}:${formatAvalShort(a.aval)}`;
     if (numbers.has(a)) return `${numbers.get(a)}`;
-    const turn = turns.get(a);
-    if (turn) return `${number(a)}:turn${turn.depth}<${turn.trips}`;
+    const iteration = iterations.get(a);
+    if (iteration) return `${number(a)}:iteration${iteration.depth}<${iteration.trips}`;
     const virtual = graph.virtualProducer(a);
     if (virtual) {
       describe(virtual.eqn);

@@ -5,7 +5,7 @@ import type { Step } from "./program.ts";
 /** What a submit may hold the device for, so that it can be interrupted. */
 export const maxSubmitSeconds = 1;
 
-/** A loop without a number of turns counts as one turn. */
+/** A loop without a number of iterations counts as one iteration. */
 export function estimateSeconds(step: Step, traits: TargetTraits): number {
   if (step.kind === "loop")
     return (step.trips ?? 1) * step.body.reduce((sum, s) => sum + estimateSeconds(s, traits), 0);

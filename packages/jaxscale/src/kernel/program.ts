@@ -46,8 +46,8 @@ export type Step =
       readonly kernel: number;
       readonly bindings: readonly KernelBinding[];
       readonly workgroups: readonly [number, number, number];
-      /** One for each immediate of the kernel: a constant, or the number of the turn of the loop at a depth of nesting. */
-      readonly immediates?: readonly (number | { readonly turn: number })[];
+      /** One for each immediate of the kernel: a constant, or the iteration number of the loop at a depth of nesting. */
+      readonly immediates?: readonly (number | { readonly iteration: number })[];
       readonly origin: KernelOrigin;
     }
   | {
@@ -62,9 +62,9 @@ export type Step =
       readonly kind: "loop";
       /** Loops around it. */
       readonly depth: number;
-      /** Turns; null: until the word in `flag` is 0. With both, `trips` bounds them: turns with the flag at 0 do nothing. */
+      /** Iterations; null: until the word in `flag` is 0. With both, `trips` bounds them: iterations with the flag at 0 do nothing. */
       readonly trips: number | null;
-      /** Slot of an int32: 1 before the first turn if there is anything to do, 0 once there is no more. */
+      /** Slot of an int32: 1 before the first iteration if there is anything to do, 0 once there is no more. */
       readonly flag?: number;
       readonly body: readonly Step[];
       readonly origin: KernelOrigin;

@@ -12,36 +12,40 @@ export interface WithoutEffects {
   readonly replay: Replay | undefined;
 }
 
-export type Replay = (told: readonly HostTensor[]) => void;
+export type Replay = (effectResults: readonly HostTensor[]) => void;
 
 /** @param closed without calls @throws TypeError for an effect where it is not known how often it happens */
 export function liftEffects(closed: ClosedJaxpr): WithoutEffects {
   const { jaxpr, consts } = closed;
-  const told: Atom[] = [];
+  const effectResults: Atom[] = [];
   const steps: Replay[] = [];
   const eqns = jaxpr.eqns.flatMap((eqn): readonly JaxprEqn[] => {
     if (isPure(eqn)) return [eqn];
-    const first = told.length;
+    const first = effectResults.length;
     const { lowering } = rulesOf(eqn.primitive);
     if (lowering.kind === "effect") {
-      told.push(...eqn.inputs);
+      effectResults.push(...eqn.inputs);
       steps.push((results) => lowering.run(eqn.params, results.slice(first, first + eqn.inputs.length)));
       return [];
     }
     const lifted = liftBodies(eqn);
-    told.push(...lifted.told);
-    steps.push((results) => lifted.replay(results.slice(first, first + lifted.told.length)));
+    effectResults.push(...lifted.effectResults);
+    steps.push((results) => lifted.replay(results.slice(first, first + lifted.effectResults.length)));
     return [lifted.eqn];
   });
   return {
-    closed: { jaxpr: { ...jaxpr, eqns, outvars: [...jaxpr.outvars, ...told] }, consts },
-    extra: told.length,
+    closed: { jaxpr: { ...jaxpr, eqns, outvars: [...jaxpr.outvars, ...effectResults] }, consts },
+    extra: effectResults.length,
     replay: steps.length === 0 ? undefined : (results) => steps.forEach((step) => step(results)),
   };
 }
 
 /** The same for an equation with bodies, which returns what they tell. */
-function liftBodies(eqn: JaxprEqn): { readonly eqn: JaxprEqn; readonly told: readonly Var[]; readonly replay: Replay } {
+function liftBodies(eqn: JaxprEqn): {
+  readonly eqn: JaxprEqn;
+  readonly effectResults: readonly Var[];
+  readonly replay: Replay;
+} {
   const { primitive, params, inputs, outputs } = eqn;
   const { withEffects } = rulesOf(primitive);
   if (!withEffects)
@@ -58,10 +62,10 @@ function liftBodies(eqn: JaxprEqn): { readonly eqn: JaxprEqn; readonly told: rea
     inputs.map((a) => a.aval),
     lifted.params,
   );
-  const told = types.slice(outputs.length).map(newVar);
+  const effectResults = types.slice(outputs.length).map(newVar);
   return {
-    eqn: { ...eqn, params: lifted.params, outputs: [...outputs, ...told] },
-    told,
+    eqn: { ...eqn, params: lifted.params, outputs: [...outputs, ...effectResults] },
+    effectResults,
     replay: (results) => lifted.replay(results, (body, own) => bodies[body].replay?.(own)),
   };
 }

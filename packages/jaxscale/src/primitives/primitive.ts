@@ -174,21 +174,21 @@ export interface UpdateSteps<P> {
   readonly combine?: (k: KernelBuilder, old: Value, update: Value) => Value;
 }
 
-/** Repeats a body whose kernels are compiled once. The equation's results are the carries after the last turn. */
+/** Repeats a body whose kernels are compiled once. The equation's results are the carries after the last iteration. */
 export interface LoopLowering<P> {
   readonly kind: "loop";
   readonly loop: (context: LoweringContext<P>) => LoopPlan;
 }
 export interface LoopPlan {
-  /** Turns; null: as long as `condition` holds. */
+  /** Iterations; null: as long as `condition` holds. */
   readonly trips: number | null;
-  /** Arguments: the number of the turn (int32[]), the constants, the carries. Results: the carries. No constants of its own. */
+  /** Arguments: the number of the iteration (int32[]), the constants, the carries. Results: the carries. No constants of its own. */
   readonly body: ClosedJaxpr;
   /** Arguments: the constants, the carries. Result: bool[]. */
   readonly condition?: ClosedJaxpr;
-  /** A declared bound on turns, so that no round trip to the host is needed. */
+  /** A declared bound on iterations, so that no round trip to the host is needed. */
   readonly maxTrips?: number;
-  /** Operands that every turn reads. */
+  /** Operands that every iteration reads. */
   readonly constants: readonly number[];
   /** Operand that a carry begins as; null: it may begin as anything. */
   readonly carries: readonly (number | null)[];

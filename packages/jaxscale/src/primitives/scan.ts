@@ -49,7 +49,7 @@ const rearranged = (
   consts,
 });
 
-/** Grows the flags of carries until a turn does not add to them. */
+/** Grows the flags of carries until an iteration does not add to them. */
 function settle(first: Flags, next: (carry: Flags) => Flags): Flags {
   let carry = first;
   for (;;) {
@@ -127,7 +127,7 @@ function linearize(ops: OpBuilder, primals: readonly Operand[], nonzero: Flags, 
   const carrySet = settle(firstSet, (carry) => transformed(carry).nonzero.slice(0, numCarry));
   const { primal, tangent, residuals, nonzero: nonzeroOut } = transformed(carrySet);
 
-  // A residual that differs from turn to turn is stacked: as an input or output that there is already, or as one more output.
+  // A residual that differs from iteration to iteration is stacked: as an input or output that there is already, or as one more output.
   const outvars = [...primal.jaxpr.outvars];
   const stackOf = (value: Atom): number => outvars.push(value) - 1;
   const varying = residuals.map(({ from, index }) => !(from === "argument" && index < numConsts));
@@ -308,8 +308,8 @@ export const scan = definePrimitive<ScanParams>("scan", {
     const outputs = jaxpr.jaxpr.outvars
       .slice(numCarry)
       .map(({ aval }) => hostTensor(stacked(length, aval).shape, aval.dtype));
-    for (let turn = 0; turn < length; turn++) {
-      const i = reverse ? length - 1 - turn : turn;
+    for (let iteration = 0; iteration < length; iteration++) {
+      const i = reverse ? length - 1 - iteration : iteration;
       const results = interpret(jaxpr, [...constants, ...carries, ...xs.map((x) => row(x, i))]);
       carries = results.slice(0, numCarry);
       results.slice(numCarry).forEach((y, j) => outputs[j].values.set(y.values, i * y.values.length));
@@ -330,10 +330,10 @@ export const scan = definePrimitive<ScanParams>("scan", {
     params: { ...params, jaxpr },
     replay: (stacks, ran) => {
       const { length, reverse } = params;
-      for (let turn = 0; turn < length; turn++)
+      for (let iteration = 0; iteration < length; iteration++)
         ran(
           0,
-          stacks.map((stack) => row(stack, reverse ? length - 1 - turn : turn)),
+          stacks.map((stack) => row(stack, reverse ? length - 1 - iteration : iteration)),
         );
     },
   }),
@@ -350,17 +350,17 @@ function row(x: HostTensor, i: number): HostTensor {
   return hostTensor(shape, x.dtype, values);
 }
 
-/** Inputs are read, and outputs written in place, at the turn's index: they are constants and carries of the loop. */
+/** Inputs are read, and outputs written in place, at the iteration's index: they are constants and carries of the loop. */
 function planScan(params: ScanParams, inputs: readonly ShapedArray[], outputs: readonly ShapedArray[]): LoopPlan {
   const { jaxpr, length, numConsts, numCarry, reverse } = params;
   const constants = inputs.map((_, i) => i).filter((i) => i < numConsts || i >= numConsts + numCarry);
   const carries = outputs.map((_, i) => (i < numCarry ? numConsts + i : null));
-  // No turn, no body: there is nothing to slice.
+  // No iteration, no body: there is nothing to slice.
   if (length === 0) return { trips: 0, body: jaxpr, constants, carries };
   const body = writeJaxpr(
     [shapedArray([], "int32"), ...constants.map((i) => inputs[i]), ...outputs],
-    (w, [turn, ...rest]) => {
-      const index = reverse ? w.bind(sub, [w.int(length - 1), turn], {})[0] : turn;
+    (w, [iteration, ...rest]) => {
+      const index = reverse ? w.bind(sub, [w.int(length - 1), iteration], {})[0] : iteration;
       const [consts, xs] = [rest.slice(0, numConsts), rest.slice(numConsts, constants.length)];
       const [carry, stacks] = [
         rest.slice(constants.length, constants.length + numCarry),

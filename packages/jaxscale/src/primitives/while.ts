@@ -24,7 +24,7 @@ export type WhileParams = {
   /** Arguments: its constants, the carries. Results: the carries. */
   readonly bodyJaxpr: ClosedJaxpr;
   readonly bodyNconsts: number;
-  /** The most turns that can happen, where that is known. */
+  /** The most iterations that can happen, where that is known. */
   readonly maxTrips?: number;
 };
 
@@ -114,11 +114,11 @@ function batch(
       bodyNconsts: constants.length,
     });
   const test = predicate(carrySet);
-  const turn = body(carrySet).jaxpr;
+  const iteration = body(carrySet).jaxpr;
   const outDims = asDims(carrySet);
-  if (test.dims[0] === null) return { results: results(test.jaxpr, turn, bodies), dims: outDims };
+  if (test.dims[0] === null) return { results: results(test.jaxpr, iteration, bodies), dims: outDims };
 
-  // Rows end at different turns: the loop goes on for any of them, and those that are done keep what they have.
+  // Rows end at different iterations: the loop goes on for any of them, and those that are done keep what they have.
   const avals = (list: readonly Operand[]) => list.map((x) => x.aval);
   const any = writeJaxpr([...avals(tests), ...avals(first)], (w, args) =>
     w.bind(reduceOr, w.call(test.jaxpr, args), { axes: [0] }),
@@ -127,7 +127,7 @@ function batch(
     const [t, b] = [args.slice(0, tests.length), args.slice(tests.length, tests.length + bodies.length)];
     const carry = args.slice(tests.length + bodies.length);
     const [going] = w.call(test.jaxpr, [...t, ...carry]);
-    const next = w.call(turn, [...b, ...carry]);
+    const next = w.call(iteration, [...b, ...carry]);
     return carry.map((old, i) => {
       const rows = { shape: old.aval.shape, broadcastDimensions: [0] };
       const which = old.aval.shape.length === 1 ? going : w.bind(broadcastInDim, [going], rows)[0];
@@ -139,7 +139,7 @@ function batch(
 
 export const whileRules: Pick<PrimitiveRules<WhileParams>, "differentiate" | "linearize" | "transpose" | "batch"> = {
   differentiate: (ops, primals, tangents, { params }) => differentiate(ops, primals, tangents, params),
-  // Tangents run beside the values once more: nothing is kept from turns whose number is not known.
+  // Tangents run beside the values once more: nothing is kept from iterations whose number is not known.
   linearize: (ops, primals, _, { params }) => ({
     results: ops.bind("while", primals, params),
     linear: (tangents) => differentiate(ops, primals, tangents, params).tangents,
@@ -163,7 +163,8 @@ export const whileLoop = definePrimitive<WhileParams>("while", {
     const bodyConsts = inputs.slice(condNconsts, condNconsts + bodyNconsts);
     let carries = inputs.slice(condNconsts + bodyNconsts);
     const goesOn = (): boolean => interpret(condJaxpr, [...condConsts, ...carries])[0].values[0] !== 0;
-    for (let turn = 0; turn < maxTrips && goesOn(); turn++) carries = interpret(bodyJaxpr, [...bodyConsts, ...carries]);
+    for (let iteration = 0; iteration < maxTrips && goesOn(); iteration++)
+      carries = interpret(bodyJaxpr, [...bodyConsts, ...carries]);
     return carries;
   },
   printParams: ({ bodyJaxpr, bodyNconsts, condJaxpr, condNconsts, maxTrips }) => ({

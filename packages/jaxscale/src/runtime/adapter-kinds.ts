@@ -1,4 +1,4 @@
-/** Kinds of adapters, a row each: how one is recognised, and what is known of it. */
+/** Kinds of adapters, a row each: how one is recognised, and its traits. */
 import type { Target, TargetTraits } from "../base/target.ts";
 
 export interface AdapterKind {

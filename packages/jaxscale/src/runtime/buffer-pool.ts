@@ -1,7 +1,7 @@
 /** Buffers of a device: reused by size class, within a budget. */
 import { DeviceError } from "../base/errors.ts";
 import type { CommandStream } from "./command-stream.ts";
-import { Doubt, eitherDoubt } from "./doubt.ts";
+import { bothPending, PendingValidation } from "./pending-validation.ts";
 import type { Statistics } from "./statistics.ts";
 
 export interface PooledBuffer {
@@ -18,7 +18,7 @@ export interface PooledBuffer {
   holder: string | undefined;
   failed: boolean;
   /** Of its creation, until the device has confirmed it. */
-  doubt: Doubt | undefined;
+  validation: PendingValidation | undefined;
   /** The look at idle memory before which it was last in use. */
   usedBefore: number;
 }
@@ -79,7 +79,7 @@ export class BufferPool {
   readonly #free = { storage: new Map<number, PooledBuffer[]>(), staging: new Map<number, PooledBuffer[]>() };
   readonly #all = new Set<PooledBuffer>();
   readonly #onCreate: PoolOptions["onCreate"];
-  readonly #unconfirmed = new Set<Doubt>();
+  readonly #unconfirmed = new Set<PendingValidation>();
   readonly #maxIdleBytes: number;
   #idleBytes = 0;
   #looks = 0;
@@ -103,7 +103,7 @@ export class BufferPool {
 
   /**
    * Memory for `sizeBytes`, its contents undefined. Undefined when that would exceed the budget, even with all idle buffers destroyed.
-   * Look at `unconfirmedLarge` and `doubtOf` afterwards.
+   * Look at `unconfirmedLarge` and `validationOf` afterwards.
    */
   allocate(sizeBytes: number, holder: string, shelf: Shelf = "storage"): Block | undefined {
     if (sizeBytes <= this.chunkBytes) return this.#take(sizeClass(sizeBytes), holder, shelf)?.alone;
@@ -121,7 +121,8 @@ export class BufferPool {
 
   /** Settles when the device has said of every buffer whether it could be made. */
   async confirmed(): Promise<void> {
-    while (this.#unconfirmed.size > 0) await Promise.all([...this.#unconfirmed].map((doubt) => doubt.promise));
+    while (this.#unconfirmed.size > 0)
+      await Promise.all([...this.#unconfirmed].map((validation) => validation.promise));
   }
 
   /** Drops one reference. Work submitted earlier still sees the memory: the device's queue is ordered. */
@@ -245,7 +246,7 @@ export class BufferPool {
       alone,
       holder: undefined,
       failed: false,
-      doubt: undefined,
+      validation: undefined,
       usedBefore: 0,
     };
     (alone.buffers as PooledBuffer[]).push(buffer);
@@ -275,12 +276,12 @@ export class BufferPool {
       // Only a lost device does not answer.
       () => undefined,
     );
-    const doubt = new Doubt(verdict);
-    buffer.doubt = doubt;
-    this.#unconfirmed.add(doubt);
-    void doubt.promise.then(() => {
-      this.#unconfirmed.delete(doubt);
-      if (doubt.error === undefined) buffer.doubt = undefined;
+    const validation = new PendingValidation(verdict);
+    buffer.validation = validation;
+    this.#unconfirmed.add(validation);
+    void validation.promise.then(() => {
+      this.#unconfirmed.delete(validation);
+      if (validation.error === undefined) buffer.validation = undefined;
     });
   }
 
@@ -293,10 +294,10 @@ export class BufferPool {
 }
 
 /** Whether the device could make the memory. */
-export function doubtOf({ buffers }: Block): Doubt | undefined {
-  let doubt: Doubt | undefined;
-  for (let i = 0; i < buffers.length; i++) doubt = eitherDoubt(doubt, buffers[i].doubt);
-  return doubt;
+export function validationOf({ buffers }: Block): PendingValidation | undefined {
+  let validation: PendingValidation | undefined;
+  for (let i = 0; i < buffers.length; i++) validation = bothPending(validation, buffers[i].validation);
+  return validation;
 }
 
 const megabytes = (sizeBytes: number): string =>

@@ -3,15 +3,15 @@ import { platform as currentPlatform } from "#platform";
 
 import type { Target } from "../base/target.ts";
 import { printWgsl } from "../wgsl/print.ts";
-import { type Block, doubtOf } from "./buffer-pool.ts";
+import { type Block, validationOf } from "./buffer-pool.ts";
 import { type Device, openDevice } from "./device.ts";
-import { popScopes, pushScopes } from "./doubt.ts";
 import type { Executable } from "./executable.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { argumentError, borrowArguments, runInto, runWaitingInto, takeOutputs } from "./launch.ts";
 import { LaunchQueue } from "./launch-queue.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import { MemoryPressure } from "./memory-pressure.ts";
+import { popScopes, pushScopes } from "./pending-validation.ts";
 import type { PrintKernel } from "./pipeline-cache.ts";
 import type { Platform } from "./platform.ts";
 import { type KernelTiming, ProfileRecorder } from "./profile.ts";
@@ -134,7 +134,7 @@ export class Client {
       await new Promise<void>((resolve) => memory.whenSettled(resolve));
       this.#check(memory);
       await keepAlive(memory.home?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve());
-      if (memory.doubt) await memory.doubt.promise;
+      if (memory.validation) await memory.validation.promise;
       this.#check(memory);
     } finally {
       memory.release();
@@ -244,17 +244,17 @@ export class Client {
   #uploadNow(device: Device, memory: Memory, words: Uint32Array): boolean {
     const block = device.pool.allocate(memory.sizeBytes, memory.label);
     if (block === undefined) return false;
-    const doubt = doubtOf(block);
-    if (doubt === undefined) {
+    const validation = validationOf(block);
+    if (validation === undefined) {
       writeWords(device, block, words);
       memory.place(device, block, undefined);
       return true;
     }
-    // Writing to a buffer that could not be made is one more error, of which the doubt tells.
+    // Writing to a buffer that could not be made is one more error, which the pending validation reports.
     pushScopes(device.gpu);
     writeWords(device, block, words);
     void popScopes(device.gpu, (error) => new Error(error.message));
-    memory.place(device, block, doubt);
+    memory.place(device, block, validation);
     return true;
   }
 
@@ -269,7 +269,7 @@ export class Client {
       memory.release();
     }
     const words = await copied;
-    if (memory.doubt) await memory.doubt.promise;
+    if (memory.validation) await memory.validation.promise;
     this.#check(memory);
     const uncaptured = home?.uncaptured;
     if (uncaptured === undefined) return words;

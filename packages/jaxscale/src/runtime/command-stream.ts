@@ -1,5 +1,5 @@
 /** The commands of a device in order. The first call of a turn is submitted at once unless it is tiny; small calls share a submit. */
-import { TurnRows, type Values, writeTurns } from "./immediates.ts";
+import { TurnRows, type Values, writeIterations } from "./immediates.ts";
 import type { Statistics } from "./statistics.ts";
 
 // Enough to hide what a submit costs, few enough that the device is not kept waiting.
@@ -15,8 +15,8 @@ export class CommandStream {
   #turnHasSubmitted = false;
   #watchesTurn = false;
   #rows: TurnRows | undefined;
-  /** Counts the turns of loops, and submits: values written in an earlier one are stale. */
-  #loopTurn = 0;
+  /** Counts the iterations of loops, and submits: values written in an earlier one are stale. */
+  #loopIteration = 0;
   /** What is encoded and not submitted: dispatches, and the estimated time of those in loops. */
   waitingDispatches = 0;
   waitingSeconds = 0;
@@ -57,27 +57,27 @@ export class CommandStream {
     return this.#encoder;
   }
 
-  /** Where a device without immediates keeps turn numbers. */
+  /** Where a device without immediates keeps iteration numbers. */
   get turnRows(): TurnRows {
     this.#rows ??= new TurnRows(this.#device);
     return this.#rows;
   }
 
-  /** A loop begins its next turn: numbers of turns are written anew. */
-  beginLoopTurn(): void {
-    this.#loopTurn++;
+  /** A loop begins its next iteration: iteration numbers are written anew. */
+  beginLoopIteration(): void {
+    this.#loopIteration++;
     this.values = undefined;
   }
 
   /** Dynamic offset of a dispatch's values. May submit, so ask for the pass afterwards. */
-  rowOf(values: Values, turns: readonly number[]): number {
-    if (values.turns.length === 0) return 0;
-    if (values.writtenIn !== this.#loopTurn) {
+  rowOf(values: Values, iterations: readonly number[]): number {
+    if (values.iterations.length === 0) return 0;
+    if (values.writtenIn !== this.#loopIteration) {
       const rows = this.turnRows;
       if (rows.full) this.flush();
-      writeTurns(values, turns);
+      writeIterations(values, iterations);
       values.row = rows.add(values);
-      values.writtenIn = this.#loopTurn;
+      values.writtenIn = this.#loopIteration;
     }
     return values.row;
   }
@@ -112,7 +112,7 @@ export class CommandStream {
     this.#encoder = undefined;
     this.waitingDispatches = 0;
     this.waitingSeconds = 0;
-    this.#loopTurn++;
+    this.#loopIteration++;
     this.#rows?.upload();
     this.beforeSubmit();
     this.#device.queue.submit([encoder.finish()]);

@@ -2,7 +2,7 @@
 import { maxSubmitSeconds } from "../kernel/duration.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import type { CommandStream } from "./command-stream.ts";
-import { writeTurns } from "./immediates.ts";
+import { writeIterations } from "./immediates.ts";
 import type { DispatchStep, LoopStep, PlannedStep } from "./planned-step.ts";
 import type { Place } from "./slot-table.ts";
 import type { Statistics } from "./statistics.ts";
@@ -20,8 +20,8 @@ export interface Encoding {
   readonly groups: readonly GPUBindGroup[];
   readonly buffers: readonly PooledBuffer[];
   readonly recorder: DispatchRecorder | undefined;
-  /** Numbers of the current turns, by depth. */
-  readonly turns: number[];
+  /** Numbers of the current iterations, by depth. */
+  readonly iterations: number[];
 }
 
 /** Loops are submitted in parts of about so many dispatches. */
@@ -32,7 +32,7 @@ const dynamicOffsets = [0];
 
 /** Encodes steps that need no word from the device. */
 export function encodeSteps(call: Encoding, steps: readonly PlannedStep[], from = 0, to = steps.length): void {
-  const { commands, groups, recorder, turns } = call;
+  const { commands, groups, recorder, iterations } = call;
   let dispatches = 0;
   for (let i = from; i < to; i++) {
     const step = steps[i];
@@ -44,7 +44,7 @@ export function encodeSteps(call: Encoding, steps: readonly PlannedStep[], from 
       continue;
     }
     const { values } = step;
-    const offset = values !== undefined && values.space === "uniform" ? commands.rowOf(values, turns) : -1;
+    const offset = values !== undefined && values.space === "uniform" ? commands.rowOf(values, iterations) : -1;
     const pass = recorder === undefined ? commands.computePass() : beginRecorded(call, recorder, step);
     if (step.pipeline !== commands.pipeline) {
       commands.pipeline = step.pipeline;
@@ -61,7 +61,7 @@ export function encodeSteps(call: Encoding, steps: readonly PlannedStep[], from 
     }
     if (offset < 0 && values !== undefined && values !== commands.values) {
       commands.values = values;
-      writeTurns(values, turns);
+      writeIterations(values, iterations);
       // A whole buffer: Dawn takes three times as long to read a typed array.
       pass.setImmediates(0, values.bytes);
     }
@@ -75,22 +75,22 @@ export function encodeSteps(call: Encoding, steps: readonly PlannedStep[], from 
 
 /** Encodes a loop that needs no word from the device, in several submits if it is long. */
 function encodeLoop(call: Encoding, loop: LoopStep): void {
-  for (let turn = 0; turn < loop.trips; turn++) {
-    beginTurn(call, loop, turn);
+  for (let iteration = 0; iteration < loop.trips; iteration++) {
+    beginIteration(call, loop, iteration);
     encodeSteps(call, loop.body);
   }
 }
 
-/** Tells the steps of a turn its number; submits first if the turn would make the submit too long. */
-export function beginTurn({ commands, turns }: Encoding, loop: LoopStep, turn: number): void {
+/** Sets the iteration number of the steps; submits first if the iteration would make the submit too long. */
+export function beginIteration({ commands, iterations }: Encoding, loop: LoopStep, iteration: number): void {
   if (
     commands.waitingDispatches + loop.turnDispatches > dispatchesPerSubmit ||
     commands.waitingSeconds + loop.turnSeconds > maxSubmitSeconds
   )
     commands.flush();
   commands.waitingSeconds += loop.ownSeconds;
-  turns[loop.depth] = turn;
-  commands.beginLoopTurn();
+  iterations[loop.depth] = iteration;
+  commands.beginLoopIteration();
 }
 
 function count({ commands, statistics }: Encoding, dispatches: number): void {

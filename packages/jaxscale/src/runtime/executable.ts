@@ -3,9 +3,9 @@ import { invariant } from "../base/errors.ts";
 import type { Program } from "../kernel/program.ts";
 import { BindGroupCache } from "./bind-group-cache.ts";
 import type { Block, PooledBuffer } from "./buffer-pool.ts";
-import { type Doubt, eitherDoubt } from "./doubt.ts";
 import { type DispatchRecorder, type Encoding, encodeSteps } from "./encode-steps.ts";
 import type { HostConstant } from "./lazy-program.ts";
+import { bothPending, type PendingValidation } from "./pending-validation.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
 import { planSteps, waits } from "./plan-steps.ts";
 import type { PlannedStep } from "./planned-step.ts";
@@ -27,14 +27,14 @@ export class Executable {
   /** Whether a call must hear from the device before it is wholly submitted. */
   readonly waits: boolean;
   /** Of the first run, in which the device checks what all later ones repeat. */
-  doubt: Doubt | undefined;
+  validation: PendingValidation | undefined;
   hasRun = false;
   readonly #home: Home;
   readonly #pipelines: readonly Pipeline[];
   readonly #constantSources: readonly (Memory | HostConstant)[];
   /** The buffers of the current call, reused by every call. */
   readonly #buffers: PooledBuffer[];
-  readonly #turns: number[] = [];
+  readonly #iterations: number[] = [];
   #owned: Block[] = [];
   #constants: Block[] = [];
   #uniforms: GPUBuffer | undefined;
@@ -140,11 +140,12 @@ export class Executable {
     for (const source of this.#constantSources) if (!("words" in source)) source.release();
   }
 
-  /** Doubt that constants bring along. */
-  get inheritedDoubt(): Doubt | undefined {
-    let doubt: Doubt | undefined;
-    for (const source of this.#constantSources) if (!("words" in source)) doubt = eitherDoubt(doubt, source.doubt);
-    return doubt;
+  /** The pending validation of constants. */
+  get inheritedValidation(): PendingValidation | undefined {
+    let validation: PendingValidation | undefined;
+    for (const source of this.#constantSources)
+      if (!("words" in source)) validation = bothPending(validation, source.validation);
+    return validation;
   }
 
   #prepare(arenas: readonly Block[]): void {
@@ -206,7 +207,15 @@ export class Executable {
     const groups = cache.groupsFor(buffers);
     statistics.launches++;
     if (copied) for (const output of copied) this.#copyDonor(args, outputs, output);
-    return { program: this.program.name, commands, statistics, groups, buffers, recorder, turns: this.#turns };
+    return {
+      program: this.program.name,
+      commands,
+      statistics,
+      groups,
+      buffers,
+      recorder,
+      iterations: this.#iterations,
+    };
   }
 
   #copyDonor(args: readonly Memory[], outputs: readonly Block[], output: number): void {

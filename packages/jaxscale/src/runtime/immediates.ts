@@ -2,17 +2,17 @@
 import { invariant } from "../base/errors.ts";
 import type { Kernel } from "../kernel/ir.ts";
 
-/** One value: a constant, or the number of the turn of the loop at a depth of nesting. */
-type Value = number | { readonly turn: number };
+/** One value: a constant, or the iteration number of the loop at a depth of nesting. */
+type Value = number | { readonly iteration: number };
 
 /** The values of a dispatch; dispatches with equal ones share it. */
 export interface Values {
   readonly space: "immediate" | "uniform";
   readonly bytes: ArrayBuffer;
   readonly words: Uint32Array<ArrayBuffer>;
-  /** Words that are turn numbers. */
-  readonly turns: readonly { readonly word: number; readonly depth: number; readonly isFloat: boolean }[];
-  /** Where they were last written for a uniform binding, and in which turn. */
+  /** Words that are iteration numbers. */
+  readonly iterations: readonly { readonly word: number; readonly depth: number; readonly isFloat: boolean }[];
+  /** Where they were last written for a uniform binding, and in which iteration. */
   row: number;
   writtenIn: number;
 }
@@ -28,24 +28,24 @@ export class ValueTable {
     if (made === undefined) {
       const bytes = new ArrayBuffer(4 * values.length);
       const view = new DataView(bytes);
-      const turns: Values["turns"][number][] = [];
+      const iterations: Values["iterations"][number][] = [];
       values.forEach((value, word) => {
         const isFloat = immediates[word].type === "f32";
-        if (typeof value === "object") turns.push({ word, depth: value.turn, isFloat });
+        if (typeof value === "object") iterations.push({ word, depth: value.iteration, isFloat });
         else if (isFloat) view.setFloat32(4 * word, value, true);
         else view.setUint32(4 * word, value >>> 0, true);
       });
-      made = { space, bytes, words: new Uint32Array(bytes), turns, row: 0, writtenIn: -1 };
+      made = { space, bytes, words: new Uint32Array(bytes), iterations, row: 0, writtenIn: -1 };
       this.#known.set(key, made);
     }
     return made;
   }
 }
 
-/** Puts the current turns' numbers into their words. */
-export function writeTurns({ bytes, words, turns }: Values, current: readonly number[]): void {
-  for (let i = 0; i < turns.length; i++) {
-    const { word, depth, isFloat } = turns[i];
+/** Puts the current iterations' numbers into their words. */
+export function writeIterations({ bytes, words, iterations }: Values, current: readonly number[]): void {
+  for (let i = 0; i < iterations.length; i++) {
+    const { word, depth, isFloat } = iterations[i];
     if (isFloat) new Float32Array(bytes)[word] = current[depth];
     else words[word] = current[depth];
   }
@@ -75,7 +75,7 @@ export function uniformConstants(
 
 const rowsKept = 1024;
 
-/** Values of the turns in one submit, for devices without immediates: rows of a uniform buffer, chosen by dynamic offset. */
+/** Values of the iterations in one submit, for devices without immediates: rows of a uniform buffer, chosen by dynamic offset. */
 export class TurnRows {
   readonly buffer: GPUBuffer;
   readonly #device: GPUDevice;
@@ -88,7 +88,7 @@ export class TurnRows {
     this.#strideBytes = device.limits.minUniformBufferOffsetAlignment;
     this.#words = new Uint32Array((rowsKept * this.#strideBytes) / 4);
     const { UNIFORM, COPY_DST } = GPUBufferUsage;
-    this.buffer = device.createBuffer({ size: this.#words.byteLength, usage: UNIFORM | COPY_DST, label: "turns" });
+    this.buffer = device.createBuffer({ size: this.#words.byteLength, usage: UNIFORM | COPY_DST, label: "iterations" });
   }
 
   get full(): boolean {

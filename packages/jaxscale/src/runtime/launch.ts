@@ -1,10 +1,10 @@
 /** One call of an executable: taking its memory, running it, giving its results. */
 import { DeviceError } from "../base/errors.ts";
-import { type Block, doubtOf } from "./buffer-pool.ts";
+import { type Block, validationOf } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";
-import { Doubt, eitherDoubt, popScopes, pushScopes } from "./doubt.ts";
 import type { DispatchRecorder } from "./encode-steps.ts";
 import type { Executable } from "./executable.ts";
+import { bothPending, PendingValidation, popScopes, pushScopes } from "./pending-validation.ts";
 import { type Argument, unplaced } from "./scalar-rows.ts";
 import type { Memory } from "./storage.ts";
 
@@ -83,10 +83,10 @@ export interface Call {
 /** Runs, fills the results, and lets go of the outputs' blocks. Arguments keep their references. */
 export function runInto(device: Device, executable: Executable, call: Call): void {
   const copied = donorsToCopy(executable, call);
-  let doubt = doubtOfCall(call);
+  let validation = validationOfCall(call);
   if (executable.hasRun) {
     executable.run(call.args, call.blocks, copied, call.recorder);
-    doubt = eitherDoubt(doubt, executable.doubt);
+    validation = bothPending(validation, executable.validation);
   } else {
     executable.hasRun = true;
     device.commands.flush();
@@ -95,11 +95,11 @@ export function runInto(device: Device, executable: Executable, call: Call): voi
       executable.run(call.args, call.blocks, copied, call.recorder);
       device.commands.flush();
     } finally {
-      executable.doubt = doubtOfRun(device, executable);
+      executable.validation = validationOfRun(device, executable);
     }
-    doubt = eitherDoubt(eitherDoubt(doubt, executable.inheritedDoubt), executable.doubt);
+    validation = bothPending(bothPending(validation, executable.inheritedValidation), executable.validation);
   }
-  placeResults(device, executable, call, doubt);
+  placeResults(device, executable, call, validation);
 }
 
 /** The same for a program that waits for the device on its way; nothing else may be launched meanwhile. */
@@ -112,14 +112,17 @@ export async function runWaitingInto(device: Device, executable: Executable, cal
     try {
       await executable.runWaiting(call.args, call.blocks, copied, call.recorder);
     } finally {
-      executable.doubt = doubtOfRun(device, executable);
+      executable.validation = validationOfRun(device, executable);
     }
   } catch (error) {
     for (const block of call.blocks) device.pool.release(block);
     throw error;
   }
-  const doubt = eitherDoubt(eitherDoubt(doubtOfCall(call), executable.inheritedDoubt), executable.doubt);
-  placeResults(device, executable, call, doubt);
+  const validation = bothPending(
+    bothPending(validationOfCall(call), executable.inheritedValidation),
+    executable.validation,
+  );
+  placeResults(device, executable, call, validation);
 }
 
 /** Outputs whose donor is still needed by something else. */
@@ -130,21 +133,24 @@ function donorsToCopy({ table: { outputs } }: Executable, { args, blocks }: Call
   return copied;
 }
 
-function doubtOfCall({ args, blocks }: Call): Doubt | undefined {
-  let doubt: Doubt | undefined;
-  for (let i = 0; i < blocks.length; i++) doubt = eitherDoubt(doubt, doubtOf(blocks[i]));
-  for (let i = 0; i < args.length; i++) if (args[i].doubt !== undefined) doubt = eitherDoubt(doubt, args[i].doubt);
-  return doubt;
+function validationOfCall({ args, blocks }: Call): PendingValidation | undefined {
+  let validation: PendingValidation | undefined;
+  for (let i = 0; i < blocks.length; i++) validation = bothPending(validation, validationOf(blocks[i]));
+  for (let i = 0; i < args.length; i++)
+    if (args[i].validation !== undefined) validation = bothPending(validation, args[i].validation);
+  return validation;
 }
 
-const doubtOfRun = (device: Device, { program }: Executable): Doubt =>
-  new Doubt(popScopes(device.gpu, (error) => new DeviceError(`${program.name}: must run; got: ${error.message}`)));
+const validationOfRun = (device: Device, { program }: Executable): PendingValidation =>
+  new PendingValidation(
+    popScopes(device.gpu, (error) => new DeviceError(`${program.name}: must run; got: ${error.message}`)),
+  );
 
 function placeResults(
   device: Device,
   executable: Executable,
   { args, blocks, results }: Call,
-  doubt: Doubt | undefined,
+  validation: PendingValidation | undefined,
 ): void {
   for (let i = 0; i < results.length; i++) {
     const { from, index } = executable.results[i];
@@ -155,7 +161,7 @@ function placeResults(
           ? (args[index].block as Block)
           : executable.constant(index);
     block.references++;
-    results[i].place(device, block, doubt);
+    results[i].place(device, block, validation);
   }
   for (let i = 0; i < blocks.length; i++) device.pool.release(blocks[i]);
 }

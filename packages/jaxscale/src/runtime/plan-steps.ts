@@ -28,7 +28,7 @@ export function waits(step: Step): boolean {
 
 const isOpen = (step: Step & { kind: "loop" }): boolean => step.trips === null;
 
-/** A loop without a number of turns counts as one turn. */
+/** A loop without a number of iterations counts as one iteration. */
 const dispatchesIn = (step: Step): number =>
   step.kind === "loop" ? (step.trips ?? 1) * total(step.body, dispatchesIn) : step.kind === "dispatch" ? 1 : 0;
 
@@ -54,7 +54,7 @@ export function planSteps(
     if (step.kind === "loop") step.body.forEach(findFixed);
     if (step.kind !== "dispatch") return;
     const found = valuesOf(step);
-    if (found?.space === "uniform" && found.turns.length === 0) fixed.add(found);
+    if (found?.space === "uniform" && found.iterations.length === 0) fixed.add(found);
   };
   for (const { steps } of program.segments) steps.forEach(findFixed);
   const uniforms = fixed.size > 0 ? uniformConstants(home.gpu, fixed) : undefined;

@@ -25,14 +25,14 @@ export interface CopyStep {
 export interface LoopStep {
   readonly kind: "loop";
   readonly depth: number;
-  /** Turns, if bounded. */
+  /** Iterations, if bounded. */
   readonly trips: number;
   readonly body: readonly PlannedStep[];
   /** The word that says whether to go on. */
   readonly flag: Place | undefined;
-  /** Whether the host must wait for the device between turns; see waiting-loop.ts. */
+  /** Whether the host must wait for the device between iterations; see waiting-loop.ts. */
   readonly waits: boolean;
-  /** One turn, with the loops in it: dispatches, and seconds estimated. */
+  /** One iteration, with the loops in it: dispatches, and seconds estimated. */
   readonly turnDispatches: number;
   readonly turnSeconds: number;
   /** Without the loops in it. */

@@ -1,8 +1,8 @@
 /** Times a small program on buffers of its own, past the launch queue: for comparing kernels. */
 import type { Program, Slot } from "../kernel/program.ts";
 import type { Device } from "./device.ts";
-import { popScopes, pushScopes } from "./doubt.ts";
 import { keepAlive } from "./keep-alive.ts";
+import { popScopes, pushScopes } from "./pending-validation.ts";
 
 export interface ProgramTimer {
   /** Milliseconds of one run: of the device where it has timestamps. */

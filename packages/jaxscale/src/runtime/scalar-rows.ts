@@ -3,7 +3,7 @@
  * need is written just before it by one write, and rows that only earlier submits read are written anew: a loop of calls
  * with ever new numbers takes no more memory, and mostly meets rows whose bind groups are known.
  */
-import { type Block, doubtOf, type PooledBuffer } from "./buffer-pool.ts";
+import { type Block, type PooledBuffer, validationOf } from "./buffer-pool.ts";
 import { type Home, Memory, type Storage } from "./storage.ts";
 import { UnreadErrors } from "./unread-errors.ts";
 
@@ -139,11 +139,11 @@ export class ScalarRows {
     this.#slabs.push(slab);
     const rows = Array.from({ length: rowsOfSlab }, (_, index) => this.#row(slab, index, this.#rows.length + index));
     this.#rows.push(...rows);
-    const doubt = doubtOf(block);
-    if (doubt === undefined) return true;
-    for (const { memory } of rows) memory.doubt = doubt;
-    void doubt.promise.then(() => {
-      if (doubt.error === undefined) for (const { memory } of rows) memory.doubt = undefined;
+    const validation = validationOf(block);
+    if (validation === undefined) return true;
+    for (const { memory } of rows) memory.validation = validation;
+    void validation.promise.then(() => {
+      if (validation.error === undefined) for (const { memory } of rows) memory.validation = undefined;
     });
     return true;
   }
@@ -160,7 +160,7 @@ export class ScalarRows {
       alone,
       holder: undefined,
       failed: false,
-      doubt: undefined,
+      validation: undefined,
       usedBefore: 0,
     };
     (alone.buffers as PooledBuffer[]).push(buffer);

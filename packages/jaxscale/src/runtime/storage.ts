@@ -3,7 +3,7 @@ import { DeviceError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import type { Block, BufferPool } from "./buffer-pool.ts";
 import type { CommandStream } from "./command-stream.ts";
-import type { Doubt } from "./doubt.ts";
+import type { PendingValidation } from "./pending-validation.ts";
 import type { Statistics } from "./statistics.ts";
 import type { UnreadErrors } from "./unread-errors.ts";
 
@@ -25,7 +25,7 @@ export class Memory {
   readonly label: string;
   home: Home | undefined;
   block: Block | undefined;
-  doubt: Doubt | undefined;
+  validation: PendingValidation | undefined;
   references = 1;
   /** Whether one of the references is the owner's. */
   owned = true;
@@ -47,13 +47,13 @@ export class Memory {
   }
 
   get error(): Error | undefined {
-    return this.#error ?? this.home?.lost ?? this.doubt?.error;
+    return this.#error ?? this.home?.lost ?? this.validation?.error;
   }
 
-  place(home: Home, block: Block, doubt: Doubt | undefined): void {
+  place(home: Home, block: Block, validation: PendingValidation | undefined): void {
     this.home = home;
     this.block = block;
-    this.doubt = doubt;
+    this.validation = validation;
     this.#wake();
   }
 
@@ -76,7 +76,7 @@ export class Memory {
     if (--this.references > 0) return;
     if (this.block) this.home?.pool.release(this.block);
     this.block = undefined;
-    const error = this.#error ?? this.doubt?.error;
+    const error = this.#error ?? this.validation?.error;
     if (error) this.#errors.dropped(error);
   }
 

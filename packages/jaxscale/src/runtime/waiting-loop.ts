@@ -1,15 +1,15 @@
 /**
- * Loops between whose turns the host hears from the device: WebGPU cannot repeat dispatches by a value on the device.
- * Turns run in chunks, twice as many each time. The device's word about a chunk is read while the next one runs, whose
- * turns do nothing if the loop had ended.
+ * Loops between whose iterations the host hears from the device: WebGPU cannot repeat dispatches by a value on the device.
+ * Iterations run in chunks, twice as many each time. The device's word about a chunk is read while the next one runs, whose
+ * iterations do nothing if the loop had ended.
  */
-import { beginTurn, bufferOf, dispatchesPerSubmit, type Encoding, encodeSteps, offsetOf } from "./encode-steps.ts";
+import { beginIteration, bufferOf, dispatchesPerSubmit, type Encoding, encodeSteps, offsetOf } from "./encode-steps.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { LoopStep, PlannedStep } from "./planned-step.ts";
 import type { Home } from "./storage.ts";
 import { readWord } from "./transfer.ts";
 
-/** Turns of a chunk at most: what may be run in vain. */
+/** Iterations of a chunk at most: what may be run in vain. */
 const maxChunk = 64;
 /** Estimated time of a chunk at most. */
 const maxChunkSeconds = 0.25;
@@ -34,9 +34,9 @@ async function runLoop(home: Home, call: Encoding, loop: LoopStep): Promise<void
   const cap = waitsInside ? 1 : flag ? Math.min(maxChunk, fitting, maxChunkSeconds / loop.turnSeconds) : fitting;
   let chunk = flag ? 1 : cap;
   let previous: Promise<boolean> | undefined;
-  for (let turn = 0; turn < trips; ) {
-    for (const end = Math.min(trips, turn + Math.max(1, Math.floor(chunk))); turn < end; turn++) {
-      beginTurn(call, loop, turn);
+  for (let iteration = 0; iteration < trips; ) {
+    for (const end = Math.min(trips, iteration + Math.max(1, Math.floor(chunk))); iteration < end; iteration++) {
+      beginIteration(call, loop, iteration);
       if (waitsInside) await runSteps(home, call, body);
       else encodeSteps(call, body);
     }

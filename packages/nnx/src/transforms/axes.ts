@@ -3,7 +3,7 @@ import * as jax from "jaxscale";
 import { type Filter, type Predicate, toPredicates } from "../filters.ts";
 import { formatPath, type Path } from "../path.ts";
 
-/** In `scan`: what goes from one turn to the next. */
+/** In `scan`: what goes from one iteration to the next. */
 export const Carry: unique symbol = Symbol("Carry");
 /** An axis, null for none. */
 export type Axis = number | null | typeof Carry;

@@ -15,7 +15,7 @@ export interface ScanOptions {
   readonly inAxes?: AxisSpec | readonly AxisSpec[];
   /** `Carry`, or for each of a list of results `Carry` or the axis to stack it along; `[Carry, 0]` if absent. */
   readonly outAxes?: AxisSpec | readonly AxisSpec[];
-  /** Turns; needed only if nothing is scanned over. */
+  /** Iterations; needed only if nothing is scanned over. */
   readonly length?: number;
   readonly reverse?: boolean;
   /** Mesh axis that splits the new axis of Variables with `outSharding`. */
@@ -24,7 +24,7 @@ export interface ScanOptions {
 
 /**
  * `f` for one slice after the other. Variables that are scanned over and set are written back stacked, those that are carried
- * after the last turn; unchanged ones are not copied.
+ * after the last iteration; unchanged ones are not copied.
  *
  * ```ts
  * const forward = nnx.scan((x: jax.Array, layer: Block) => layer.call(x), { inAxes: [nnx.Carry, 0], outAxes: nnx.Carry });
@@ -41,9 +41,9 @@ export function scan<F extends AnyFunction>(
   const scanned = (...args: unknown[]): unknown => {
     const plan = planOf(args, options);
     const { axes, call } = plan;
-    let last: Turn | undefined;
+    let last: Iteration | undefined;
     const body = (carry: readonly unknown[], xs: readonly unknown[]): [readonly unknown[], readonly unknown[]] => {
-      last = takeTurn(plan, f, carry, xs);
+      last = takeIteration(plan, f, carry, xs);
       return [last.carry, last.ys];
     };
     const values = call.values;
@@ -53,15 +53,15 @@ export function scan<F extends AnyFunction>(
       return typeof axis === "number" ? [moveToFront(axis, value)] : [];
     });
     const [carry, ys] = jax.lax.scan(body, carries, xs, { length, reverse });
-    return finish(plan, last as unknown as Turn, carry, ys, partitionName);
+    return finish(plan, last as unknown as Iteration, carry, ys, partitionName);
   };
   return Object.defineProperty(scanned, "name", { value: f.name }) as (...args: Parameters<F>) => ReturnType<F>;
 }
 
-/** What is known before the first turn. */
+/** What is known before the first iteration. */
 interface Plan {
   readonly call: GraphCall;
-  /** The arguments as one turn sees them. */
+  /** The arguments as one iteration sees them. */
   readonly def: GraphDef;
   readonly specs: readonly AxisSpec[];
   readonly outAxes: AxisSpec | readonly AxisSpec[];
@@ -92,8 +92,8 @@ function planOf(args: readonly unknown[], { inAxes = [Carry, 0], outAxes = [Carr
   return { call, def: sliced(call.def, axes), specs, outAxes, axes, carryDef, carryResult, isBareCarry };
 }
 
-/** What one turn leaves, traced. */
-interface Turn {
+/** What one iteration leaves, traced. */
+interface Iteration {
   readonly outcome: Outcome;
   /** Along which axis each leaf of the outcome is stacked; null for those that are carried. */
   readonly places: readonly (number | null)[];
@@ -101,7 +101,7 @@ interface Turn {
   readonly ys: readonly unknown[];
 }
 
-function takeTurn(plan: Plan, f: AnyFunction, carry: readonly unknown[], xs: readonly unknown[]): Turn {
+function takeIteration(plan: Plan, f: AnyFunction, carry: readonly unknown[], xs: readonly unknown[]): Iteration {
   const { axes, call, carryDef, def, isBareCarry } = plan;
   let [nextCarry, nextSlice] = [0, 0];
   const values = call.values.map((value, i) =>
@@ -143,14 +143,14 @@ function placeOf({ axes, outAxes, specs }: Plan, leaf: GraphLeaf, origin: number
   if (typeof axis === "number") return axis;
   const where = isResult ? `the result at ${formatPath(path) || "its root"}` : formatPath([`args[${first}]`, ...path]);
   throw new TypeError(
-    `nnx.scan: what a turn sets or returns must be scanned over or carried; got ${where} with axis ${axis === null ? "null" : "Carry"}`,
+    `nnx.scan: what an iteration sets or returns must be scanned over or carried; got ${where} with axis ${axis === null ? "null" : "Carry"}`,
   );
 }
 
 /** Writes everything back. @returns the function's result */
 function finish(
   { axes, call, carryDef, carryResult, isBareCarry }: Plan,
-  { outcome, places }: Turn,
+  { outcome, places }: Iteration,
   carry: readonly unknown[],
   ys: readonly unknown[],
   partitionName: string | null,

@@ -1,4 +1,4 @@
-/** Loops and branches on the device: a body compiles once, whatever the number of turns. */
+/** Loops and branches on the device: a body compiles once, whatever the number of iterations. */
 
 import { describe } from "../../base/describe.ts";
 import { isInteger } from "../../base/dtypes.ts";
@@ -31,7 +31,7 @@ type First<Carry> = Carry | (Array extends Carry ? number | boolean : never);
 
 /** Options of `lax.scan`. */
 export interface ScanOptions {
-  /** Turns; needed only without inputs. */
+  /** Iterations; needed only without inputs. */
   readonly length?: number;
   /** From the last slice to the first. */
   readonly reverse?: boolean;
@@ -72,7 +72,7 @@ export function scan<Carry, X, Y>(
   functionOf("scan", "the body", f);
   let carry = flattenArrays("scan", init);
   const inputs = flattenArrays("scan", xs);
-  const turns = lengthOf(inputs, length);
+  const iterations = lengthOf(inputs, length);
   const traced = (first: Flat): { body: ReturnType<typeof traceBody>; outTree: ReturnType<typeof splitPair> } => {
     const body = traceBody(
       "scan",
@@ -96,7 +96,7 @@ export function scan<Carry, X, Y>(
   checkCarry("scan", carry, outTree.carry, outputs.slice(0, outTree.carry.numLeaves));
   const results = bind(scanPrimitive, [...body.constants, ...carry.leaves, ...inputs.leaves], {
     jaxpr: body.jaxpr,
-    length: turns,
+    length: iterations,
     numConsts: body.constants.length,
     numCarry,
     reverse,
@@ -108,13 +108,13 @@ export function scan<Carry, X, Y>(
   ];
 }
 
-function checkTurns(what: string, turns: number): void {
-  if (!Number.isInteger(turns) || turns < 0)
-    throw new ShapeError(`${what} must be a whole number, 0 or more; got ${describe(turns)}`);
+function checkIterations(what: string, iterations: number): void {
+  if (!Number.isInteger(iterations) || iterations < 0)
+    throw new ShapeError(`${what} must be a whole number, 0 or more; got ${describe(iterations)}`);
 }
 
 function lengthOf(inputs: Flat, length: number | undefined): number {
-  if (length !== undefined) checkTurns("scan: the length", length);
+  if (length !== undefined) checkIterations("scan: the length", length);
   for (const x of inputs.leaves)
     if (x.ndim === 0) throw new ShapeError(`scan: inputs must have an axis to scan over; got ${formatAval(x.aval)}`);
   const lengths = [...new Set([...(length === undefined ? [] : [length]), ...inputs.leaves.map((x) => x.shape[0])])];
@@ -132,7 +132,7 @@ function splitPair(treedef: ReturnType<typeof traceBody>["outTree"]): { carry: t
 
 /** Options of `lax.whileLoop`. */
 export interface WhileOptions {
-  /** The most turns that can happen; with it the loop needs no round trip to the host. Turns after it do not happen. */
+  /** The most iterations that can happen; with it the loop needs no round trip to the host. Iterations after it do not happen. */
   readonly maxTrips?: number;
 }
 
@@ -166,7 +166,7 @@ export function whileLoop<Carry>(
   options?: WhileOptions,
 ): Carry {
   const { maxTrips } = optionsOf("while_loop", options, { maxTrips: undefined });
-  if (maxTrips !== undefined) checkTurns("while_loop: maxTrips", maxTrips);
+  if (maxTrips !== undefined) checkIterations("while_loop: maxTrips", maxTrips);
   functionOf("while_loop", "the condition", condition);
   functionOf("while_loop", "the body", body);
   let carry = flattenArrays("while_loop", init);

@@ -57,7 +57,7 @@ export function attentionOf(group: Group): Attention {
   };
 }
 
-/** A query of one head. */
+/** The number of a query within its head. */
 export interface Row {
   readonly query: Value;
   readonly head: Value;

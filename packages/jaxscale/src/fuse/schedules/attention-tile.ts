@@ -52,7 +52,7 @@ export interface Tile {
   readonly rowAt: (index: Value) => Row;
 }
 
-/** What the keys so far come to. */
+/** Running results over the keys so far. */
 export interface Running {
   /** Of each row: the largest logit, the same for all lanes, and this lane's part of Σ exp(logit - largest). */
   readonly largest: readonly Variable[];
@@ -225,10 +225,10 @@ function logitsOf(tile: Tile, key: Value): Value[] {
   const handed = inRegisters(team.lanes, team.target) && rows.length >= fewestHanded;
   const run = a.size % 4 === 0 ? 4 : a.size % 2 === 0 ? 2 : 1;
   const sums = rows.map(() => k.variable(k.f32(0), "product"));
-  const turns = a.size / run;
-  const end = team.target.traits.unrollsLoops ? k.opaqueBound(turns) : k.i32(turns);
-  k.loop(k.i32(0), end, k.i32(1), (turn) => {
-    const first = k.mul(k.assume(turn, { min: 0, max: Math.max(0, turns - 1) }), k.i32(run));
+  const iterations = a.size / run;
+  const end = team.target.traits.unrollsLoops ? k.opaqueBound(iterations) : k.i32(iterations);
+  k.loop(k.i32(0), end, k.i32(1), (iteration) => {
+    const first = k.mul(k.assume(iteration, { min: 0, max: Math.max(0, iterations - 1) }), k.i32(run));
     const at = range(run).map((u) => k.add(first, k.i32(u)));
     const keys = at.map((h) => emit.read(a.key, Index.fromCoords(k, a.key.aval.shape, [batch, key, keyHead, h])));
     const read = ({ query, head }: Row): Value[] =>

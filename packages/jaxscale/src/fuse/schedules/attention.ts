@@ -48,7 +48,7 @@ const shortestPart = 128;
 /** Vectors that an invocation sums up side by side: more rows read the keys less often, but compile slowly. */
 const mostTotals = 72;
 
-/** Whether a kernel can bind what parts of the keys come to instead of the result. */
+/** Whether a kernel can bind the partial results of the keys instead of the result. */
 const bindsPartials = (group: Group, { target, guards }: ScheduleContext): boolean =>
   group.reads.size + 3 + guards.length <= target.limits.maxStorageBuffersPerShaderStage;
 
@@ -66,7 +66,7 @@ function cutFor(a: Attention, group: Group, context: ScheduleContext): Cut {
   return { rows, tiles, lanes, parts: ceilDivide(Math.max(1, a.keys), Math.max(1, length)), length };
 }
 
-/** Where the workgroups of a part leave what their keys come to. */
+/** Buffers for the partial results of the workgroups. */
 interface Partials {
   /** `[place, row]`: the largest logit, and the sum. */
   readonly largest: Scratch;
@@ -185,7 +185,7 @@ function storePartials(tile: Tile, running: Running, to: OpenPartials, place: Va
   const { k } = emit;
   const sums = sumLanes(tile, running);
   const first = k.mul(place, k.i32(rows.length));
-  // Nobody reads what an empty part comes to.
+  // The results of an empty part are not read.
   k.if(k.lt(low, high), () => {
     k.if(k.eq(team.lane, k.i32(0)), () =>
       rows.forEach((_, i) => {

@@ -22,12 +22,12 @@ export function scheduleCustom(
   invariant(lowering.kind === "custom", "a custom group has a user's kernel");
   if (eqn.outputs.every((v) => sizeOf(v.aval.shape) === 0)) return { launches: [], inPlace: [] };
   const plan = lowering.plan(contextOf(eqn));
-  const { guards, resolve, turns, target } = context;
+  const { guards, resolve, iterations, target } = context;
   const launches: Launch[] = [];
   const buffers: BufferDecl[] = [];
   const bindings: Bound[] = [];
 
-  const liesInMemory = (a: Atom): a is Var => a.kind === "var" && !turns.has(a) && sizeOf(a.aval.shape) > 0;
+  const liesInMemory = (a: Atom): a is Var => a.kind === "var" && !iterations.has(a) && sizeOf(a.aval.shape) > 0;
   const bind = (name: string, { dtype }: ShapedArray, memory: Var | Scratch, access: Bound["access"]): void => {
     const words = (memory.kind === "var" ? storageBytes(memory.aval) : memory.sizeBytes) / 4;
     const element = elementsPerWord(dtype) > 1 ? "u32" : bufferElement(dtype);
@@ -74,14 +74,14 @@ export function scheduleCustom(
   return { launches, inPlace };
 }
 
-/** A kernel that puts a literal, or the number of a turn, into memory; 0 for an array without elements. */
+/** A kernel that puts a literal, or the number of an iteration, into memory; 0 for an array without elements. */
 function storeWord(atom: Atom, memory: Var | Scratch, group: Group, context: ScheduleContext): Launch {
   const emit = emitterFor(group, context);
   const { k } = emit;
-  const isTurn = atom.kind === "var" && context.turns.has(atom);
+  const isIteration = atom.kind === "var" && context.iterations.has(atom);
   const words = (memory.kind === "var" ? storageBytes(memory.aval) : memory.sizeBytes) / 4;
-  const buffer = k.buffer("out0", isTurn ? "i32" : "u32", "read_write", words);
-  const value = isTurn
+  const buffer = k.buffer("out0", isIteration ? "i32" : "u32", "read_write", words);
+  const value = isIteration
     ? emit.read(atom, Index.fromLinear(k, [], k.i32(0)))
     : k.constant("u32", atom.kind === "literal" ? wordOf(atom.value, atom.aval) : 0);
   k.store(buffer, k.i32(0), value);

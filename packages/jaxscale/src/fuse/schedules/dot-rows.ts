@@ -64,8 +64,8 @@ function accumulate(
   const zero = widen(k, product, k.i32(0));
   const sums = Array.from({ length: product.rows }, () => Array.from({ length: width }, () => k.variable(zero, "sum")));
   const run = product.depth % 4 === 0 ? 4 : 1;
-  k.loop(team.lane, k.i32(product.depth / run), k.i32(team.lanes), (turn) => {
-    const depth = (u: number): Value => k.add(k.mul(turn, k.i32(run)), k.i32(u));
+  k.loop(team.lane, k.i32(product.depth / run), k.i32(team.lanes), (iteration) => {
+    const depth = (u: number): Value => k.add(k.mul(iteration, k.i32(run)), k.i32(u));
     const steps = Array.from({ length: run }, (_, u) => u);
     const rows = sums.map((_, i) =>
       steps.map((u) =>
@@ -88,6 +88,6 @@ function accumulate(
   return sums;
 }
 
-/** One addition to the loop-carried sum a turn: a chain of multiply-adds would wait for each other. */
+/** One addition to the loop-carried sum an iteration: a chain of multiply-adds would wait for each other. */
 const dotOf = (k: KernelBuilder, a: readonly Value[], b: readonly Value[]): Value =>
   a.length === 1 ? k.mul(a[0], b[0]) : k.dot(k.vec(a), k.vec(b));

@@ -1,4 +1,4 @@
-/** Elementwise kernels: a workgroup makes one block of every result, its invocations side by side, four elements a turn. */
+/** Elementwise kernels: a workgroup makes one block of every result, its invocations side by side, four elements an iteration. */
 
 import type { Value } from "../../kernel/ir.ts";
 import { runLength } from "../../kernel/packed.ts";
@@ -19,8 +19,8 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
   const workgroup = Math.min(mapWorkgroup, runs);
   const most = Math.min(mapVectors, Math.max(1, Math.floor(runs / (workgroup * enoughWorkgroups))));
   // Parts begin where windows do if both are powers of two.
-  const turns = context.part ? 2 ** Math.floor(Math.log2(most)) : most;
-  const block = workgroup * turns;
+  const iterations = context.part ? 2 ** Math.floor(Math.log2(most)) : most;
+  const block = workgroup * iterations;
   const grid = gridFor(runs, block, context.target, context.part);
 
   const emit = emitterFor(group, context);
@@ -41,8 +41,8 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
       storeAt((i) => k.add(first, k.i32(i)));
     };
     const first = k.add(start, lane);
-    if (turns === 1) k.if(k.lt(first, k.i32(whole)), () => writeRun(first));
-    // The loop begins where a driver cannot count its turns: some would unroll it, and compile for seconds.
+    if (iterations === 1) k.if(k.lt(first, k.i32(whole)), () => writeRun(first));
+    // The loop begins where a driver cannot count its iterations: some would unroll it, and compile for seconds.
     else k.loop(first, k.min(k.add(start, k.i32(block)), k.i32(whole)), k.i32(workgroup), writeRun);
   }
   // The last, partial run: its missing elements repeat the last one, into the padding.

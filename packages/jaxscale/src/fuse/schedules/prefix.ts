@@ -24,13 +24,13 @@ interface PrefixFold {
   readonly eqn: JaxprEqn;
   readonly lowering: PrefixLowering<Params>;
   readonly domain: Domain;
-  /** Consecutive elements that one turn of a loop takes. */
+  /** Consecutive elements that one iteration of a loop takes. */
   readonly step: number;
-  /** Turns of a row. */
-  readonly turns: number;
-  /** Parts that a row is walked in, and the turns of each but the last. */
+  /** Iterations of a row. */
+  readonly iterations: number;
+  /** Parts that a row is walked in, and the iterations of each but the last. */
   readonly chunks: number;
-  readonly chunkTurns: number;
+  readonly chunkIterations: number;
 }
 
 export function schedulePrefix(group: Group, context: ScheduleContext): readonly Launch[] {
@@ -43,18 +43,26 @@ export function schedulePrefix(group: Group, context: ScheduleContext): readonly
   // A long formula is written once rather than once for each element of a run.
   const isLong = rules(eqn).cost(contextOf(eqn)).transcendentals > 0;
   const step = isTrailing(domain) && columns % runLength === 0 && !isLong ? runLength : 1;
-  const turns = columns / step;
+  const iterations = columns / step;
   const lanes = context.target.traits.parallelInvocations;
   const wanted = Math.min(ceilDivide(lanes, rows), Math.floor(columns / shortestChunk), mostChunks);
-  const chunkTurns = ceilDivide(turns, Math.max(1, wanted));
-  const fold: PrefixFold = { eqn, lowering, domain, step, turns, chunkTurns, chunks: ceilDivide(turns, chunkTurns) };
+  const chunkIterations = ceilDivide(iterations, Math.max(1, wanted));
+  const fold: PrefixFold = {
+    eqn,
+    lowering,
+    domain,
+    step,
+    iterations,
+    chunkIterations,
+    chunks: ceilDivide(iterations, chunkIterations),
+  };
   if (fold.chunks === 1) return [foldPrefixes(group, context, fold, undefined)];
   const sizeBytes = 16 * ceilDivide(rows * fold.chunks, 4);
   const totals: Scratch = { kind: "scratch", name: "totals", sizeBytes };
   return [foldChunks(group, context, fold, totals), foldPrefixes(group, context, fold, totals)];
 }
 
-/** Where an invocation is: its row, and its chunk as turns. */
+/** Where an invocation is: its row, and its chunk as iterations. */
 interface Place {
   readonly row: Value;
   readonly chunk: Value;
@@ -66,7 +74,7 @@ interface Place {
 function chunkKernel(
   group: Group,
   context: ScheduleContext,
-  { domain, turns, chunks, chunkTurns }: PrefixFold,
+  { domain, iterations, chunks, chunkIterations }: PrefixFold,
   suffix: string,
   write: (emit: Emitter) => (place: Place) => void,
 ): Launch {
@@ -81,8 +89,8 @@ function chunkKernel(
   k.if(k.lt(number, k.i32(items)), () => {
     const own = k.assume(number, { min: 0, max: items - 1 });
     const chunk = k.rem(own, k.i32(chunks));
-    const start = k.mul(chunk, k.i32(chunkTurns));
-    const end = k.min(k.add(start, k.i32(chunkTurns)), k.i32(turns));
+    const start = k.mul(chunk, k.i32(chunkIterations));
+    const end = k.min(k.add(start, k.i32(chunkIterations)), k.i32(iterations));
     body({ row: k.div(own, k.i32(chunks)), chunk, start, end });
   });
   const kernel = k.finish(kernelName(group, suffix), [workgroup, 1, 1]);
@@ -92,7 +100,7 @@ function chunkKernel(
 /** Folds the elements of a chunk into `sum` in their order; `visit` gets the sums of each run, in memory order, and the place of the first. */
 function walk(
   emit: Emitter,
-  { eqn, lowering, domain, step, turns }: PrefixFold,
+  { eqn, lowering, domain, step, iterations }: PrefixFold,
   { row, start, end }: Place,
   sum: Variable,
   visit?: (position: Value, sums: readonly Value[]) => void,
@@ -101,8 +109,8 @@ function walk(
   const at = contextOf(eqn);
   const reverse = lowering.reverse(at);
   k.loop(start, end, k.i32(1), (index) => {
-    const turn = k.assume(index, { min: 0, max: turns - 1 });
-    const run = reverse ? k.sub(k.i32(turns - 1), turn) : turn;
+    const iteration = k.assume(index, { min: 0, max: iterations - 1 });
+    const run = reverse ? k.sub(k.i32(iterations - 1), iteration) : iteration;
     const position = fullPosition(k, domain, row, k.mul(run, k.i32(step)));
     const sums = new Array<Value>(step);
     let current = k.get(sum);

@@ -126,7 +126,7 @@ interface TilePlace {
   readonly rowEnd: Value;
   /** Number of the workgroup along the columns. */
   readonly column: Value;
-  /** Turns along the depth. */
+  /** Iterations along the depth. */
   readonly depth: { readonly start: Value; readonly end: Value };
 }
 

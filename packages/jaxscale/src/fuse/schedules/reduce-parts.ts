@@ -1,6 +1,6 @@
 /**
  * Few rows that are long: each is cut into parts, which workgroups fold side by side, a kernel for each level of reductions.
- * What the parts come to lies in scratch memory; the kernels after it combine that for themselves.
+ * Partial results lie in scratch memory; the kernels after it combine them.
  */
 
 import { KernelBuilder } from "../../kernel/builder.ts";
@@ -23,7 +23,7 @@ import {
   storeOutputs,
 } from "./row-fold.ts";
 
-/** Turns of a lane that are worth a workgroup. */
+/** Iterations of a lane that are worth a workgroup. */
 const shortestWalk = 32;
 /** Fewer parts would not make up for the further kernels. */
 const fewestParts = 4;
@@ -90,21 +90,21 @@ function partKernel(
   const { k } = emit;
   const body = write(emit);
   const step = isTrailing(domain) && domain.columns % runLength === 0 ? runLength : 1;
-  const turns = domain.columns / step;
-  const partTurns = ceilDivide(turns, parts);
+  const iterations = domain.columns / step;
+  const partIterations = ceilDivide(iterations, parts);
   const number = workgroupNumber(k, grid);
   k.if(k.lt(number, k.i32(total)), () => {
     const place = k.assume(number, { min: 0, max: total - 1 });
     const part = k.rem(place, k.i32(parts));
-    const start = k.mul(part, k.i32(partTurns));
-    const end = k.min(k.add(start, k.i32(partTurns)), k.i32(turns));
+    const start = k.mul(part, k.i32(partIterations));
+    const end = k.min(k.add(start, k.i32(partIterations)), k.i32(iterations));
     const team = { lanes, lane: k.local(0, lanes), target: context.target };
     body({ emit, team, group, row: k.div(place, k.i32(parts)), step, part: { start, end } }, part);
   });
   return { kernel: k.finish(kernelName(group, suffix), [lanes, 1, 1]), bindings: emit.bindings, workgroups: grid };
 }
 
-// ---- what the parts come to -------------------------------------------------------
+// ---- partial results -----------------------------------------------------------
 
 type Word = BufferDecl["element"];
 

@@ -13,7 +13,7 @@ export interface Output {
   readonly view: MemoryView;
 }
 
-/** Stores what the group makes of one row's consecutive columns. @param guarded some columns may lie beyond the last */
+/** Stores the group's results for consecutive columns of one row. @param guarded some columns may lie beyond the last */
 export function writeColumns(
   emit: Emitter,
   product: Product,

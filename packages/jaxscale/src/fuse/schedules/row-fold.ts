@@ -19,9 +19,9 @@ export interface RowPlace {
   readonly team: Team;
   readonly group: Group;
   readonly row: Value;
-  /** Consecutive positions that one turn of a loop handles. */
+  /** Consecutive positions that one iteration of a loop handles. */
   readonly step: number;
-  /** Turns of the row that the team walks; all of them if absent. */
+  /** Iterations of the row that the team walks; all of them if absent. */
   readonly part?: { readonly start: Value; readonly end: Value };
 }
 
@@ -91,7 +91,7 @@ export const combineTeam = (
     combineLanes(k, team, own[r], (a, b) => lowering.combine(k, a, b, contextOf(eqn))),
   );
 
-/** Makes the results of reductions known, out of their accumulators. */
+/** Defines the results of reductions from their accumulators. */
 export function defineLevel(
   { emit }: RowPlace,
   level: readonly Reduction[],
@@ -106,11 +106,11 @@ export function defineLevel(
 function eachRun(place: RowPlace, visit: (position: Value, column: Value) => void): void {
   const { emit, team, group, row, step, part } = place;
   const { k } = emit;
-  const turns = group.domain.columns / step;
-  const [start, end] = part ? [k.add(part.start, team.lane), part.end] : [team.lane, k.i32(turns)];
+  const iterations = group.domain.columns / step;
+  const [start, end] = part ? [k.add(part.start, team.lane), part.end] : [team.lane, k.i32(iterations)];
   k.loop(start, end, k.i32(team.lanes), (index) => {
-    const turn = part ? k.assume(index, { min: 0, max: turns - 1 }) : index;
-    const column = k.mul(turn, k.i32(step));
+    const iteration = part ? k.assume(index, { min: 0, max: iterations - 1 }) : index;
+    const column = k.mul(iteration, k.i32(step));
     visit(fullPosition(k, group.domain, row, column), column);
   });
 }

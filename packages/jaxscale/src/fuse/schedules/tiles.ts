@@ -18,7 +18,7 @@ export interface Tile {
   readonly laneRows: number;
   /** Lanes of a subgroup load a row each and hand it round, instead of all loading all. */
   readonly shared: boolean;
-  /** Rows that are written in one turn of a loop. */
+  /** Rows that are written in one iteration of a loop. */
   readonly rowsAtOnce: number;
 }
 
@@ -30,7 +30,7 @@ export interface Corner {
   readonly row: (i: Value) => Value;
   readonly column: Value;
   readonly lane: Value;
-  /** Turns of the loop along the depth; all if absent. */
+  /** Iterations of the loop along the depth; all if absent. */
   readonly depth?: { readonly start: Value; readonly end: Value };
 }
 
@@ -103,16 +103,16 @@ export function writeTile(
       const row = k.add(first, k.i32(i));
       k.if(k.lt(row, end), () => writeRow(columns, row));
     });
-  const turns = ceilDivide(sums.length, rowsAtOnce);
-  if (turns === 1) {
+  const iterations = ceilDivide(sums.length, rowsAtOnce);
+  if (iterations === 1) {
     writeFrom(firstRow);
     return;
   }
-  // Drivers would unroll a loop whose turns they can count.
-  k.loop(k.i32(0), k.opaqueBound(turns), k.i32(1), (index) => {
-    const turn = k.assume(index, { min: 0, max: turns - 1 });
-    writeFrom(k.add(firstRow, k.mul(turn, k.i32(rowsAtOnce))));
-    // The sums of the rows of the next turn take the place of these.
+  // Drivers would unroll a loop whose iterations they can count.
+  k.loop(k.i32(0), k.opaqueBound(iterations), k.i32(1), (index) => {
+    const iteration = k.assume(index, { min: 0, max: iterations - 1 });
+    writeFrom(k.add(firstRow, k.mul(iteration, k.i32(rowsAtOnce))));
+    // The sums of the rows of the next iteration take the place of these.
     sums.slice(rowsAtOnce).forEach((columns, i) => columns.forEach((sum, c) => k.set(sums[i][c], k.get(sum))));
   });
 }
@@ -162,11 +162,11 @@ export function accumulate(emit: Emitter, product: Product, tile: Tile, corner: 
   const addTo = (i: number, value: Value, columns: readonly Value[]): void =>
     columns.forEach((w, c) => k.set(sums[i][c], multiplyAdd(k, k.splat(value, width), w, k.get(sums[i][c]))));
 
-  const turns = product.depth / tile.depth;
-  const { start, end } = corner.depth ?? { start: k.i32(0), end: k.i32(turns) };
+  const iterations = product.depth / tile.depth;
+  const { start, end } = corner.depth ?? { start: k.i32(0), end: k.i32(iterations) };
   k.loop(start, end, k.i32(1), (counted) => {
-    const turn = corner.depth ? k.assume(counted, { min: 0, max: Math.max(0, turns - 1) }) : counted;
-    const depths = range(tile.depth).map((u) => k.add(k.mul(turn, k.i32(tile.depth)), k.i32(u)));
+    const iteration = corner.depth ? k.assume(counted, { min: 0, max: Math.max(0, iterations - 1) }) : counted;
+    const depths = range(tile.depth).map((u) => k.add(k.mul(iteration, k.i32(tile.depth)), k.i32(u)));
     if (tile.shared) {
       const held = range(ceilDivide(tile.rows, tile.lanes)).map((g) => {
         const row = corner.row(k.add(corner.lane, k.i32(g * tile.lanes)));

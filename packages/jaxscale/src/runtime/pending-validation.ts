@@ -1,5 +1,5 @@
-/** Work whose errors the device has not reported yet. Results carry their doubt, so that whoever reads them waits for it. */
-export class Doubt {
+/** Work whose validation the device has not reported yet. Results carry it, and reading them waits for it. */
+export class PendingValidation {
   settled = false;
   error: Error | undefined;
   readonly promise: Promise<void>;
@@ -13,11 +13,14 @@ export class Doubt {
   }
 }
 
-/** The doubt of something made from two things. */
-export function eitherDoubt(a: Doubt | undefined, b: Doubt | undefined): Doubt | undefined {
+/** The pending validation of a value made from two others. */
+export function bothPending(
+  a: PendingValidation | undefined,
+  b: PendingValidation | undefined,
+): PendingValidation | undefined {
   if (a === b || b === undefined || (b.settled && !b.error)) return a;
   if (a === undefined || (a.settled && !a.error)) return b;
-  return new Doubt(Promise.all([a.promise, b.promise]).then(() => a.error ?? b.error));
+  return new PendingValidation(Promise.all([a.promise, b.promise]).then(() => a.error ?? b.error));
 }
 
 /** What the error scopes opened by `pushScopes` caught. */
