@@ -1,4 +1,5 @@
 /** An array whose values lie on a device, or will once the work queued before is done. */
+import { calledAt } from "../base/call-site.ts";
 import type { DType } from "../base/dtypes.ts";
 import { DeviceError, TracerError } from "../base/errors.ts";
 import { type NestedList, nestedList, type TypedArray, typedArrayOf } from "../base/host-values.ts";
@@ -47,29 +48,37 @@ export class DeviceArray extends Array {
     return new DeviceArray(aval, upload(tensor));
   }
 
-  /** @throws DeviceError if deleted */
-  get storage(): Storage {
-    this.#storage ??= upload(scalarTensor(this.literal as number, this.aval.dtype));
-    if (this.#storage.deleted) throw deleted(this.aval);
-    return this.#storage;
+  /**
+   * Its memory, for an operation or method, as its argument of that number if it has several.
+   * @throws DeviceError if deleted
+   */
+  storageFor(user: string, argument?: number): Storage {
+    const storage = this.#owned;
+    if (storage.deleted) throw deletedError(this.aval, storage, user, argument);
+    return storage;
   }
 
   /** The same for a call that does not take it over: a number known on the host needs no memory of its own. @throws DeviceError if deleted */
-  get argument(): Storage | number {
-    if (this.#storage || this.#literal === undefined) return this.storage;
+  argumentFor(user: string, argument: number): Storage | number {
+    if (this.#storage || this.#literal === undefined) return this.storageFor(user, argument);
     return wordOf(this.#literal, this.aval.dtype);
+  }
+
+  get #owned(): Storage {
+    this.#storage ??= upload(scalarTensor(this.literal as number, this.aval.dtype));
+    return this.#storage;
   }
 
   /** Whether it was disposed of or donated. */
   override get isDeleted(): boolean {
     return this.#storage?.deleted ?? false;
   }
-  /** Gives the memory back at once instead of at the next garbage collection. Any use after it throws. */
+  /** Gives the memory back at once instead of at the next garbage collection. Any use after it throws, but to dispose of it again. */
   override dispose(): void {
-    this.storage.dispose();
+    this.#owned.dispose();
   }
   override [Symbol.dispose](): void {
-    if (!this.isDeleted) this.dispose();
+    this.dispose();
   }
 
   /** How it lies on devices. @see https://docs.jax.dev/en/latest/_autosummary/jax.Array.sharding.html */
@@ -78,7 +87,7 @@ export class DeviceArray extends Array {
   }
   /** Another array on the same memory: what disposes of one disposes of both. */
   alias(): DeviceArray {
-    return new DeviceArray(this.aval, this.storage, this.#literal);
+    return new DeviceArray(this.aval, this.storageFor("devicePut"), this.#literal);
   }
   /** This array, known to lie as a sharding says. */
   placedBy(sharding: NamedSharding): this {
@@ -96,35 +105,35 @@ export class DeviceArray extends Array {
     return this.#checked;
   }
 
-  async #host(): Promise<HostTensor> {
+  async #host(user: string): Promise<HostTensor> {
     const { aval } = this;
     if (this.#checked) await this.#checked;
     if (this.literal !== undefined && !this.#storage) return scalarTensor(this.literal, aval.dtype);
-    const words = await getClient().read(this.storage);
+    const words = await getClient().read(this.storageFor(user));
     return hostTensor(aval.shape, aval.dtype, unpackWords(aval.dtype, words, this.size));
   }
 
   /** Values in row-major order: float16 and bfloat16 as a Float32Array, bool as a Uint8Array of 0 and 1. @throws DeviceError if the work failed */
   override async data(): Promise<TypedArray> {
-    return typedArrayOf(await this.#host());
+    return typedArrayOf(await this.#host("data"));
   }
   /** The one element: a number, or a boolean for dtype bool. @throws TypeError if there is not exactly one; DeviceError if the work failed */
   protected override async element(): Promise<number | boolean> {
     if (this.size !== 1) throw new TypeError(`item: the array must have one element; got ${formatAval(this.aval)}`);
-    const { values, dtype } = await this.#host();
+    const { values, dtype } = await this.#host("item");
     return dtype === "bool" ? values[0] !== 0 : values[0];
   }
   /** Nested lists of numbers (booleans for dtype bool), as deep as the array has axes. */
   override async toList(): Promise<NestedList> {
-    return nestedList(await this.#host());
+    return nestedList(await this.#host("toList"));
   }
   /** The array as JAX prints it: `Array([1., 2.], dtype=float32)`. */
   override async text(): Promise<string> {
-    return formatArray(await this.#host(), this.aval.weakType);
+    return formatArray(await this.#host("text"), this.aval.weakType);
   }
   /** Resolves with this array when its values are there. @throws DeviceError if the work failed */
   override async blockUntilReady(): Promise<this> {
-    if (this.#storage) await getClient().wait(this.storage);
+    if (this.#storage) await getClient().wait(this.storageFor("blockUntilReady"));
     await this.#checked;
     return this;
   }
@@ -172,8 +181,13 @@ function upload(tensor: HostTensor): Storage {
   );
 }
 
-function deleted(aval: ShapedArray): DeviceError {
-  return new DeviceError(`Array has been deleted with shape=${aval.dtype}[${aval.shape.join(",")}].`);
+/** JAX's sentence, then what it was, who used it, and where. */
+function deletedError({ dtype, shape }: ShapedArray, storage: Storage, user: string, argument?: number): DeviceError {
+  const end = storage.takenBy === undefined ? "disposed of" : `donated to ${storage.takenBy}`;
+  const which = argument === undefined ? "" : ` as argument ${argument}`;
+  return new DeviceError(
+    `Array has been deleted with shape=${dtype}[${shape.join(",")}]. It was ${end}, so ${user} must not use it${which}${calledAt()}`,
+  );
 }
 
 /** The device array, where an operation cannot work on a tracer. @throws TracerError */

@@ -37,7 +37,7 @@ export function makeRunnable(
 const storageIn =
   (name: string) =>
   (constant: unknown): Storage | undefined =>
-    isHostTensor(constant) ? undefined : concrete(name, constant as Array).storage;
+    isHostTensor(constant) ? undefined : concrete(name, constant as Array).storageFor(name);
 const isHostTensor = (x: unknown): boolean =>
   typeof x === "object" && x !== null && "values" in x && "dtype" in x && !(x instanceof DeviceArray);
 
@@ -56,7 +56,7 @@ function launchNow(
     program,
     operands.map((operand, i) => {
       const x = concrete(name, operand);
-      return donated.includes(i) ? x.storage : x.argument;
+      return donated.includes(i) ? x.storageFor(name, i) : x.argumentFor(name, i);
     }),
   );
   if (effects) replayBehind(storages.slice(results.length), effects.results, effects.replay);

@@ -154,9 +154,9 @@ export class Client {
       results[i] = new Memory(lazy.resultBytes[i], lazy.resultLabels?.[i] ?? lazy.name, this.#errors);
     const device = this.#device;
     if (device === undefined || !this.#launchNow(device, lazy, args, memories, results)) {
-      for (const i of donated) (args[i] as Storage).consume();
+      for (const i of donated) (args[i] as Storage).consume(lazy.name);
       this.#launchLater(device, lazy, args, memories, results, donated);
-    } else for (let i = 0; i < donated.length; i++) (args[donated[i]] as Storage).consume().release();
+    } else for (let i = 0; i < donated.length; i++) (args[donated[i]] as Storage).consume(lazy.name).release();
     const storages = new Array<Storage>(results.length);
     for (let i = 0; i < results.length; i++) storages[i] = new Storage(results[i]);
     return storages;

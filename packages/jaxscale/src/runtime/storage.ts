@@ -104,6 +104,7 @@ const dropped = new FinalizationRegistry<Memory>((memory) => memory.releaseOwner
 export class Storage {
   readonly #memory: Memory;
   #deleted = false;
+  #takenBy: string | undefined;
 
   constructor(memory: Memory) {
     this.#memory = memory;
@@ -121,12 +122,16 @@ export class Storage {
   get deleted(): boolean {
     return this.#deleted;
   }
+  /** The program that it was donated to. */
+  get takenBy(): string | undefined {
+    return this.#takenBy;
+  }
   /** What went wrong in the work that fills it, as far as known. */
   get error(): Error | undefined {
     return this.#memory.error;
   }
 
-  /** Gives the memory back once queued work no longer needs it. */
+  /** Gives the memory back once queued work no longer needs it. Harmless when it is deleted. */
   dispose(): void {
     this.#deleted = true;
     this.#memory.releaseOwner();
@@ -138,10 +143,11 @@ export class Storage {
     return this.#memory;
   }
 
-  /** For the runtime: donates the owner's reference to a launch. */
-  consume(): Memory {
+  /** For the runtime: donates the owner's reference to a launch of the program of that name. */
+  consume(by: string): Memory {
     const memory = this.borrow();
     this.#deleted = true;
+    this.#takenBy = by;
     memory.owned = false;
     return memory;
   }

@@ -58,7 +58,6 @@ export const arange: Arange = (...args: readonly (number | DTypeOption | undefin
   return start === 0 ? indices : bind1(add, [scalar(start, dtype), indices], {});
 };
 
-/** Options of `linspace`. */
 const rangeOf: { readonly [D in DType]?: readonly [least: number, most: number] } = {
   int32: [-(2 ** 31), 2 ** 31 - 1],
   uint32: [-(2 ** 31), 2 ** 32 - 1],
@@ -72,6 +71,7 @@ function checkRange(dtype: DType, first: number, last: number): void {
       throw new DTypeError(`arange: numbers must fit ${dtype}; got ${x} in ${first} to ${last}`);
 }
 
+/** Options of `linspace`. */
 export interface LinspaceOptions extends DTypeOption {
   /** Whether `stop` is the last number; true by default. */
   readonly endpoint?: boolean;
