@@ -91,6 +91,22 @@ for (const dtype of [
       assert.is(difference(await onHost(step(onDevice(p), onDevice(g))), want), undefined);
     });
 
+test("a training step with its gradient returns all of its state in the memory that it was given", async () => {
+  const loss = (p: Params, x: A): A => jnp.square(jnp.tanh(x.dot(p.w).add(p.b)).sub(1)).mean();
+  const step = jit(
+    (p: Params, moments: Moments, x: A): [Params, Moments, A] => {
+      const [value, g] = jax.valueAndGrad(loss)(p, x);
+      const { p: next, m, v } = adam(p, g, moments);
+      return [next, { m, v }, value];
+    },
+    { donateArgnums: [0, 1] },
+  );
+  const compiled = await step.lower(filled(1), { m: filled(0), v: filled(0) }, jnp.ones([16, 37])).compile();
+  const { aliasSizeBytes, outputSizeBytes } = compiled.memoryAnalysis();
+  // All but the loss.
+  assert.is(outputSizeBytes - aliasSizeBytes, 16);
+});
+
 test("a whole state, an element at the argument's position, at its rank, or the only one of its structure is its place", async () => {
   const half = (t: Params): Params => zip((x) => x.mul(0.5), t);
   const bytes = 37 * 5 * 4 + 12 + 32;
