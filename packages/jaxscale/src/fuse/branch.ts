@@ -1,10 +1,10 @@
 /** Branches: all are in the program, each under a guard; results that are operands, or operands updated in place, are not copied. */
-import { invariant } from "../../base/errors.ts";
-import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../../jaxpr/ir.ts";
-import { contextOf, rules } from "../graph.ts";
-import type { Group } from "../group.ts";
-import { commit, draftBody } from "./loop.ts";
-import type { Draft, DraftProgram, DraftScope } from "./steps.ts";
+import { invariant } from "../base/errors.ts";
+import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import { commit, draftBody } from "./control-flow.ts";
+import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
+import { contextOf, rules } from "./graph.ts";
+import type { Group } from "./group.ts";
 
 /** Each branch does its work only where operand 0 is its number. */
 export function draftBranch(

@@ -1,21 +1,13 @@
 /** Loops: their bodies fused like programs of their own, their carries kept in one place. */
-import { invariant } from "../../base/errors.ts";
-import { cloneJaxpr } from "../../jaxpr/clone.ts";
-import {
-  type Atom,
-  type ClosedJaxpr,
-  type JaxprEqn,
-  newLiteral,
-  newVar,
-  shapedArray,
-  type Var,
-} from "../../jaxpr/ir.ts";
-import { convertElementType } from "../../primitives/convert.ts";
-import type { LoopPlan } from "../../primitives/primitive.ts";
-import { contextOf, rules } from "../graph.ts";
-import type { Group } from "../group.ts";
-import { draftCopy, originOf } from "./kernels.ts";
-import type { Draft, DraftProgram, DraftScope } from "./steps.ts";
+import { invariant } from "../base/errors.ts";
+import { cloneJaxpr } from "../jaxpr/clone.ts";
+import { type Atom, type ClosedJaxpr, type JaxprEqn, newLiteral, newVar, shapedArray, type Var } from "../jaxpr/ir.ts";
+import { convertElementType } from "../primitives/convert.ts";
+import type { LoopPlan } from "../primitives/primitive.ts";
+import { draftCopy, originOf } from "./draft-kernels.ts";
+import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
+import { contextOf, rules } from "./graph.ts";
+import type { Group } from "./group.ts";
 
 const int32 = shapedArray([], "int32");
 

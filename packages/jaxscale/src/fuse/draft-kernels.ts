@@ -1,21 +1,21 @@
 /** The steps of groups that are kernels. */
-import { invariant } from "../../base/errors.ts";
-import type { Atom, Jaxpr, Var } from "../../jaxpr/ir.ts";
-import type { KernelOrigin } from "../../kernel/program.ts";
-import { copy } from "../../primitives/identity.ts";
-import { AccessAnalysis } from "../access.ts";
-import type { BufferSharing } from "../buffer-sharing.ts";
-import { makeDomain } from "../domain.ts";
-import type { Scratch } from "../emitter.ts";
-import { contextOf, Graph, rules, sizeOfAtom } from "../graph.ts";
-import { equationsOf, type Group, newGroup } from "../group.ts";
-import type { Fusion } from "../grouping.ts";
-import { kindOf } from "../kinds.ts";
-import { storageBytes } from "../memory-view.ts";
-import { readSites } from "../read-sites.ts";
-import type { Launch } from "../schedule.ts";
-import { scheduled } from "../schedule-cache.ts";
-import type { Draft, DraftProgram, DraftScope } from "./steps.ts";
+import { invariant } from "../base/errors.ts";
+import type { Atom, Jaxpr, Var } from "../jaxpr/ir.ts";
+import type { KernelOrigin } from "../kernel/program.ts";
+import { copy } from "../primitives/identity.ts";
+import { AccessAnalysis } from "./access.ts";
+import type { BufferSharing } from "./buffer-sharing.ts";
+import { makeDomain } from "./domain.ts";
+import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
+import type { Scratch } from "./emitter.ts";
+import { contextOf, Graph, rules, sizeOfAtom } from "./graph.ts";
+import { equationsOf, type Group, newGroup } from "./group.ts";
+import type { Fusion } from "./grouping.ts";
+import { kindOf } from "./kinds.ts";
+import { storageBytes } from "./memory-view.ts";
+import { readSites } from "./read-sites.ts";
+import type { Launch } from "./schedule.ts";
+import { scheduled } from "./schedule-cache.ts";
 
 export function draftKernels(
   group: Group,

@@ -1,13 +1,13 @@
 /** The steps of a program before memory is planned: what each touches, by variable. */
-import type { Target } from "../../base/target.ts";
-import type { Jaxpr, Var } from "../../jaxpr/ir.ts";
-import type { Kernel } from "../../kernel/ir.ts";
-import type { KernelOrigin } from "../../kernel/program.ts";
-import type { BufferSharing } from "../buffer-sharing.ts";
-import type { Scratch } from "../emitter.ts";
-import type { Fusion } from "../grouping.ts";
-import type { Guard, Iteration, Launch } from "../schedule.ts";
-import type { ParametersFor } from "../tuning/parameters-for.ts";
+import type { Target } from "../base/target.ts";
+import type { Jaxpr, Var } from "../jaxpr/ir.ts";
+import type { Kernel } from "../kernel/ir.ts";
+import type { KernelOrigin } from "../kernel/program.ts";
+import type { BufferSharing } from "./buffer-sharing.ts";
+import type { Scratch } from "./emitter.ts";
+import type { Fusion } from "./grouping.ts";
+import type { Guard, Iteration, Launch } from "./schedule.ts";
+import type { ParametersFor } from "./tuning/parameters-for.ts";
 
 export type Draft =
   | {

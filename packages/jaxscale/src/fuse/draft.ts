@@ -1,12 +1,12 @@
 /** From fused groups to steps, in the order in which they run. */
 
-import type { Jaxpr, Var } from "../../jaxpr/ir.ts";
-import { BufferSharing, type Donated } from "../buffer-sharing.ts";
-import type { Fusion } from "../grouping.ts";
+import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import { draftBranch } from "./branch.ts";
-import { draftKernels } from "./kernels.ts";
-import { draftLoop } from "./loop.ts";
-import type { Draft, DraftProgram, DraftScope } from "./steps.ts";
+import { BufferSharing, type Donated } from "./buffer-sharing.ts";
+import { draftLoop } from "./control-flow.ts";
+import { draftKernels } from "./draft-kernels.ts";
+import type { Draft, DraftProgram, DraftScope } from "./drafts.ts";
+import type { Fusion } from "./grouping.ts";
 
 const outermost: DraftScope = { iterations: new Map(), guards: [], depth: 0 };
 
