@@ -11,7 +11,8 @@ export const maxElements = 2 ** 31 - 1;
 
 /** @throws ShapeError if an array of that shape has more elements than indices can count */
 export function checkElementCount(op: string, shape: Shape): void {
-  if (sizeOf(shape) > maxElements)
+  // What is no number is refused elsewhere, in other words.
+  if (shape.every((n) => typeof n === "number") && sizeOf(shape) > maxElements)
     throw new ShapeError(`${op}: an array must have at most 2^31 - 1 elements; got ${formatShape(shape)}`);
 }
 
