@@ -6,7 +6,7 @@ import type { Kernel } from "../kernel/ir.ts";
 import { printKernel } from "../kernel/print.ts";
 import type { KernelBinding, Program, Step } from "../kernel/program.ts";
 import type { BufferAssignment } from "./buffer-assignment.ts";
-import type { Draft } from "./drafts.ts";
+import type { Draft } from "./draft/steps.ts";
 import type { Bound } from "./emitter.ts";
 import { partImmediate } from "./grid.ts";
 import { storageBytes } from "./memory-view.ts";

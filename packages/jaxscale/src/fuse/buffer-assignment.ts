@@ -3,7 +3,7 @@ import { type Target, windowBytes } from "../base/target.ts";
 import type { Jaxpr, Var } from "../jaxpr/ir.ts";
 import type { Slot } from "../kernel/program.ts";
 import type { BufferSharing, Donated, Memory } from "./buffer-sharing.ts";
-import type { Draft, LoopDraft } from "./drafts.ts";
+import type { Draft, LoopDraft } from "./draft/steps.ts";
 import { storageBytes, windowCount } from "./memory-view.ts";
 import { type Lifetime, planMemory } from "./plan-memory.ts";
 

@@ -18,7 +18,7 @@ import { scheduleUpdate } from "./schedules/update.ts";
 import { contractionChoice, mapChoice, reduceChoice, type ScheduleChoice } from "./tuning/shape-class.ts";
 
 export interface KernelKind {
-  /** Absent for kinds that are made of other groups: see draft.ts. */
+  /** Absent for kinds that are made of other groups: see draft/. */
   readonly schedule?: Schedule;
   /** The iteration space of a kernel that only computes an equation. */
   readonly domain: (eqn: JaxprEqn) => Domain;

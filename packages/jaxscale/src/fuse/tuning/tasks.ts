@@ -1,7 +1,7 @@
 /** The groups of a program that have something to choose, each as a program of its own. */
 import type { Target } from "../../base/target.ts";
 import type { Atom, ClosedJaxpr, Jaxpr, JaxprEqn, Var } from "../../jaxpr/ir.ts";
-import { originOf } from "../draft-kernels.ts";
+import { originOf } from "../draft/kernels.ts";
 import type { Graph } from "../graph.ts";
 import type { Group } from "../group.ts";
 import type { Fusion } from "../grouping.ts";
