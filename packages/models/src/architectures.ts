@@ -7,7 +7,7 @@ import { glm4MoeLite } from "./glm4-moe-lite.ts";
 
 const known = { glm, glm4, glm4_moe_lite: glm4MoeLite } as const;
 
-/** Of the families in this package; a registered one has a config of its own. */
+/** Config of a family in this package; a registered family has its own type. */
 export type ModelConfig = ReturnType<(typeof known)[keyof typeof known]["parse"]>;
 
 /** The families in this package. */
@@ -16,7 +16,7 @@ export const modelTypes = Object.keys(known) as readonly ModelConfig["modelType"
 type AnyArchitecture = Architecture<ModelConfig>;
 const registry = new Map(Object.entries(known as unknown as Record<string, AnyArchitecture>));
 
-/** All that can be loaded now. */
+/** The registered `model_type`s. */
 export const registeredTypes = (): readonly string[] => [...registry.keys()];
 
 export const architectureOf = ({ modelType }: { readonly modelType: string }): AnyArchitecture => {
@@ -29,7 +29,7 @@ export const architectureOf = ({ modelType }: { readonly modelType: string }): A
 export const findArchitecture = (modelType: string): AnyArchitecture | undefined => registry.get(modelType);
 
 /**
- * Makes checkpoints of one more `model_type` loadable.
+ * Registers an architecture, so that checkpoints of its `model_type` can be loaded.
  * @throws TypeError if the type has an architecture already
  */
 export function registerArchitecture<Config extends SharedConfig & { readonly modelType: string }>(

@@ -1,17 +1,17 @@
-/** How every complaint about a checkpoint reads: file, key, what must hold, what was found. */
+/** The error for bad checkpoints: it names the file, the key, the rule and the value found. */
 import { CheckpointError } from "jaxscale";
 
 /**
  * @param place the file, and the key within it if there is one
- * @param rule what must hold, beginning with "must"
- * @param found what is there instead
+ * @param rule the violated rule, beginning with "must"
+ * @param found the value found
  */
 export function refused(place: { file: string; key?: string }, rule: string, found: string): CheckpointError {
   const { file, key } = place;
   return new CheckpointError(`${file}: ${key === undefined ? "" : `${quoted(key)}: `}${rule}; got ${found}`);
 }
 
-/** Text from a file, safe to print: no control characters, not endless. */
+/** Text from a file, safe to print: control characters escaped, length limited. */
 export function quoted(text: string): string {
   const short = text.length > 120 ? `${text.slice(0, 100)}…(${text.length} characters)` : text;
   return short.replace(
@@ -20,7 +20,7 @@ export function quoted(text: string): string {
   );
 }
 
-/** A value of a JSON file as messages show it. */
+/** Formats a JSON value for messages. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   let text: string;

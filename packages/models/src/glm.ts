@@ -37,7 +37,7 @@ export class GlmDecoderLayer extends nnx.Module {
   }
 }
 
-/** Rotates the first `rotaryDim` dimensions of each head, neighbours as pairs. */
+/** Rotates the first `rotaryDim` dimensions of each head, in pairs of neighbours. */
 export const glmRope = ({ rope, headDim, rotaryDim }: GlmConfig): RopeSettings => ({
   theta: rope.theta,
   headDim,

@@ -41,7 +41,7 @@ export class Glm4MoeLiteDecoderLayer extends nnx.Module {
   }
 }
 
-/** Layers behind the last one predict further tokens; a checkpoint has one even where its config says none. */
+/** Layers after the last one predict further tokens; a checkpoint has one even if its config has none. */
 function predictionLayers({ numHiddenLayers: layers, numNextnPredictLayers }: Glm4MoeLiteConfig): IgnoreRule {
   const end = layers + Math.max(1, numNextnPredictLayers);
   return (key) => {

@@ -1,4 +1,4 @@
-/** GLM-4-0414 (`glm4`): as GLM-4, with norms behind attention and MLP as well. */
+/** GLM-4-0414 (`glm4`): GLM-4 with additional norms after attention and MLP. */
 import * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
 import type { Architecture } from "./architecture.ts";
@@ -16,7 +16,7 @@ export class Glm4DecoderLayer extends nnx.Module {
   readonly mlp: FusedGatedMLP;
   readonly input_layernorm: RMSNorm;
   readonly post_self_attn_layernorm: RMSNorm;
-  /** Before the MLP, its name notwithstanding. */
+  /** The norm before the MLP, despite its name. */
   readonly post_attention_layernorm: RMSNorm;
   readonly post_mlp_layernorm: RMSNorm;
 

@@ -15,7 +15,7 @@ import type { LoadOptions } from "./weights/load.ts";
 
 /** Options of `LanguageModel.load`. */
 export interface LoadModelOptions extends LoadOptions {
-  /** Of weights, activations and caches; as the checkpoint says if absent. */
+  /** Dtype of weights, activations and caches; that of the checkpoint if absent. */
   readonly dtype?: jax.DType;
 }
 
@@ -32,7 +32,7 @@ export class LanguageModel {
   readonly #readTokenizer: () => Promise<Tokenizer>;
   #tokenizer: Promise<Tokenizer> | undefined;
 
-  /** @param model with its parameters' values @param readTokenizer for text; without it there are only tokens */
+  /** @param model with its parameters' values @param readTokenizer for text; without it the model accepts only tokens */
   constructor(model: CausalLM, generation: GenerationConfig, readTokenizer: () => Promise<Tokenizer> = noTokenizer) {
     this.#readTokenizer = readTokenizer;
     this.model = model;
@@ -41,9 +41,9 @@ export class LanguageModel {
   }
 
   /**
-   * Reads a checkpoint and brings its weights to the device.
+   * Loads a checkpoint to the device.
    * @param from a folder, a hub id `org/name[@revision]`, or files from elsewhere
-   * @throws CheckpointError; nothing stays on the device then
+   * @throws CheckpointError, after freeing the device memory
    */
   static async load(
     from: string | CheckpointFiles,
@@ -59,7 +59,7 @@ export class LanguageModel {
     return this.model.config;
   }
 
-  /** The checkpoint's tokenizer, read when it is first asked for; what failed is tried again. @throws CheckpointError if it has none, or a bad one */
+  /** The tokenizer of the checkpoint, read at first use; a failed read is retried. @throws CheckpointError if it is missing or bad */
   tokenizer(): Promise<Tokenizer> {
     this.#tokenizer ??= this.#readTokenizer().catch((error: unknown) => {
       this.#tokenizer = undefined;
@@ -89,7 +89,7 @@ export class LanguageModel {
     return new Chat(this, await this.tokenizer(), settings);
   }
 
-  /** Gives the weights' memory back. */
+  /** Frees the memory of the weights. */
   dispose(): void {
     for (const weight of this.executables.weights) weight.dispose();
     jax.trimMemory();

@@ -36,13 +36,13 @@ export class Decoder extends nnx.Module {
   }
 }
 
-/** One a layer. */
+/** One cache for each layer. */
 export type Caches = readonly nnx.Module[];
 
 /** A model described by its config. Its parameters have shapes and no values until a checkpoint fills them; their paths are the checkpoint's keys. */
 export class CausalLM extends nnx.Module {
   readonly model: Decoder;
-  /** Absent where the embedding is the head too. */
+  /** Absent if the embedding table is also the head. */
   readonly lm_head: Linear | null;
   readonly rope: RopeSettings;
   readonly config: ModelConfig;
@@ -60,7 +60,7 @@ export class CausalLM extends nnx.Module {
 
   /**
    * Normalised hidden states of new tokens; writes the caches.
-   * @param ids int32 `[B,T]` @param start place of each row's first token, int32 `[B]`; 0 if absent
+   * @param ids int32 `[B,T]` @param start position of the first token of each row, int32 `[B]`; 0 if absent
    * @returns `[B,T,H]`
    */
   call(ids: jax.Array, { start, caches }: { readonly start?: jax.Array; readonly caches?: Caches } = {}): jax.Array {

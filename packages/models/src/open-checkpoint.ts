@@ -1,4 +1,4 @@
-/** A checkpoint with all its parts, from one name. */
+/** Opens a checkpoint by name. */
 
 import type { Array as DeviceArray } from "jaxscale";
 import { resolveCheckpoint } from "#files";
@@ -14,14 +14,14 @@ import { type LoadPlan, type PlannedLoad, planLoad } from "./weights/plan.ts";
 import type { OnProgress } from "./weights/progress.ts";
 import { openWeights } from "./weights/weights.ts";
 
-/** A checkpoint that is open: its configs are read, its weights are not. */
+/** An open checkpoint: configs are read, weights are not. */
 export interface Checkpoint {
   readonly files: CheckpointFiles;
   readonly config: ModelConfig;
   readonly generation: GenerationConfig;
-  /** @throws CheckpointError if it has none, or one that has more tokens than the model */
+  /** @throws CheckpointError if there is no tokenizer, or it has more tokens than the model */
   tokenizer(): Promise<Tokenizer>;
-  /** What loading a plan would take; reads headers only. @throws CheckpointError if the plan does not fit */
+  /** Plans a load; reads headers only. @throws CheckpointError if the plan does not fit */
   plan(parameters: LoadPlan): Promise<PlannedLoad>;
   /** Parameters on the device, by the plan's names; see `loadParameters`. */
   load(parameters: LoadPlan, options?: LoadOptions): Promise<Record<string, DeviceArray>>;
@@ -29,11 +29,11 @@ export interface Checkpoint {
 
 /** Options of `openCheckpoint`. */
 export interface OpenOptions {
-  /** Stops a download. */
+  /** Aborts a download. */
   readonly signal?: AbortSignal;
-  /** Of a download. */
+  /** Progress of a download. */
   readonly onProgress?: OnProgress;
-  /** Downloads no weights: for a look at the configs. */
+  /** Skips the download of weights, to read configs only. */
   readonly withoutWeights?: boolean;
 }
 

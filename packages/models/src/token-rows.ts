@@ -5,11 +5,11 @@ import * as jax from "jaxscale";
 export const int32 = (values: number | readonly number[] | readonly (readonly number[])[]): jax.Array =>
   jax.numpy.array(values as number[], { dtype: "int32" });
 
-/** Rows padded behind to equal lengths. */
+/** Pads rows at the end to equal lengths. */
 export const padded = (rows: readonly (readonly number[])[], width: number): number[][] =>
   rows.map((row) => [...row, ...new Array<number>(width - row.length).fill(0)]);
 
-/** The token with the largest of `size` logits, of equal ones the first. */
+/** The token with the largest of `size` logits; the first of equal ones. */
 export function likeliest(logits: ArrayLike<number>, size: number, from = 0): number {
   let best = 0;
   for (let i = 1; i < size; i++) if (logits[from + i] > logits[from + best]) best = i;

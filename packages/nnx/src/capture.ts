@@ -6,14 +6,14 @@ import { State, type StateEntry } from "./state.ts";
 import { Intermediate } from "./variable.ts";
 
 /**
- * `f` as a function that returns what `f` does and a State of what modules below its first argument sowed: for each name the
- * list of values, in order. Values come out of `nnx.jit`, and stacked out of `nnx.scan` and `nnx.vmap`.
+ * Transforms `f` to also return a State of the values that modules in its first argument sow: for each name the
+ * list of values, in order. Works through `nnx.jit`; `nnx.scan` and `nnx.vmap` stack the values.
  *
  * ```ts
  * const [y, intermediates] = nnx.capture((model: Model, x: jax.Array) => model.call(x))(model, x);
  * intermediates.get("layers", 0, "attention").get(); // [jax.Array]
  * ```
- * @param kinds which to collect; `nnx.Intermediate` if absent
+ * @param kinds Variable types to collect; `nnx.Intermediate` if absent
  * @see https://flax.readthedocs.io/en/latest/guides/extracting_intermediates.html
  */
 export function capture<M extends Module, Args extends unknown[], R>(

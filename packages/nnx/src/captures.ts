@@ -4,9 +4,9 @@ import { Variable, type VariableMetadata } from "./variable.ts";
 
 type Kind = new (value: unknown, metadata?: VariableMetadata) => Variable<unknown>;
 
-/** A node beside a module's attributes, so that values pass through transformations as all state does. */
+/** Sown values of a module. A node, so that transformations handle the values as they do all state. */
 export class Captures extends Pytree {
-  /** Which kinds are wanted. */
+  /** Variable types to collect. */
   readonly kinds: readonly Kind[];
 
   constructor(kinds: readonly Kind[]) {

@@ -2,7 +2,7 @@
 import { Module } from "./module.ts";
 import { attributesOf } from "./pytree.ts";
 
-/** A list of modules, Variables or anything else: `layers[0]`, `for (const layer of layers)`. Paths have its indices. */
+/** A list of modules, Variables or anything else: `layers[0]`, `for (const layer of layers)`. Its indices appear in paths. */
 export class List<T> extends Module implements Iterable<T> {
   [index: number]: T;
 
@@ -16,19 +16,19 @@ export class List<T> extends Module implements Iterable<T> {
     while (length in this) length++;
     return length;
   }
-  /** Puts items at the end. */
+  /** Appends items. */
   push(...items: readonly T[]): void {
     let next = this.length;
     for (const item of items) this[next++] = item;
   }
-  /** The item at an index, from the end if negative. */
+  /** The item at an index; a negative index counts from the end. */
   at(index: number): T | undefined {
     return this[index < 0 ? index + this.length : index];
   }
   *[Symbol.iterator](): Generator<T> {
     for (let i = 0; i in this; i++) yield this[i];
   }
-  /** Results of a function of every item and its index, as a plain array. */
+  /** Maps a function of item and index over the list; returns a plain array. */
   map<U>(f: (item: T, index: number) => U): U[] {
     return [...this].map(f);
   }
@@ -36,9 +36,9 @@ export class List<T> extends Module implements Iterable<T> {
 
 const reserved = "captures";
 
-/** Modules, Variables or anything else by name. Paths have its keys. */
+/** A dictionary of modules, Variables or anything else. Its keys appear in paths. */
 export class Dict<T> extends Module implements Iterable<readonly [string, T]> {
-  /** @throws TypeError for a name that a member of modules has */
+  /** @throws TypeError for the name of a method or property of modules */
   constructor(items: Readonly<Record<string, T>> = {}) {
     super();
     for (const [name, item] of Object.entries(items)) this.set(name, item);
@@ -56,7 +56,7 @@ export class Dict<T> extends Module implements Iterable<readonly [string, T]> {
       );
     return attributesOf(this)[name] as T;
   }
-  /** Puts an item under a name, in place of the one before. */
+  /** Sets the item of a name. */
   set(name: string, item: T): void {
     if (name in Dict.prototype || name === reserved)
       throw new TypeError(`nnx.Dict: a name must not be that of a member; got ${name}`);

@@ -1,4 +1,4 @@
-/** A module as a tree of text, with what each part weighs. */
+/** Formats a module as a tree, with the sizes of its parts. */
 import { Captures } from "./captures.ts";
 import { childrenOf } from "./module.ts";
 import { partitionSpecOf } from "./partitioning.ts";
@@ -19,8 +19,8 @@ interface Weight {
 }
 
 /**
- * The tree of a module or State: for each Variable its kind, dtype, shape, bytes and PartitionSpec (where it says one), what is
- * shared once, totals by kind below. Works on abstract modules too. `console.log(nnx.display(model))`
+ * Formats a module or State as a tree: the type, dtype, shape, bytes and PartitionSpec (if set) of each Variable. A shared node is
+ * listed once; totals by Variable type follow. Works on abstract modules too. `console.log(nnx.display(model))`
  */
 export function display(node: Pytree | State): string {
   const lines: Line[] = [];
@@ -88,7 +88,7 @@ function summary(totals: ReadonlyMap<string, Weight>): string[] {
   return [[...kinds, `total ${say(all)}`].join(", ")];
 }
 
-/** Of an array, a key, or a tree of them. */
+/** Bytes of an array, a key, or a tree of them. */
 function weightOf(value: unknown): Weight {
   if (Array.isArray(value))
     return value
@@ -98,7 +98,7 @@ function weightOf(value: unknown): Weight {
     return { elements: 0, bytes: 0 };
   const elements = (value.shape as readonly number[]).reduce((a, b) => a * b, 1);
   const dtype = String(value.dtype);
-  // A key is two words.
+  // A key is two uint32 words.
   const bits = dtype.startsWith("key") ? 64 : Number(/\d+$/.exec(dtype)?.[0] ?? 8);
   return { elements, bytes: (elements * bits) / 8 };
 }

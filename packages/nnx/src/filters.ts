@@ -1,16 +1,16 @@
-/** Which Variables of a module are meant: by kind, by tag, by path, or by any predicate. */
+/** Filters that select the Variables of a module by type, tag, path or predicate. */
 import * as jax from "jaxscale";
 import type { Key, Path } from "./path.ts";
 import { Pytree } from "./pytree.ts";
 import { Variable } from "./variable.ts";
 
-/** Whether a variable at a path is meant. */
+/** Whether the filter matches a variable at a path. */
 export type Predicate = (path: Path, value: unknown) => boolean;
 // biome-ignore lint/suspicious/noExplicitAny: constructors of all kinds
 export type AnyClass = abstract new (...args: any) => object;
 /**
- * A kind of Variable (`nnx.Param`, with its subclasses), a tag (`"dropout"`), a predicate of path and value, true for
- * everything, false or null for nothing, or a list of which one must hold.
+ * A Variable type (`nnx.Param`, with its subclasses), a tag (`"dropout"`), a predicate of path and value, true for
+ * everything, false or null for nothing, or a list of filters, any of which may match.
  */
 export type Filter = AnyClass | string | Predicate | boolean | null | readonly Filter[];
 
@@ -19,7 +19,7 @@ const isClass = (filter: AnyClass | Predicate): filter is AnyClass => {
   return known.some((type) => filter === type || filter.prototype instanceof type);
 };
 
-/** @throws TypeError for what is no filter */
+/** Converts a filter to a predicate. @throws TypeError if the value is not a filter */
 export function toPredicate(filter: Filter): Predicate {
   if (typeof filter === "boolean") return () => filter;
   if (filter === null) return Nothing;
@@ -31,7 +31,7 @@ export function toPredicate(filter: Filter): Predicate {
   );
 }
 
-/** Filters of which the first that holds decides. @throws TypeError if one stands behind a filter for everything */
+/** Predicates of a list of filters, of which the first match wins. @throws TypeError if a filter follows one that matches everything */
 export function toPredicates(op: string, filters: readonly Filter[]): readonly Predicate[] {
   const all = filters.findIndex((filter) => filter === true || filter === Everything);
   const after = all < 0 ? [] : filters.slice(all + 1).filter((filter) => filter !== true && filter !== Everything);
@@ -42,40 +42,40 @@ export function toPredicates(op: string, filters: readonly Filter[]): readonly P
   return filters.map(toPredicate);
 }
 
-/** Holds for every variable. */
+/** Matches every variable. */
 export const Everything: Predicate = () => true;
-/** Holds for no variable. */
+/** Matches no variable. */
 export const Nothing: Predicate = () => false;
 
-/** Instances of a class, and of its subclasses. */
+/** Matches instances of a class, including its subclasses. */
 export const OfType =
   (type: AnyClass): Predicate =>
   (_path, value) =>
     value instanceof type;
 
-/** Variables with this tag, such as the state of a random stream. */
+/** Matches Variables with this tag, such as the state of a random stream. */
 export const WithTag =
   (tag: string): Predicate =>
   (_path, value) =>
     value instanceof Variable && value.metadata.tag === tag;
 
-/** What lies below an attribute or index; or, if not `exact`, below one that contains the text. */
+/** Matches variables whose path contains a key; if not `exact`, a key that contains the text. */
 export const PathContains =
   (key: Key, { exact = true } = {}): Predicate =>
   (path) =>
     exact ? path.includes(key) : path.some((part) => String(part).includes(String(key)));
 
-/** What one filter or more holds for. */
+/** Matches what at least one of the filters matches. */
 export function Any(...filters: readonly Filter[]): Predicate {
   const predicates = filters.map(toPredicate);
   return (path, value) => predicates.some((predicate) => predicate(path, value));
 }
-/** What all filters hold for. */
+/** Matches what all filters match. */
 export function All(...filters: readonly Filter[]): Predicate {
   const predicates = filters.map(toPredicate);
   return (path, value) => predicates.every((predicate) => predicate(path, value));
 }
-/** What the filter does not hold for. */
+/** Matches what the filter does not match. */
 export function Not(filter: Filter): Predicate {
   const predicate = toPredicate(filter);
   return (path, value) => !predicate(path, value);

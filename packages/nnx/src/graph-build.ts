@@ -1,15 +1,15 @@
-/** Building graphs of modules again, with other values. */
+/** Rebuilds graphs of modules with other values. */
 import * as jax from "jaxscale";
 import type { Def, GraphDef, NodeDef, VariableDef } from "./graph-def.ts";
 import { attributesOf, makeNode, Pytree, setStatics } from "./pytree.ts";
 import { makeVariable, Variable } from "./variable.ts";
 
 export interface Sources {
-  /** Values of the leaves, in order; a Variable for a Variable's leaf takes its place. */
+  /** Values of the leaves, in order. A Variable given for the leaf of a Variable replaces it. */
   readonly leaves: readonly unknown[];
-  /** Objects of the graph that nodes and Variables came from, by number: they are changed in place. */
+  /** Nodes and Variables of the original graph, by number; they are updated in place. */
   readonly objects?: readonly object[];
-  /** Leaves of that graph, by number. */
+  /** Leaves of the original graph, by number. */
   readonly oldLeaf?: (leaf: number) => unknown;
 }
 
@@ -17,7 +17,7 @@ export interface Built {
   readonly root: unknown;
   /** Nodes and Variables by number. */
   readonly objects: readonly object[];
-  /** For each Variable, by number, which leaf it was. */
+  /** The leaf index of each Variable, by its number. */
   readonly leafOf: readonly (number | undefined)[];
 }
 

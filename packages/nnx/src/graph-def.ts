@@ -1,17 +1,17 @@
-/** The structure of a graph of modules without its values: comparable, printable, and a recipe to build it again. */
+/** The structure of a graph of modules without its values: it can be compared, printed and rebuilt. */
 import * as jax from "jaxscale";
 import { Interner } from "./intern.ts";
 import type { Key, Path } from "./path.ts";
 import type { Layout, PytreeClass } from "./pytree.ts";
 import type { VariableClass, VariableMetadata } from "./variable.ts";
 
-/** Nodes and Variables are numbered in order of their first visit; `origin` is the number in the graph that they came from. */
+/** Nodes and Variables are numbered in order of their first visit; `origin` is the number of the same object in the original graph. */
 export interface NodeDef {
   readonly kind: "node";
   readonly index: number;
   readonly type: PytreeClass;
   readonly layout: Layout;
-  /** One for each name of the layout. */
+  /** One child for each name of the layout. */
   readonly children: readonly Def[];
   readonly origin?: number;
 }
@@ -22,25 +22,25 @@ export interface VariableDef {
   readonly metadata: VariableMetadata;
   readonly origin?: number;
 }
-/** A bare array; `kept` is the number of the leaf that it still is, and then it is no leaf. */
+/** A bare array. `kept` is the leaf of the original graph that it equals; a kept array is not a leaf. */
 export interface LeafDef {
   readonly kind: "leaf";
   readonly kept?: number;
 }
-/** What was visited before under that number. */
+/** A reference to an object that was visited before, by its number. */
 export interface SharedDef {
   readonly kind: "shared";
   readonly index: number;
 }
-/** A node or Variable of the graph that it came from, by its number there, unchanged with all below it. */
+/** An unchanged subgraph: the number of its node or Variable in the original graph. */
 export interface SameDef {
   readonly kind: "same";
   readonly origin: number;
 }
-/** A plain array, a plain object, or any other pytree around modules. */
+/** A plain array, a plain object, or any other pytree that contains modules. */
 export interface TreeDef {
   readonly kind: "tree";
-  /** Of the one node, whose children are leaves. */
+  /** Tree definition of one node whose children are leaves. */
   readonly treedef: jax.tree.TreeDef;
   readonly keys: readonly Key[];
   readonly children: readonly Def[];
@@ -53,7 +53,7 @@ export type Def = NodeDef | VariableDef | LeafDef | SharedDef | SameDef | TreeDe
 
 /** Compared by identity: `split` gives one object for equal structures. A pytree without leaves, so that `jit` takes it. */
 export class GraphDef<T = unknown> {
-  /** Type of what `merge` makes of it; there is no such field. */
+  /** The type that `merge` returns; the field exists in types only. */
   declare protected readonly built: T;
   readonly root: Def;
   readonly numLeaves: number;
@@ -68,7 +68,7 @@ export class GraphDef<T = unknown> {
     return this === other || sameDef(this.root, other.root);
   }
 
-  /** Where the leaves stand, in order. */
+  /** Paths of the leaves, in order. */
   get paths(): readonly Path[] {
     const paths: Path[] = [];
     collectPaths(this.root, [], paths);
@@ -84,7 +84,7 @@ export class GraphDef<T = unknown> {
 }
 
 const known = new Interner<GraphDef>((a, b) => sameDef(a.root, b.root));
-/** The one object for this structure. */
+/** The interned object of this structure. */
 export const canonical = (def: GraphDef): GraphDef =>
   known.of("type" in def.root ? `${def.root.type.name}/${def.numLeaves}` : def.numLeaves, def);
 
@@ -127,14 +127,14 @@ export function sameDef(a: Def, b: Def): boolean {
 const sameDefs = (a: readonly Def[], b: readonly Def[]): boolean =>
   a.length === b.length && a.every((def, i) => sameDef(def, b[i]));
 
-/** The structure with other metadata of its Variables. */
+/** The structure with the metadata of its Variables replaced. */
 export function mapMetadata(def: Def, f: (variable: VariableDef) => VariableMetadata): Def {
   if (def.kind === "variable") return { ...def, metadata: f(def) };
   if ("children" in def) return { ...def, children: def.children.map((child) => mapMetadata(child, f)) };
   return def;
 }
 
-/** Whether a value belongs to it. */
+/** Whether the entry has a value. */
 export const isLeafDef = (def: Def): boolean =>
   def.kind === "variable" || (def.kind === "leaf" && def.kept === undefined);
 

@@ -1,40 +1,40 @@
-/** Taking graphs of modules apart. */
+/** Flattens graphs of modules. */
 import * as jax from "jaxscale";
 import { type Def, GraphDef, sameDef, type VariableDef } from "./graph-def.ts";
 import { type Key, type Path, pathOf, type Trail } from "./path.ts";
 import { attributesOf, isArrayLeaf, type Layout, layoutOf, Pytree, type PytreeClass } from "./pytree.ts";
 import { Variable, type VariableClass } from "./variable.ts";
 
-/** A Variable, or a bare array, and where it stands. */
+/** A Variable or a bare array, with its path. */
 export interface GraphLeaf {
   readonly trail: Trail | null;
   readonly value: unknown;
-  /** Whether it belongs to a module, or stands beside them. */
+  /** Whether the leaf belongs to a module. */
   readonly inNode: boolean;
 }
 
-/** What a leaf holds: a Variable's value, or the array. */
+/** The value of a leaf: that of the Variable, or the array. */
 export const valueOf = ({ value }: GraphLeaf): unknown => (value instanceof Variable ? value.get() : value);
 
-/** What a walk compares with, to say which parts are those of an earlier graph. */
+/** The original graph, against which a walk finds unchanged parts. */
 export interface Origins {
-  /** Number of a node or Variable there. */
+  /** Number of a node or Variable in the original graph. */
   readonly indexOf: (object: object) => number | undefined;
-  /** Whether a Variable of number `index` holds what it held. */
+  /** Whether the Variable of number `index` still has its value. */
   readonly holdsSame: (variable: Variable<unknown>, index: number) => boolean;
-  /** Whether a node of number `index` has the attributes that it had. */
+  /** Whether the node of number `index` still has its attributes. */
   readonly isUnchanged: (index: number, layout: Layout, children: readonly Def[]) => boolean;
-  /** Number of the leaf that a bare array is. */
+  /** Leaf number of a bare array. */
   readonly leafOf: (array: unknown) => number | undefined;
 }
 
 export interface WalkOptions {
   readonly origins?: Origins;
-  /** Whether numbers and booleans beside modules are arrays. */
+  /** Whether numbers and booleans outside modules are leaves. */
   readonly numbersAreArrays?: boolean;
 }
 
-/** Everything found, in order of first visits. */
+/** Nodes and Variables, in order of first visits. */
 export class GraphWalk {
   readonly leaves: GraphLeaf[] = [];
   readonly objects: object[] = [];
@@ -54,7 +54,7 @@ export class GraphWalk {
   }
 
   /**
-   * @param like a structure that this one may equal: then it is the result, and need not be compared
+   * @param like a structure that the result may equal; if so, it is returned, without a lookup of the interned one
    * @throws TypeError if a static attribute of a node holds data, naming its path
    */
   visit(value: unknown, trail: Trail | null = null, like?: Def): Def {
@@ -69,7 +69,7 @@ export class GraphWalk {
     return this.#visitTree(value, trail, like);
   }
 
-  /** A pytree around modules; anything else is static. */
+  /** A pytree that contains modules; anything else is static. */
   #visitTree(value: unknown, trail: Trail | null, like: Def | undefined): Def {
     if (typeof value === "object" && value !== null) {
       const { leaves, treedef } = openTree(value);
@@ -112,7 +112,7 @@ export class GraphWalk {
     const before = like?.kind === "node" && like.layout === layout && like.type === type ? like : undefined;
     const children = new Array<Def>(layout.names.length);
     this.#nodes++;
-    // Every call of a jitted function comes by here: no closures.
+    // Runs on every call of a jitted function: no closures.
     for (let i = 0; i < children.length; i++) {
       const key = layout.names[i];
       children[i] = this.visit(attributes[key], { key, up: trail }, before?.children[i]);
@@ -165,7 +165,7 @@ function keyOfEntry(entry: jax.tree.KeyEntry): Key {
   return typeof entry.key === "number" || typeof entry.key === "string" ? entry.key : String(entry.key);
 }
 
-/** A graph taken apart: its structure, and its leaves with their paths. */
+/** A flattened graph: its structure, and its leaves with their paths. */
 export function takeApart(tree: unknown): {
   readonly def: GraphDef;
   readonly leaves: readonly (readonly [Path, unknown])[];

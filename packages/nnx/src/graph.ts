@@ -1,4 +1,4 @@
-/** Modules as graphs: taken apart into structure and state, put together, read and changed by path. */
+/** Splits modules into structure and state, merges them, and reads and updates them by path. */
 import { type Filter, toPredicate } from "./filters.ts";
 import { build } from "./graph-build.ts";
 import { canonical, type GraphDef } from "./graph-def.ts";
@@ -11,9 +11,9 @@ import { statesFor } from "./state-functions.ts";
 import { Variable } from "./variable.ts";
 
 /**
- * The structure of a module (or of plain arrays and objects of modules) and its state, one State for each filter: what is
- * shared occurs once, at its first path. The States share their Variables with the module.
- * @throws TypeError unless filters take everything (`true` takes the rest)
+ * Splits a module (or plain arrays and objects of modules) into its structure and its state, one State for each filter. A shared
+ * Variable occurs once, at its first path. The States share their Variables with the module.
+ * @throws TypeError unless the filters match everything (`true` matches the rest)
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/graph.html
  */
 export function split<T>(node: T, ...filters: readonly Filter[]): [graphdef: GraphDef<T>, ...states: State[]] {
@@ -22,8 +22,8 @@ export function split<T>(node: T, ...filters: readonly Filter[]): [graphdef: Gra
 }
 
 /**
- * The module of a structure and states, which it shares Variables with; arrays in their places make new ones.
- * @throws TypeError naming the paths if states lack a value, or have one too many
+ * Merges a structure and States into a module. It shares the Variables of the States; bare arrays become new Variables.
+ * @throws TypeError naming the paths if the States lack a value, or have one too many
  */
 export function merge<T>(graphdef: GraphDef<T>, ...states: readonly (State | PureDict)[]): T {
   const given = new Map<string, StateEntry>();
@@ -44,7 +44,7 @@ export function merge<T>(graphdef: GraphDef<T>, ...states: readonly (State | Pur
 const listed = (paths: readonly Path[]): string =>
   `${paths.slice(0, 5).map(formatPath).join(", ")}${paths.length > 5 ? ` and ${paths.length - 5} more` : ""}`;
 
-/** The state of a module: what the filter holds for, or everything; several filters give several States. */
+/** The state of a module, or the part that a filter matches; several filters return several States. */
 export function state(node: unknown, ...filters: readonly [] | readonly [Filter]): State;
 export function state(node: unknown, ...filters: readonly [Filter, Filter, ...Filter[]]): State[];
 export function state(node: unknown, ...filters: readonly Filter[]): State | State[] {
@@ -55,7 +55,7 @@ export function state(node: unknown, ...filters: readonly Filter[]): State | Sta
 /** The structure of a module, equal by `===` for equal structures. */
 export const graphdef = <T>(node: T): GraphDef<T> => canonical(takeApart(node).def) as GraphDef<T>;
 
-/** A module like this one with Variables of its own. */
+/** Copies a module and its Variables. */
 export function clone<T>(node: T): T {
   const { def, leaves } = takeApart(node);
   const copies = leaves.map(([, leaf]) => (leaf instanceof Variable ? leaf.replace(leaf.get()) : leaf));
@@ -63,8 +63,8 @@ export function clone<T>(node: T): T {
 }
 
 /**
- * Sets values by path, in place: Variables get them, what is not there yet is added. Shapes are not compared.
- * @throws TypeError if a path leads through something that is no module
+ * Updates a module in place: sets the values of its Variables by path, and adds missing ones. Shapes are not compared.
+ * @throws TypeError if a path leads through something other than a module
  */
 export function update(node: Pytree, ...states: readonly (State | PureDict)[]): void {
   for (const given of states) for (const [path, leaf] of entriesOf(given)) setAt(node, path, leaf);
@@ -88,7 +88,7 @@ function setAt(root: Pytree, path: Path, leaf: unknown): void {
     throw new TypeError(`update: a value must be an array or a Variable; got ${typeof leaf} for ${formatPath(path)}`);
 }
 
-/** Takes Variables out of a module, and returns their state. @throws TypeError without a filter */
+/** Removes Variables from a module and returns their state. @throws TypeError without a filter */
 export function pop(node: Pytree, ...filters: readonly Filter[]): State {
   if (filters.length === 0) throw new TypeError("pop: there must be a filter for what to take out; got none");
   const predicate = toPredicate(filters);
@@ -102,7 +102,7 @@ export function pop(node: Pytree, ...filters: readonly Filter[]): State {
   return State.from([...taken].flatMap(([variable, path]) => (path ? [[path, variable] as const] : [])));
 }
 
-/** A module like this one whose Variables and bare arrays are those that `f` gives. */
+/** Copies a module, with its Variables and bare arrays replaced by the results of `f`. */
 export function map<T>(f: (path: Path, leaf: unknown) => unknown, node: T): T {
   const { def, leaves } = takeApart(node);
   return build(def, { leaves: leaves.map(([path, leaf]) => f(path, leaf)) }).root as T;

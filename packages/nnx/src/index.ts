@@ -1,7 +1,7 @@
-/** Modules in the style of Flax NNX. What users import. @see https://flax.readthedocs.io/en/latest/nnx_basics.html */
+/** Neural network modules in the style of Flax NNX. @see https://flax.readthedocs.io/en/latest/nnx_basics.html */
 import { nn } from "jaxscale";
 
-/** First values of parameters: those of `jax.nn.initializers`. */
+/** Initializers of parameters: those of `jax.nn.initializers`. */
 export const initializers = nn.initializers;
 
 export { capture } from "./capture.ts";

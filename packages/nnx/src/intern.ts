@@ -1,4 +1,4 @@
-/** One object for all equal ones, so that equality is identity. An object is known as long as somebody holds it. */
+/** Interns objects, so that equality is identity. The table holds weak references. */
 export class Interner<T extends object> {
   readonly #same: (a: T, b: T) => boolean;
   readonly #buckets = new Map<unknown, WeakRef<T>[]>();
@@ -7,7 +7,7 @@ export class Interner<T extends object> {
     this.#same = same;
   }
 
-  /** @param bucket equal for equal values: only what shares it is compared */
+  /** @param bucket a hash key: equal values have equal buckets */
   of(bucket: unknown, value: T): T {
     const alive: WeakRef<T>[] = [];
     for (const ref of this.#buckets.get(bucket) ?? []) {

@@ -1,11 +1,11 @@
-/** Modules: what models are made of. */
+/** Modules: the building blocks of models. */
 import { Captures } from "./captures.ts";
 import { type Filter, toPredicate } from "./filters.ts";
 import type { Key, Path, Trail } from "./path.ts";
 import { attributesOf, isData, layoutOf, Pytree } from "./pytree.ts";
 import type { Variable, VariableMetadata } from "./variable.ts";
 
-/** The kind of Variable for lists of sown values. */
+/** The Variable type for lists of sown values. */
 export type SowKind = new (value: unknown, metadata?: VariableMetadata) => Variable<unknown>;
 
 /**
@@ -28,28 +28,28 @@ export type SowKind = new (value: unknown, metadata?: VariableMetadata) => Varia
  * A pytree. Lists of modules are `nnx.List`s; subclasses keep no `#private` fields.
  */
 export abstract class Module extends Pytree {
-  /** What `capture` attaches while it runs. */
+  /** The sown values, which `capture` attaches while it runs. */
   declare captures?: Captures;
 
   /**
-   * Lets an intermediate value out, to whoever runs the model under `capture`; else it costs nothing.
-   * @returns whether the value was taken
+   * Stores an intermediate value for `capture`, if the model runs under it; otherwise does nothing.
+   * @returns whether the value was stored
    */
   sow(kind: SowKind, name: string, value: unknown): boolean {
     return this.captures instanceof Captures && this.captures.take(kind, name, value);
   }
 
-  /** For training: `deterministic` and `useRunningAverage` become false in all modules that have them. */
+  /** Sets training mode: `deterministic` and `useRunningAverage` become false in all modules that have them. */
   train(attributes: Readonly<Record<string, unknown>> = {}): void {
     setWhereFound(this, { deterministic: false, useRunningAverage: false, ...attributes }, toPredicate(true));
   }
-  /** For use: `deterministic` and `useRunningAverage` become true in all modules that have them. */
+  /** Sets evaluation mode: `deterministic` and `useRunningAverage` become true in all modules that have them. */
   eval(attributes: Readonly<Record<string, unknown>> = {}): void {
     setWhereFound(this, { deterministic: true, useRunningAverage: true, ...attributes }, toPredicate(true));
   }
   /**
-   * Sets attributes in this module and all below that have them.
-   * @param filters which modules, by class or path; all if absent
+   * Sets attributes of this module and its submodules, where they exist.
+   * @param filters select modules by class or path; all if absent
    * @throws TypeError if no module has one of the attributes
    */
   setAttributes(attributes: Readonly<Record<string, unknown>>, ...filters: readonly Filter[]): void {
@@ -79,12 +79,12 @@ function setWhereFound(
   return [...missing];
 }
 
-/** All modules of a graph with their paths, each once, those below a module before it. */
+/** All modules of a graph with their paths, each once, submodules first. */
 export function* iterModules(root: Pytree): Generator<readonly [path: Path, module: Module]> {
   for (const [path, node] of iterNodes(root, [], new Set())) if (node instanceof Module) yield [path, node];
 }
 
-/** As `iterModules`, for all nodes. */
+/** Like `iterModules`, for all nodes. */
 export function* iterNodes(
   node: Pytree,
   path: Path,
@@ -104,7 +104,7 @@ export function childrenOf(node: Pytree, path: Path = []): readonly (readonly [K
   return layoutOf(node, trail).names.map((name) => [name, attributes[name]]);
 }
 
-/** The modules that are attributes of one, or items of a list. */
+/** Direct submodules: attributes of a module, or items of a list. */
 export function* iterChildren(node: Pytree): Generator<readonly [key: Key, module: Module]> {
   for (const [key, child] of childrenOf(node)) if (child instanceof Module && isData(child)) yield [key, child];
 }

@@ -1,4 +1,4 @@
-/** How Variables want to be split over a mesh, said where they are made. */
+/** Partitioning metadata: how Variables are sharded over a mesh. */
 import * as jax from "jaxscale";
 import { map } from "./graph.ts";
 import { State } from "./state.ts";
@@ -13,14 +13,14 @@ import {
 
 type Sharding = NonNullable<VariableMetadata["outSharding"]>;
 
-/** The initializer for Variables split over mesh axes (or logical names): `withPartitioning(init, ["x", null])`. */
+/** Wraps an initializer so that its Variables are sharded over mesh axes (or logical names): `withPartitioning(init, ["x", null])`. */
 export const withPartitioning = (
   initializer: Initializer,
   outSharding: Sharding,
   metadata: VariableMetadata = {},
 ): MetadataInitializer => withMetadata(initializer, { outSharding, ...metadata });
 
-/** Mesh axes for a Variable's dimensions, logical names replaced by their rules. */
+/** Mesh axes of the dimensions of a Variable, with logical names replaced by their rules. */
 export function partitionSpecOf({ outSharding, shardingRules }: VariableMetadata): jax.PartitionSpec {
   if (!outSharding) return jax.P();
   if (!shardingRules) return jax.P(...outSharding);
@@ -33,7 +33,7 @@ export function partitionSpecOf({ outSharding, shardingRules }: VariableMetadata
 }
 
 /**
- * The same State, or module, with the PartitionSpec of each Variable as its value; `P()` where nothing is said.
+ * The same State, or module, with the PartitionSpec of each Variable as its value; `P()` for Variables without one.
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/spmd.html
  */
 export function getPartitionSpec<T>(tree: T): T {
@@ -43,7 +43,7 @@ export function getPartitionSpec<T>(tree: T): T {
   return map((_path, leaf) => specOf(leaf), tree);
 }
 
-/** Metadata of a Variable that got a new axis, which a mesh axis may split. */
+/** Metadata of a Variable with an axis added, which a mesh axis may shard. */
 export function withAxis(metadata: VariableMetadata, axis: number, name: string | null): VariableMetadata {
   const { outSharding } = metadata;
   if (!outSharding) return metadata;

@@ -1,19 +1,19 @@
-/** Where something stands in a module: names of attributes, and numbers in lists. */
+/** Paths in a module: names of attributes, and indices of lists. */
 export type Key = string | number;
-/** The way from a module to one of its variables: names of attributes, keys and places. */
+/** The path from a module to one of its variables: names of attributes, keys and indices. */
 export type Path = readonly Key[];
 
 /** `layers.0.kernel` */
 export const formatPath = (path: Path): string => path.join(".");
 
-/** A string that only equal paths share. */
+/** A string that is equal only for equal paths. */
 export const pathId = (path: Path): string => path.join("\0");
 
 const isIndex = /^(0|[1-9]\d*)$/;
-/** Names of attributes that are indices, as those of lists are, count as numbers. */
+/** Converts attribute names that are indices, such as those of lists, to numbers. */
 export const keyOf = (name: string): Key => (isIndex.test(name) ? Number(name) : name);
 
-/** Numbers before names, names by code points. */
+/** Compares path keys: numbers before names, names by code points. */
 export function compareKeys(a: Key, b: Key): number {
   if (typeof a === "number" || typeof b === "number")
     return typeof a === "number" && typeof b === "number" ? a - b : typeof a === "number" ? -1 : 1;
@@ -30,7 +30,7 @@ export function comparePaths(a: Path, b: Path): number {
   return a.length - b.length;
 }
 
-/** A path under construction, shared by all that goes on from it. */
+/** A path under construction: a linked list whose prefixes are shared. */
 export interface Trail {
   readonly key: Key;
   readonly up: Trail | null;

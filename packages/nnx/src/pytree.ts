@@ -1,11 +1,11 @@
-/** Objects of the graph that a model is: their attributes are Variables, arrays, other nodes, and static values. */
+/** Nodes of the graph of a model: objects whose attributes are Variables, arrays, other nodes or static values. */
 import * as jax from "jaxscale";
 import { Interner } from "./intern.ts";
 import { compareKeys, formatPath, type Key, keyOf, type Path, pathOf, type Trail } from "./path.ts";
 import { Variable } from "./variable.ts";
 
 /**
- * A pytree whose attributes are its children in order of their names, as far as they hold data, and static otherwise.
+ * A pytree whose attributes with data are its children, in order of names; all other attributes are static.
  * It is rebuilt without its constructor, so subclasses keep no `#private` fields.
  */
 export abstract class Pytree {
@@ -13,14 +13,14 @@ export abstract class Pytree {
 }
 export type PytreeClass = abstract new (...args: never) => Pytree;
 
-/** Where a class keeps its attributes, if not in its objects themselves: those that would hide its methods. */
+/** The property in which a class keeps its attributes, if their names could hide its methods. */
 export const attributeStore = Symbol("attributes");
 
-/** Attributes by name; the class has no index signature, which would hide misspelt ones. */
+/** Attributes by name. The class has no index signature, so that the compiler rejects misspelt names. */
 export const attributesOf = (node: Pytree): Record<Key, unknown> =>
   ((node as { [attributeStore]?: unknown })[attributeStore] ?? node) as Record<Key, unknown>;
 
-/** Which attributes a node has: those with data by name, static ones by value. One object for all equal layouts. */
+/** The attributes of a node: those with data by name, static ones by value. Interned: equal layouts are one object. */
 export class Layout {
   readonly names: readonly Key[];
   readonly statics: readonly (readonly [Key, unknown])[];
@@ -30,7 +30,7 @@ export class Layout {
     this.statics = statics;
   }
 
-  /** Whether the node still has it. */
+  /** Whether the node still has this layout. */
   fits(node: Pytree): boolean {
     const attributes = attributesOf(node);
     if (Object.keys(attributes).length !== this.names.length + this.statics.length) return false;
@@ -56,7 +56,7 @@ export function layoutOf(node: Pytree, trail: Trail | null = null): Layout {
     const key = keyOf(name);
     if (isData(value)) names.push(key);
     else {
-      // The owner may change it later.
+      // The caller may mutate the value later.
       statics.push([key, jax.tree.copyStatic(value)]);
       refuseHiddenData(node, pathOf({ key, up: trail }), value);
     }
@@ -80,11 +80,11 @@ export function setStatics(node: Pytree, layout: Layout): void {
   for (const [name, value] of layout.statics) attributes[name] = jax.tree.copyStatic(value);
 }
 
-/** What is an array to a graph. */
+/** Values that a graph treats as arrays. */
 export const isArrayLeaf = (value: unknown): boolean =>
   value instanceof jax.Array || value instanceof jax.random.KeyArray || value instanceof jax.ShapeDtypeStruct;
 
-/** What attributes hold besides static values. */
+/** Values of attributes that are not static. */
 export const isData = (value: unknown): boolean =>
   typeof value === "object" &&
   value !== null &&
@@ -114,7 +114,7 @@ function findData(value: unknown, path: Path): { readonly path: Path; readonly k
   return undefined;
 }
 
-/** What plain containers hold. */
+/** Values in plain containers. */
 function itemsOf(value: unknown): Iterable<readonly [Key, unknown]> {
   if (Array.isArray(value)) return value.entries();
   if (value instanceof Set) return [...value].entries();

@@ -3,10 +3,10 @@ import * as jax from "jaxscale";
 import { attributeStore, Pytree } from "./pytree.ts";
 import { RngCount, RngKey } from "./variable.ts";
 
-/** A seed, a key, or a stream whose key is taken. */
+/** A seed, a key, or a stream whose next key is used. */
 export type RngSource = number | jax.random.Key | RngStream;
 
-/** One stream: each call of `next` gives a new key, and counts. */
+/** One random stream: each call of `next` returns a new key and increments the count. */
 export class RngStream extends Pytree {
   readonly tag: string;
   readonly key: RngKey;
@@ -21,28 +21,28 @@ export class RngStream extends Pytree {
   }
 
   /**
-   * The next key: the stream's key with the count folded in; the count rises by one.
+   * Returns the next key (the key of the stream with the count folded in) and increments the count.
    * @throws TracerError within a transformation that the stream was not passed through
    */
   next(): jax.random.KeyArray {
     const count = this.count.get();
     const known = count.literal;
-    // A count that the host knows need not go to the device and back.
+    // A count on the host needs no copy to and from the device.
     this.count.set(known === undefined ? count.add(1) : jax.numpy.array(known + 1, { dtype: "uint32" }));
     return jax.random.foldIn(this.key.get(), count);
   }
 
-  /** A stream of streams, as many as `count` says or in its shape, for `vmap`. */
+  /** Splits the stream into an array of streams, for `vmap`: `count` is their number or shape. */
   split(count: number | readonly number[]): RngStream {
     return new RngStream(jax.random.split(this.next(), count), { tag: this.tag });
   }
-  /** A stream that starts from this one's next key. */
+  /** Forks the stream: the new one starts from the next key. */
   fork(): RngStream {
     return new RngStream(this.next(), { tag: this.tag });
   }
 }
 
-/** How many keys were taken of a new stream, or of each of many. */
+/** The initial count of one stream, or of an array of streams. */
 export const noneTaken = ({ shape }: jax.random.KeyArray): jax.Array =>
   shape.length === 0 ? jax.numpy.array(0, { dtype: "uint32" }) : jax.numpy.zeros(shape, { dtype: "uint32" });
 
@@ -56,8 +56,8 @@ const streamsOf = new WeakMap<Rngs, Record<string, RngStream>>();
 
 /**
  * Random streams by name: `new Rngs(0)`, `new Rngs({ params: 0, dropout: 1 })`, `new Rngs(0, { params: 1 })`. A number alone
- * seeds the stream `default`, which also stands in for those that are not there. Keys depend on how many were taken before,
- * so the order in which layers are made decides their weights.
+ * seeds the stream `default`, which replaces missing streams. A key depends on how many were taken before it,
+ * so the weights of layers depend on the order of their construction.
  */
 export class Rngs extends Pytree {
   constructor(
@@ -75,7 +75,7 @@ export class Rngs extends Pytree {
     return streams;
   }
 
-  /** The next key of a stream. @throws TypeError if there is neither that stream nor a default one */
+  /** The next key of a stream. @throws TypeError if there is neither a stream of that name nor a default one */
   key(name = "default"): jax.random.KeyArray {
     return this.stream(name).next();
   }
@@ -88,7 +88,7 @@ export class Rngs extends Pytree {
     return this.key("dropout");
   }
 
-  /** The stream of that name, or the default one. @throws TypeError if there is neither */
+  /** The stream of a name, or the default one. @throws TypeError if there is neither */
   stream(name: string): RngStream {
     const streams = this[attributeStore];
     const stream = streams[name] ?? streams.default;
@@ -103,11 +103,11 @@ export class Rngs extends Pytree {
     return Object.keys(this[attributeStore]);
   }
 
-  /** Streams of streams, for `vmap`. */
+  /** Splits each stream into an array of streams, for `vmap`. */
   split(count: number | readonly number[]): Rngs {
     return eachOf(this, (stream) => stream.split(count));
   }
-  /** Streams that start from the next keys of these. */
+  /** Forks each stream: the new ones start from the next keys. */
   fork(): Rngs {
     return eachOf(this, (stream) => stream.fork());
   }

@@ -1,4 +1,4 @@
-/** Random streams of a model, one for each of many copies of it. */
+/** Splits the random streams of a model for `vmap` and `scan`. */
 import * as jax from "jaxscale";
 import { Everything, type Filter, toPredicate } from "./filters.ts";
 import { iterNodes } from "./module.ts";
@@ -7,19 +7,19 @@ import { noneTaken, RngStream } from "./rngs.ts";
 
 /** Options of `splitRngs`. */
 export interface SplitRngsOptions {
-  /** How many, or in which shape. */
+  /** The number or shape of the new keys. */
   readonly splits: number | readonly number[];
-  /** Which streams; all if absent. */
+  /** The streams to split; all if absent. */
   readonly only?: Filter;
 }
 
-/** Gives the streams back what they were, one key further: `using backups = splitRngs(model, { splits: 4 })`. */
+/** Restores the split streams on disposal, one key further: `using backups = splitRngs(model, { splits: 4 })`. */
 export class SplitBackups {
   readonly #restore: readonly (() => void)[];
   constructor(restore: readonly (() => void)[]) {
     this.#restore = restore;
   }
-  /** Gives the streams back the keys and counts that they had before. */
+  /** Restores the keys and counts of the streams. */
   restore(): void {
     for (const restore of this.#restore) restore();
   }
@@ -29,7 +29,7 @@ export class SplitBackups {
 }
 
 /**
- * Replaces the key of each random stream below `node` by many, in place, so that `vmap` or `scan` gives each copy its own.
+ * Splits the key of each random stream in `node`, in place, so that `vmap` or `scan` maps over the keys.
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/rnglib.html
  */
 export function splitRngs(node: Pytree, { splits, only = Everything }: SplitRngsOptions): SplitBackups {

@@ -1,10 +1,10 @@
-/** States taken apart, put together and changed. */
+/** Splits, merges and maps States. */
 import { type Filter, type Predicate, toPredicates } from "./filters.ts";
 import { formatPath, type Path, pathId } from "./path.ts";
 import { type PureDict, State, type StateEntry } from "./state.ts";
 import { Variable } from "./variable.ts";
 
-/** Entries for each predicate, the first that holds deciding, and what no predicate holds for. */
+/** Entries grouped by the first predicate that matches, and those that no predicate matches. */
 export function partition(
   entries: Iterable<StateEntry>,
   predicates: readonly Predicate[],
@@ -18,7 +18,7 @@ export function partition(
   return { parts, rest };
 }
 
-/** One State for each filter, or one with everything. @throws TypeError if nothing holds for a leaf */
+/** One State for each filter, or one State of everything. @throws TypeError if no filter matches a leaf */
 export function statesFor(
   op: string,
   entries: Iterable<StateEntry>,
@@ -37,31 +37,31 @@ export function statesFor(
   return parts.map((part) => State.from(part));
 }
 
-/** A State for each filter. @throws TypeError unless every leaf belongs to one */
+/** Splits a State into one for each filter. @throws TypeError unless every leaf matches a filter */
 export const splitState = (state: State, ...filters: readonly Filter[]): State[] =>
   statesFor("splitState", state, filters, true);
 
-/** What one of the filters holds for. */
+/** The leaves that any of the filters matches. */
 export const filterState = (state: State, ...filters: readonly Filter[]): State =>
   State.from(partition(state, toPredicates("filterState", filters)).parts.flat());
 
-/** All leaves of all States; later ones win. */
+/** Merges States; later ones win. */
 export function mergeState(...states: readonly State[]): State {
   const byPath = new Map<string, StateEntry>();
   for (const state of states) for (const entry of state) byPath.set(pathId(entry[0]), entry);
   return State.from(byPath.values());
 }
 
-/** The State of `f(path, leaf)`. */
+/** Maps `f(path, leaf)` over the leaves of a State. */
 export const mapState = (f: (path: Path, leaf: unknown) => unknown, state: State): State =>
   State.from([...state].map(([path, leaf]) => [path, f(path, leaf)] as const));
 
 /** `[path, leaf]` of each leaf, in order. */
 export const toFlatState = (state: State): StateEntry[] => [...state];
-/** The state of pairs of path and variable: what `toFlatState` gave. */
+/** The State of a list of `[path, leaf]`: the inverse of `toFlatState`. */
 export const fromFlatState = (entries: Iterable<StateEntry>): State => State.from(entries);
 
-/** Nested plain objects, with the Variables' values at their ends. */
+/** Converts a State to nested plain objects with the values of its Variables as leaves. */
 export function toPureDict(state: State): PureDict {
   const root: Record<string, unknown> = {};
   for (const [path, leaf] of state) {

@@ -1,10 +1,10 @@
-/** The values of a module by path: what is trained, stored and moved. */
+/** The state of a module: its values by path. */
 import * as jax from "jaxscale";
 import { Interner } from "./intern.ts";
 import { comparePaths, formatPath, type Key, keyOf, type Path, pathId } from "./path.ts";
 import { formatValue, Variable } from "./variable.ts";
 
-/** Paths of a State, sorted. One object for all equal ones. */
+/** Paths of a State, sorted and interned. */
 class StateLayout {
   readonly paths: readonly Path[];
   readonly places: ReadonlyMap<string, number>;
@@ -21,7 +21,7 @@ const layoutFor = (paths: readonly Path[]): StateLayout =>
 export type StateEntry = readonly [path: Path, leaf: unknown];
 
 /**
- * Variables (or bare arrays) by path, in order of paths. A pytree; immutable, but its Variables are those of the module that
+ * Variables (or bare arrays) by path, in order of paths. A pytree. It is immutable, but shares its Variables with the module that
  * it was taken from. Iterating gives `[path, leaf]`.
  */
 export class State {
@@ -34,7 +34,7 @@ export class State {
     this.leaves = leaves;
   }
 
-  /** @throws TypeError if a path occurs twice, or one leads on from a leaf */
+  /** @throws TypeError if a path occurs twice, or continues below a leaf */
   static from(entries: Iterable<StateEntry>): State {
     const sorted = [...entries]
       .map(([path, leaf]) => [path.map((key) => (typeof key === "string" ? keyOf(key) : key)), leaf] as const)
@@ -67,7 +67,7 @@ export class State {
       );
     return this.leaves[place] as T;
   }
-  /** What lies below a path. */
+  /** The State below a path. */
   sub(...path: Path): State {
     const below = [...this].filter(([at]) => at.length > path.length && path.every((key, i) => key === at[i]));
     return State.from(below.map(([at, leaf]) => [at.slice(path.length), leaf]));
@@ -106,7 +106,7 @@ jax.registerPytreeNode(State, {
   names: (state) => state.layout.paths.map(formatPath),
 });
 
-/** Nested plain objects and arrays, with arrays or Variables at their ends. */
+/** Nested plain objects and arrays, with arrays or Variables as leaves. */
 export type PureDict = { readonly [key: Key]: unknown };
 
 /** Leaves of nested plain objects, arrays and States, with their paths. */

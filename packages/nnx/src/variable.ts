@@ -1,20 +1,20 @@
-/** What changes in a module: values with a kind, by which filters select them. */
+/** Variables: the mutable values of a module, whose types filters select. */
 import * as jax from "jaxscale";
 
 type SpecEntry = jax.PartitionSpec["entries"][number];
 
-/** What is known of a Variable besides its value; static, and kept by every transformation. */
+/** Metadata of a Variable: static, and preserved by every transformation. */
 export interface VariableMetadata {
-  /** Mesh axes, or logical names, that split each dimension: see `getPartitionSpec`. */
+  /** Mesh axes, or logical names, over which each dimension is sharded: see `getPartitionSpec`. */
   readonly outSharding?: readonly SpecEntry[];
   /** Mesh axes for logical names in `outSharding`. */
   readonly shardingRules?: readonly (readonly [logical: string, mesh: SpecEntry])[];
-  /** What string filters look for, such as the name of a random stream. */
+  /** The tag that string filters match, such as the name of a random stream. */
   readonly tag?: string;
   readonly [name: string]: unknown;
 }
 
-/** A value with metadata for the Variable that it becomes; initializers may return it. */
+/** A value with metadata for the Variable created from it; initializers may return one. */
 export class Annotated<T> {
   readonly value: T;
   readonly metadata: VariableMetadata;
@@ -27,8 +27,8 @@ export class Annotated<T> {
 const none: VariableMetadata = Object.freeze({});
 
 /**
- * A reference to a value that may change: an array, or a tree of them. Array functions take it for its value
- * (`x.dot(layer.kernel)`); methods are those of its value: `layer.kernel.get().sum()`. A pytree of one child.
+ * A mutable reference to a value: an array, or a tree of arrays. Array functions accept it in place of its value
+ * (`x.dot(layer.kernel)`); array methods are on the value: `layer.kernel.get().sum()`. A pytree of one child.
  */
 export class Variable<T = jax.Array> implements jax.ArrayHolder {
   declare readonly [jax.tree.leafType]?: jax.Array;
@@ -49,8 +49,8 @@ export class Variable<T = jax.Array> implements jax.ArrayHolder {
   }
 
   /**
-   * Puts another value in place of the one before.
-   * @throws TracerError inside a transformation, if the Variable was made outside: the change would be lost
+   * Sets the value.
+   * @throws TracerError inside a transformation, if the Variable was created outside: the update would be lost
    */
   set(value: T): void {
     if (jax.core.getOpaqueTraceState() !== this.#traceState)
@@ -103,7 +103,7 @@ export class Variable<T = jax.Array> implements jax.ArrayHolder {
 
 export type VariableClass<T = unknown> = new (value: T, metadata?: VariableMetadata) => Variable<T>;
 
-/** Without the constructor of the kind, which may want other arguments. */
+/** Creates a Variable without calling the constructor of its type, which may take other arguments. */
 export const makeVariable = (
   type: VariableClass,
   value: unknown,
@@ -130,11 +130,11 @@ jax.registerPytreeNode(Variable, {
   names: () => ["value"],
 });
 
-/** Learned by gradients. */
+/** A learnable parameter. */
 export class Param<T = jax.Array> extends Variable<T> {}
-/** Statistics that a model gathers as it runs. */
+/** A running statistic of batches. */
 export class BatchStat<T = jax.Array> extends Variable<T> {}
-/** What decoding keeps of earlier tokens. */
+/** A cache of earlier tokens for decoding. */
 export class Cache<T = jax.Array> extends Variable<T> {}
 /** Values that `sow` stores. */
 export class Intermediate<T = jax.Array> extends Variable<T> {}
@@ -142,7 +142,7 @@ export class Intermediate<T = jax.Array> extends Variable<T> {}
 export class RngState<T = jax.Array> extends Variable<T> {}
 /** The key of a random stream. */
 export class RngKey extends RngState<jax.random.KeyArray> {}
-/** How many keys a random stream has given. */
+/** The number of keys taken from a random stream. */
 export class RngCount extends RngState {}
 
 /** An initializer whose values carry metadata. */
@@ -150,7 +150,7 @@ export type MetadataInitializer = (...args: Parameters<jax.nn.initializers.Initi
 /** Initializers as layers take them. */
 export type Initializer = jax.nn.initializers.Initializer | MetadataInitializer;
 
-/** The initializer with metadata for the Variable that its values become. */
+/** Wraps an initializer so that its values carry metadata for their Variables. */
 export const withMetadata =
   (initializer: Initializer, metadata: VariableMetadata): MetadataInitializer =>
   (...args) => {

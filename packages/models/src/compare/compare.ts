@@ -1,4 +1,4 @@
-/** A model held against what a reference computed from the same checkpoint, tensor by tensor. */
+/** Compares a model with a reference that ran the same checkpoint, tensor by tensor. */
 import * as jax from "jaxscale";
 import type { CausalLM } from "../model.ts";
 import { int32, padded } from "../token-rows.ts";
@@ -10,19 +10,19 @@ import { observe } from "./observe.ts";
 import { findFlips } from "./routing.ts";
 import { compareTensor, type Running, type TensorComparison } from "./tensor.ts";
 
-/** One case of a golden file: its tensors, and whether all are within what is allowed. */
+/** Result of one case of a golden file: its tensors, and whether all are within tolerance. */
 export interface CaseComparison {
   readonly name: string;
   readonly tensors: readonly TensorComparison[];
   readonly tokens: number;
-  /** Tokens for which bfloat16 chose other experts than float32, as near ties do: they are left out. */
+  /** Excluded tokens: near ties, for which bfloat16 chose other experts than float32. */
   readonly otherExperts: number;
-  /** The likeliest token against the reference's, teacher-forced where the reference generated. */
+  /** Agreement of the likeliest token with the reference, teacher-forced on generated tokens. */
   readonly agreement: Agreement;
   readonly passed: boolean;
 }
 
-/** All cases of a golden file. */
+/** Results of all cases of a golden file. */
 export interface Comparison {
   readonly cases: readonly CaseComparison[];
   /** The first tensor over tolerance in the order of computation: `layers.2.attn`. */
@@ -31,11 +31,11 @@ export interface Comparison {
 }
 
 /**
- * Runs the model on the golden inputs. Padding of the reference, before or behind the tokens, is taken away, so that rows begin
- * at place 0. What is allowed: in float32 2e-5 · max(1, largest magnitude), and the same experts and tokens; in bfloat16, against
+ * Runs the model on the golden inputs. Padding of the reference, before or after the tokens, is removed, so that rows begin
+ * at position 0. Tolerances: in float32 2e-5 · max(1, largest magnitude), and the same experts and tokens; in bfloat16, against
  * the same float32 tensors, 3 × the largest and 2 × the root mean square error of the reference's own bfloat16 run.
  * @param model in float32 or bfloat16
- * @throws CheckpointError if the file does not say what the inputs were
+ * @throws CheckpointError if the file does not define the inputs
  */
 export async function compareWithGolden(model: CausalLM, golden: GoldenFile): Promise<Comparison> {
   const run = jax.jit((m: CausalLM, ids: jax.Array) => observe(m, ids), { name: "observe" });
@@ -54,7 +54,7 @@ async function compareCase(running: Running): Promise<CaseComparison> {
   const flips = model.dtype === "float32" ? undefined : await findFlips(running);
   const steady: Places = { columns, counts: (row, index) => !flips?.leftOut(row, index) };
   const tensors: TensorComparison[] = [];
-  // The gap says how clear a choice was; no model makes it.
+  // The gap measures how clear a choice was; models do not compute it.
   const names = one.tensors.filter((name) => !/(^|\.)(routing_gap|decode_logits)$/.test(name));
   for (const name of [...names].sort((a, b) => orderOf(a) - orderOf(b))) {
     const places = name.endsWith("expert_ids") && flips ? { columns, counts: flips.clearIn(name) } : steady;
@@ -75,7 +75,7 @@ async function compareCase(running: Running): Promise<CaseComparison> {
   };
 }
 
-// Within a layer, as it computes them.
+// Order of computation within a layer.
 const order = ["query", "key", "value", "cache_latent", "cache_k_rope", "probs", "attn", "router_logits"].concat([
   "expert_ids",
   "expert_weights",
@@ -84,7 +84,7 @@ const order = ["query", "key", "value", "cache_latent", "cache_k_rope", "probs",
   "out",
 ]);
 
-/** Names that are not known stand behind those that are. */
+/** Unknown names sort last. */
 function orderOf(name: string): number {
   const [, layer, part] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? [];
   if (layer === undefined) return name === "embed" ? -1 : name === "norm" ? 1e9 : 1e9 + 1;

@@ -1,11 +1,11 @@
-/** What the reference generated, token by token through the caches. */
+/** Compares decoding through the caches with the tokens that the reference generated. */
 
 import { likeliest, padded } from "../token-rows.ts";
 import { type Forced, ForcedDecoding } from "../verify/forced-decoding.ts";
 import { errorsBetween, type Places } from "./errors.ts";
 import { bfloat16, exact, judged, type Running, type TensorComparison } from "./tensor.ts";
 
-/** How often the likeliest token is the reference's. */
+/** Fraction of steps whose likeliest token is that of the reference. */
 export interface Agreement {
   readonly agreeing: number;
   readonly total: number;
@@ -14,8 +14,8 @@ export interface Agreement {
 const name = "decode_logits";
 
 /**
- * Each step takes in the token that the reference chose in float32. In bfloat16 logits of a mixture of experts are shown and not
- * judged: a choice that flips changes all of them.
+ * The input of each step is the token that the reference chose in float32. In bfloat16, logits of a mixture of experts are reported, not
+ * judged: a different choice of experts changes all of them.
  */
 export async function compareDecoding(
   running: Running,
@@ -51,7 +51,7 @@ export async function compareDecoding(
   return { tensor: judged(name, errors, allowed), agreement };
 }
 
-/** `[steps, B, V]`: before each chosen token, the logits that it was chosen by. */
+/** `[steps, B, V]`: the logits from which each token was chosen. */
 async function forcedLogits(
   { model, one, ids }: Running,
   chosen: readonly (readonly number[])[],
@@ -84,7 +84,7 @@ async function forcedLogits(
   return logits;
 }
 
-/** Of the logits of a prompt, for a reference that generated nothing. */
+/** Agreement on the logits of a prompt, for a reference that generated no tokens. */
 export async function agreementOf({ golden, one, columns, values }: Running, { counts }: Places): Promise<Agreement> {
   let [agreeing, total] = [0, 0];
   if (!one.tensors.includes("logits") || !values.logits) return { agreeing, total };

@@ -1,6 +1,6 @@
-/** How far two tensors lie apart, over the places that count. */
+/** Errors between two tensors, over the tokens that are not padding. */
 
-/** For each row the columns of the reference that hold tokens, and which of them count. */
+/** The columns of the reference that hold tokens, row by row, and which of them are compared. */
 export interface Places {
   readonly columns: readonly (readonly number[])[];
   /** @param index of the token within its row, padding not counted */
@@ -13,20 +13,20 @@ export interface Errors {
   readonly largest: number;
   /** Root mean square of the error ÷ that of the reference. */
   readonly rmsRelative: number;
-  /** Tokens that counted. */
+  /** Number of compared tokens. */
   readonly tokens: number;
 }
 
-/** Where the elements of a tensor `[B, T, …]` lie. */
+/** Layout of a tensor `[B, T, …]`. */
 interface Layout {
   readonly shape: readonly number[];
-  /** Whether the last axis are keys, which have the places of tokens too. */
+  /** Whether the last axis indexes keys, and so tokens. */
   readonly alongKeys: boolean;
 }
 
 /**
- * @param expected tokens stand at their columns
- * @param actual they do too, or stand at the beginning of their rows
+ * @param expected tokens are at their columns
+ * @param actual tokens are at their columns, or at the beginning of their rows
  */
 export function errorsBetween(
   expected: ArrayLike<number>,
@@ -48,7 +48,7 @@ export function errorsBetween(
           const value = expected[(b * width + column) * size + from];
           const at = actual.atColumns ? column * size + from : index * size + outer + i;
           const error = Math.abs(actual.values[b * width * size + at] - value);
-          // Math.max would lose a NaN that comes first.
+          // A comparison alone would drop a NaN.
           maxAbs = error > maxAbs || Number.isNaN(error) ? error : maxAbs;
           largest = Math.max(largest, Math.abs(value));
           square += value * value;

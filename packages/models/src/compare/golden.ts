@@ -1,18 +1,18 @@
-/** Files of golden tensors: what a reference computed from a checkpoint, under the names `{case}.{f32|bf16}.{tensor}`. */
+/** Files of golden tensors: the outputs of a reference for a checkpoint, named `{case}.{f32|bf16}.{tensor}`. */
 import { refused, shown } from "../checkpoint-error.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../json/parse.ts";
 import type { HostTensor, SafetensorsFile } from "../safetensors/file.ts";
 
-/** What a reference keeps of one run. */
+/** Recorded outputs of one run of a reference. */
 export interface GoldenCase {
   readonly name: string;
-  /** Tensors of its float32 run, and the largest and the mean error that its own bfloat16 run has beside that. */
+  /** Tensors of its float32 run, and the largest and mean error of its bfloat16 run against them. */
   readonly tensors: readonly string[];
   readonly batch: number;
   readonly width: number;
-  /** Undefined where the file of notes is missing: then the embeddings say which tokens these are. */
+  /** Input ids; undefined without a file of notes: the embeddings then determine them. */
   readonly ids: Grid | undefined;
-  /** Which columns of each row hold tokens; the others are padding, before or behind them. */
+  /** Mask of the columns that hold tokens; the others are padding, before or after them. */
   readonly mask: Grid | undefined;
   /** Tokens that the reference chose, `[B][n]`. */
   readonly greedy: Grid | undefined;
@@ -20,7 +20,7 @@ export interface GoldenCase {
   readonly recorded: Readonly<Record<string, Allowance>>;
 }
 
-/** How far bfloat16 may be from float32. */
+/** Allowed errors of bfloat16 against float32. */
 export interface Allowance {
   readonly maxAbs: number;
   /** Root mean square of the error ÷ that of the values. */
@@ -29,14 +29,14 @@ export interface Allowance {
 
 type Grid = readonly (readonly number[])[];
 
-/** Golden tensors in a safetensors file, with the cases that they belong to and the errors that are allowed. */
+/** Golden tensors in a safetensors file, with their cases and tolerances. */
 export class GoldenFile {
   readonly #file: SafetensorsFile;
   readonly cases: readonly GoldenCase[];
 
   /**
    * @param notes text of the `golden.json` beside the file, if there is one
-   * @throws CheckpointError if there is no case in it, or the notes contradict the tensors
+   * @throws CheckpointError if the file has no case, or the notes contradict the tensors
    */
   constructor(file: SafetensorsFile, notes?: { readonly text: string; readonly file: string }) {
     this.#file = file;
@@ -56,7 +56,7 @@ export class GoldenFile {
     return this.#file.read(`${golden.name}.f32.${tensor}`);
   }
 
-  /** Of the reference's bfloat16 run; undefined if the file has none. */
+  /** Errors of the bfloat16 run of the reference; undefined if the file has none. */
   async readBfloat16(golden: GoldenCase, tensor: string): Promise<HostTensor | undefined> {
     const key = `${golden.name}.bf16.${tensor}`;
     return this.#file.entries.has(key) ? this.#file.read(key) : undefined;

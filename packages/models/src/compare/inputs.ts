@@ -1,4 +1,4 @@
-/** Which tokens a golden case was computed from. */
+/** The input tokens of a golden case. */
 import * as jax from "jaxscale";
 import { refused } from "../checkpoint-error.ts";
 import type { CausalLM } from "../model.ts";
@@ -7,11 +7,11 @@ import type { GoldenCase, GoldenFile } from "./golden.ts";
 interface Inputs {
   /** Rows without padding. */
   readonly ids: readonly (readonly number[])[];
-  /** The columns of the reference in which their tokens stand. */
+  /** The columns of the reference that hold their tokens. */
   readonly columns: readonly (readonly number[])[];
 }
 
-/** @throws CheckpointError if a token is not of the vocabulary, or neither notes nor embeddings say what the tokens are */
+/** @throws CheckpointError if a token is not in the vocabulary, or neither notes nor embeddings determine the tokens */
 export async function readInputs(model: CausalLM, golden: GoldenFile, one: GoldenCase): Promise<Inputs> {
   const { batch, width, mask } = one;
   const found = one.ids ? { ids: one.ids, mask } : await fromEmbeddings(model, golden, one);
@@ -30,7 +30,7 @@ export async function readInputs(model: CausalLM, golden: GoldenFile, one: Golde
   return { ids, columns };
 }
 
-/** The rows of the embedding that the golden embeddings are; zeros stand for padding. */
+/** Finds the rows of the embedding table that equal the golden embeddings; padding is zeros. */
 async function fromEmbeddings(
   model: CausalLM,
   golden: GoldenFile,
@@ -59,7 +59,7 @@ async function fromEmbeddings(
   return { ids: grid((at) => nearest[at]), mask: grid((at) => Number(isToken(at))) };
 }
 
-/** argmin |x − w|², int32. The comparison of `embed` shows whether they are really the same. */
+/** argmin |x − w|², int32. The comparison of `embed` checks that the rows are equal. */
 function nearestRows(rows: jax.Array, table: jax.Array): jax.Array {
   const wide = table.astype("float32");
   const products = jax.numpy.einsum("nh,vh->nv", rows, wide);

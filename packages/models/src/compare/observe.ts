@@ -1,4 +1,4 @@
-/** What happens inside a model, by the names that reference outputs have. */
+/** Intermediate values of a model, under the names of the reference. */
 import * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
 import type { CausalLM } from "../model.ts";
@@ -6,7 +6,7 @@ import type { CausalLM } from "../model.ts";
 /**
  * A forward pass without caches that sows all its intermediate values: `embed`, `layers.0.query`, `layers.0.attn`,
  * `layers.1.expert_ids`, `norm`, `logits`. Works under jit.
- * @param ids int32 `[B,T]`; shorter rows are padded behind
+ * @param ids int32 `[B,T]`; shorter rows are padded at the end
  */
 export function observe(model: CausalLM, ids: jax.Array): Record<string, jax.Array> {
   const [hidden, captured] = nnx.capture((m: CausalLM) => m.call(ids))(model);
@@ -18,7 +18,7 @@ export function observe(model: CausalLM, ids: jax.Array): Record<string, jax.Arr
   return values;
 }
 
-// Where a module of that name stands already.
+// A module of that name exists.
 const goldenNames: Readonly<Record<string, string>> = { attended: "attn", mixed: "mlp" };
 
 /** `model.layers.0.self_attn.query` is `layers.0.query`. */

@@ -1,11 +1,11 @@
-/** Tokens for which a bfloat16 run chooses other experts than float32: their values differ completely, and rightly so. */
+/** Tokens for which a bfloat16 run chooses other experts than float32, so that their values differ legitimately. */
 import type { Running } from "./tensor.ts";
 
 export interface Flips {
-  /** Tokens that are left out. */
+  /** Excluded tokens. */
   readonly count: number;
   leftOut(row: number, index: number): boolean;
-  /** For the tensor of a layer's choices: which of them must be the reference's. */
+  /** For the tensor of a layer's choices: mask of those that must equal the reference. */
   clearIn(name: string): (row: number, index: number) => boolean;
 }
 
@@ -13,8 +13,8 @@ export interface Flips {
 const clearGap = 0.02;
 
 /**
- * A choice may differ where the float32 scores of the last expert chosen and the first one not chosen are near each other. From
- * there on the token counts no more, in no layer; nor do later ones, which see it, unless the reference's own bfloat16 run saw such
+ * A choice may differ if the float32 scores of the last expert chosen and the first one not chosen are close. From that layer
+ * on the token is excluded; so are later tokens, which attend to it, unless the bfloat16 run of the reference attended to such
  * a token too.
  */
 export async function findFlips(running: Running): Promise<Flips> {
@@ -48,7 +48,7 @@ export async function findFlips(running: Running): Promise<Flips> {
 
 interface Choices {
   readonly name: string;
-  /** Whether the model's experts are others than those of the reference in float32; and those of the reference in bfloat16. */
+  /** Whether the experts of the model, and those of the reference in bfloat16, differ from those of the reference in float32. */
   readonly differs: (row: number, index: number) => boolean;
   readonly otherDiffers: (row: number, index: number) => boolean;
   readonly gap: (row: number, index: number) => number;

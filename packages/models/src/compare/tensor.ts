@@ -1,20 +1,20 @@
-/** One tensor of a model against the reference's, and what difference is allowed. */
+/** Comparison of one tensor with the reference, and its tolerance. */
 import type * as jax from "jaxscale";
 import type { CausalLM } from "../model.ts";
 import { type Errors, errorsBetween, type Places } from "./errors.ts";
 import type { Allowance, GoldenCase, GoldenFile } from "./golden.ts";
 
-/** Errors of one tensor against the golden one, and what is allowed. */
+/** Errors of one tensor against the golden one, and the tolerance. */
 export interface TensorComparison extends Errors {
   readonly name: string;
-  /** Undefined: shown and not judged. */
+  /** Undefined if the tensor is reported but not judged. */
   readonly allowed: { readonly maxAbs: number; readonly rmsRelative?: number } | undefined;
   readonly passed: boolean;
   /** Why it could not be compared. */
   readonly problem?: string;
 }
 
-/** A model that ran on the inputs of one case. */
+/** A run of the model on the inputs of one case. */
 export interface Running {
   readonly model: CausalLM;
   readonly golden: GoldenFile;
@@ -48,7 +48,7 @@ export const exact = ({ largest }: Errors): TensorComparison["allowed"] => ({ ma
 export const bfloat16 = (own: Allowance | undefined): TensorComparison["allowed"] =>
   own && { maxAbs: 3 * own.maxAbs, rmsRelative: 2 * own.rmsRelative };
 
-/** Comparisons with NaN are false: it never passes. */
+/** Whether the errors are within tolerance; NaN never passes. */
 export function judged(name: string, errors: Errors, allowed: TensorComparison["allowed"]): TensorComparison {
   const { maxAbs, rmsRelative = Number.POSITIVE_INFINITY } = allowed ?? { maxAbs: Number.POSITIVE_INFINITY };
   return { name, ...errors, allowed, passed: errors.maxAbs <= maxAbs && errors.rmsRelative <= rmsRelative };

@@ -1,4 +1,4 @@
-/** How a checkpoint wants to be sampled: `generation_config.json`, then the defaults of transformers. */
+/** Recommended sampling settings of a checkpoint: `generation_config.json`, then the defaults of transformers. */
 import { refused, shown } from "../checkpoint-error.ts";
 import { type CheckpointFiles, readTextFile } from "../files/byte-source.ts";
 import { Fields } from "../json/fields.ts";
@@ -7,27 +7,27 @@ import type { SharedConfig } from "./shared.ts";
 
 /** Settings of sampling, and which tokens end a sequence, as the checkpoint recommends them. */
 export interface GenerationConfig {
-  /** False: the most likely token each time. */
+  /** Whether to sample; false chooses the most likely token. */
   readonly doSample: boolean;
   readonly temperature: number;
-  /** 0: all tokens. 50 if nobody says otherwise. */
+  /** Number of likeliest tokens to sample from, 0 for all; 50 by default. */
   readonly topK: number;
   readonly topP: number;
   readonly repetitionPenalty: number;
-  /** Undefined: `maxLength` counts. */
+  /** Undefined if `maxLength` applies. */
   readonly maxNewTokens: number | undefined;
-  /** Prompt included. */
+  /** Maximum number of tokens, including the prompt. */
   readonly maxLength: number;
-  /** Any of them ends a row. */
+  /** Tokens that end a row. */
   readonly eosTokenIds: readonly number[];
-  /** What a finished row emits; the first of `eosTokenIds` if the files name none. */
+  /** The token that finished rows emit; the first of `eosTokenIds` if the files name none. */
   readonly padTokenId: number | undefined;
 }
 
 const file = "generation_config.json";
 
 /**
- * Settings from the text of a `generation_config.json`; what it leaves out comes from the config.
+ * Parses the text of a `generation_config.json`; missing settings come from the config.
  * @param text of the file; undefined if there is none
  * @throws CheckpointError naming the key, expected and found
  */

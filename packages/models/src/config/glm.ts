@@ -5,7 +5,7 @@ import { parseShared, type SharedConfig } from "./shared.ts";
 
 /** Config of GLM-4-9B and GLM-4-0414. */
 export interface GlmConfig extends SharedConfig {
-  /** `glm4` adds norms behind attention and MLP. */
+  /** `glm4` adds norms after attention and MLP. */
   readonly modelType: "glm" | "glm4";
   readonly headDim: number;
   readonly rope: RopeConfig;

@@ -7,7 +7,7 @@ import { parseShared, type SharedConfig } from "./shared.ts";
 /** Config of GLM-4.7-Flash. */
 export interface Glm4MoeLiteConfig extends SharedConfig {
   readonly modelType: "glm4_moe_lite";
-  /** Undefined: queries have one projection, without a low rank. */
+  /** Rank of the query projection; undefined for a full-rank one. */
   readonly qLoraRank: number | undefined;
   readonly kvLoraRank: number;
   readonly qkNopeHeadDim: number;
@@ -26,7 +26,7 @@ export interface Glm4MoeLiteConfig extends SharedConfig {
   readonly normTopkProb: boolean;
   readonly routedScalingFactor: number;
   readonly mlpLayerTypes: readonly ("dense" | "sparse")[];
-  /** Layers behind the decoder layers that predict further tokens; never run. */
+  /** Layers after the decoder layers that predict further tokens; never run. */
   readonly numNextnPredictLayers: number;
 }
 
@@ -63,7 +63,7 @@ export function parseGlm4MoeLite(fields: Fields): Glm4MoeLiteConfig {
 
 function parseLatentAttention(fields: Fields) {
   const qkNopeHeadDim = fields.integer("qk_nope_head_dim", 192);
-  // The reference takes head_dim as another name of it.
+  // The reference accepts head_dim as an alias of qk_rope_head_dim.
   const qkRopeHeadDim = fields.integer("qk_rope_head_dim", fields.integer("head_dim", 64));
   const headDim = fields.integer("head_dim", qkRopeHeadDim);
   fields.require(headDim === qkRopeHeadDim, "head_dim", `must equal qk_rope_head_dim ${qkRopeHeadDim}`, headDim);

@@ -1,19 +1,19 @@
-/** Settings of rotary position embeddings, in both places where config files have them. */
+/** Settings of rotary position embeddings, in both formats of config files. */
 import { shown } from "../checkpoint-error.ts";
 import type { Fields } from "../json/fields.ts";
 
-/** What a config says on rotary embeddings. */
+/** Rotary embedding settings of a config. */
 export interface RopeConfig {
   readonly theta: number;
-  /** Rotated share of a head; `Math.trunc(headDim * factor)` dimensions. */
+  /** Rotated fraction of a head; `Math.trunc(headDim * factor)` dimensions. */
   readonly partialRotaryFactor: number;
 }
 
 /**
- * A non-empty `rope_scaling` (older files) replaces `rope_parameters` (newer ones); what that object lacks comes from the top level, then from the
- * class. Theta is 10000 if the file is silent.
+ * A non-empty `rope_scaling` (older files) replaces `rope_parameters` (newer ones); missing keys come from the top level, then from the
+ * class. Theta defaults to 10000.
  * @param defaultFactor of the class, if `partial_rotary_factor` is missing
- * @throws CheckpointError for scaled kinds, which these models do not use
+ * @throws CheckpointError for scaled variants, which these models do not use
  */
 export function parseRope(fields: Fields, defaultFactor: number): RopeConfig {
   const scaling = fields.object("rope_scaling");
@@ -23,7 +23,7 @@ export function parseRope(fields: Fields, defaultFactor: number): RopeConfig {
     if (kind !== "default") throw chosen.error("rope_type", 'must be "default"', shown(kind));
   }
   const theta = (chosen?.raw("rope_theta") ?? null) !== null ? chosen : fields;
-  // A key that is there as null stands for the whole head; a missing one for the class's share.
+  // A null key rotates the whole head; a missing one the default fraction of the class.
   const topFactor =
     fields.raw("partial_rotary_factor") === null ? 1 : fields.number("partial_rotary_factor", defaultFactor);
   return {

@@ -1,12 +1,12 @@
-/** What the configs of all families say. */
+/** Config fields common to all families. */
 import type { DType } from "jaxscale";
 import { shown } from "../checkpoint-error.ts";
 import type { Fields } from "../json/fields.ts";
 
-/** What the configs of all families say. */
+/** Config fields common to all families. */
 export interface SharedConfig {
   readonly hiddenSize: number;
-  /** Of the dense MLP. */
+  /** Hidden size of the dense MLP. */
   readonly intermediateSize: number;
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
@@ -16,15 +16,15 @@ export interface SharedConfig {
   readonly rmsNormEps: number;
   /** Whether q, k and v (MLA: the first projections and the output) have biases. */
   readonly attentionBias: boolean;
-  /** Whether the embedding is the output head too. */
+  /** Whether the output head shares the embedding table. */
   readonly tieWordEmbeddings: boolean;
   readonly eosTokenIds: readonly number[];
   readonly padTokenId: number | undefined;
-  /** Of the weights, as the file says. */
+  /** Dtype of the weights, from the file. */
   readonly dtype: DType | undefined;
 }
 
-/** A family's values of what a `config.json` leaves out. */
+/** Defaults of a family for keys missing from `config.json`. */
 export type SharedDefaults = Pick<
   SharedConfig,
   | "hiddenSize"
@@ -40,7 +40,7 @@ export type SharedDefaults = Pick<
   | "padTokenId"
 >;
 
-/** Reads what the configs of all families say. @throws CheckpointError naming the key, expected and found */
+/** Reads the config fields common to all families. @throws CheckpointError naming the key, expected and found */
 export function parseShared(fields: Fields, defaults: SharedDefaults): SharedConfig {
   const activation = fields.string("hidden_act", "silu");
   fields.require(activation === "silu", "hidden_act", 'must be "silu"', shown(activation));
@@ -53,7 +53,7 @@ export function parseShared(fields: Fields, defaults: SharedDefaults): SharedCon
     intermediateSize: fields.integer("intermediate_size", defaults.intermediateSize),
     numHiddenLayers: fields.integer("num_hidden_layers", defaults.numHiddenLayers, { max: 4096 }),
     numAttentionHeads,
-    // As in the reference: null means as many as there are heads, absence the class's number.
+    // As in the reference: null means the number of heads, a missing key the default of the class.
     numKeyValueHeads:
       fields.raw("num_key_value_heads") === null
         ? numAttentionHeads

@@ -1,4 +1,4 @@
-/** What a generation would take of the device's memory, from a config alone. */
+/** Estimates the device memory of a generation from its config. */
 import * as jax from "jaxscale";
 import type { ModelConfig } from "../config/config.ts";
 import type { GenerationConfig } from "../config/generation.ts";
@@ -9,7 +9,7 @@ import { capacityFor, chunkWidths, roomFor } from "../generate/session.ts";
 import { CausalLM, makeCaches } from "../model.ts";
 import { cacheBytes, StepCost } from "./step-cost.ts";
 
-/** A generation whose memory is asked for. */
+/** Settings of the generation to estimate. */
 export interface PlannedGeneration {
   readonly config: ModelConfig;
   readonly generation: GenerationConfig;
@@ -17,24 +17,24 @@ export interface PlannedGeneration {
   readonly options: GenerateOptions;
   /** Rows, 1 if absent. */
   readonly batch?: number;
-  /** Of the longest row. */
+  /** Tokens of the longest prompt. */
   readonly promptTokens: number;
   readonly maxNewTokens: number;
 }
 
-/** In bytes, but for the first two. */
+/** Memory of a generation; in bytes, except the first two fields. */
 export interface MemoryPlan {
   readonly parameters: number;
-  /** Tokens a row that the caches have room for. */
+  /** Capacity of the caches, in tokens per row. */
   readonly capacity: number;
   readonly weightBytes: number;
   readonly cacheBytes: number;
-  /** Of all programs together: each keeps its own between calls. */
+  /** Total of all programs: each keeps its temporaries between calls. */
   readonly temporaryBytes: number;
   readonly totalBytes: number;
 }
 
-/** Traces and compiles the programs as far as the host can; nothing is loaded, and nothing runs. @throws RangeError for impossible settings */
+/** Traces and compiles the programs on the host, without loading weights or running. @throws RangeError for impossible settings */
 export function planMemory(planned: PlannedGeneration, target: jax.Target): MemoryPlan {
   const { config, dtype, batch = 1, promptTokens, maxNewTokens } = planned;
   const model = new CausalLM(config, dtype);
@@ -58,7 +58,7 @@ const ownBytes = ({ arenas, slots }: ReturnType<jax.Lowered["program"]>): number
   arenas.reduce((sum, sizeBytes) => sum + sizeBytes, 0) +
   slots.reduce((sum, slot) => sum + (slot.kind === "constant" ? slot.sizeBytes : 0), 0);
 
-/** A chunk of each width that the prompt needs, the first token, and a step. */
+/** The programs: one prefill chunk of each width, the first token, and a decoding step. */
 function programsOf(model: CausalLM, planned: PlannedGeneration, capacity: number): readonly jax.Lowered[] {
   const { generation, options, batch = 1, promptTokens } = planned;
   const choice = choiceOf(generation, options);
@@ -88,6 +88,6 @@ function programsOf(model: CausalLM, planned: PlannedGeneration, capacity: numbe
   ];
 }
 
-/** Stands for an array, as `lower` allows. */
+/** A placeholder for an array, as `lower` accepts. */
 const of = (dtype: jax.DType, ...shape: readonly number[]): jax.Array =>
   new jax.ShapeDtypeStruct(shape, dtype) as unknown as jax.Array;

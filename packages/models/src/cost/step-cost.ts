@@ -1,13 +1,13 @@
-/** What a model has to read and to compute for its tokens: what speeds are held against. */
+/** Operations and bytes that a model needs for its tokens, from which MFU and MBU follow. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { architectureOf } from "../architectures.ts";
 import { type CausalLM, makeCaches } from "../model.ts";
 import { itemSizeBytes } from "../safetensors/dtypes.ts";
 
-/** Attention that says what it costs; without it, it counts for nothing. */
+/** Attention with a cost; attention without this interface counts as free. */
 export interface CountedAttention {
-  /** Operations of one query with one key, in all heads: 2 for each multiply-add. @param isFirst whether the caches were empty */
+  /** Operations of one query with one key, over all heads: 2 for each multiply-add. @param isFirst whether the caches were empty */
   flopsPerPair(isFirst: boolean): number;
 }
 
@@ -17,13 +17,13 @@ export interface Work {
   readonly bytes: number;
 }
 
-/** What tokens of a model cost, from its config and the shapes of its parameters. MFU and MBU are of it: docs/benchmarks.md has the formulas. */
+/** Cost of tokens, computed from a config and the shapes of parameters. docs/benchmarks.md defines MFU and MBU with it. */
 export class StepCost {
-  /** All there are. */
+  /** Number of all parameters. */
   readonly parameters: number;
-  /** Those that a token is multiplied with: of experts the chosen ones, of an embedding that is no head none. */
+  /** Parameters in the products of one token: only the chosen experts, and no embedding unless it is the head. */
   readonly activeParameters: number;
-  /** Of these, in the head: only tokens that are followed by a chosen one need it. */
+  /** Active parameters of the head, which only tokens with logits use. */
   readonly headParameters: number;
   readonly weightBytes: number;
   readonly cacheBytesPerToken: number;
@@ -56,7 +56,7 @@ export class StepCost {
     };
   }
 
-  /** Tokens of one row taken in together, the last of them giving logits. @param start tokens in the caches before them */
+  /** Cost of prefilling tokens of one row together, with logits of the last one. @param start tokens in the caches before them */
   prefill(tokens: number, start = 0): Work {
     const pairs = tokens * start + (tokens * (tokens + 1)) / 2;
     return {
@@ -68,7 +68,7 @@ export class StepCost {
     };
   }
 
-  /** Bytes of weights that so many tokens together need at most. */
+  /** Upper bound on the bytes of weights that a number of tokens reads together. */
   weightBytesRead(tokens: number): number {
     return this.#weights.reduce((sum, { size, itemBytes, rows, use, share }) => {
       if (use === "rows") return sum + (Math.min(tokens, rows) / rows) * size * itemBytes;
@@ -85,9 +85,9 @@ interface Weight {
   readonly size: number;
   readonly itemBytes: number;
   readonly rows: number;
-  /** Whether all of it is multiplied with, or rows are looked up in it. */
+  /** Whether the parameter is a factor of products, not a lookup table. */
   readonly use: "product" | "head" | "rows";
-  /** Part that one token uses. */
+  /** Fraction that one token uses. */
   readonly share: number;
 }
 

@@ -1,21 +1,21 @@
-/** Questions put to a model, and its answers held against what is expected. */
+/** Evaluates a model on questions with expected answers. */
 
 import type { LanguageModel } from "../language-model.ts";
 import type { Question } from "./questions.ts";
 
-/** What a model answered to a question, and whether that is right. */
+/** The answer of a model to a question, and whether it is correct. */
 export interface Answer {
   readonly question: Question;
-  /** Token ids or text, as the question expects. */
+  /** The answer: token ids or text, like the expected one. */
   readonly got: readonly number[] | string;
   readonly passed: boolean;
 }
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {
-  /** Questions at a time. */
+  /** Questions per batch. */
   readonly batchSize?: number;
-  /** Of an answer in text; the answer that goes on ends there. */
+  /** Maximum number of tokens of a text answer. */
   readonly maxNewTokens?: number;
   /** Called after each batch. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -37,7 +37,7 @@ export async function evaluate(
     const asked = await Promise.all(
       questions.filter(({ expected }) => typeof expected === kind).map((question) => asTokens(model, question)),
     );
-    // Like lengths together, so that no short answer waits for a long one.
+    // Sorted by length, so that short answers do not wait for long ones.
     asked.sort((a, b) => a.question.expected.length - b.question.expected.length || a.prompt.length - b.prompt.length);
     const size = Math.min(batchSize, asked.length);
     for (let at = 0; at < asked.length; at += size) {
@@ -65,7 +65,7 @@ async function asTokens(model: LanguageModel, question: Question): Promise<Asked
 const isIds = (prompt: Exclude<Question["prompt"], string>): prompt is readonly number[] =>
   typeof prompt[0] === "number";
 
-/** The same for all batches, so that they share programs. */
+/** Capacity of all batches, so that they share programs. */
 const maxTokens = (asked: readonly Asked[], { maxNewTokens = 128 }: EvaluateOptions): number =>
   Math.max(
     ...asked.map(({ question: { expected } }) => (typeof expected === "string" ? maxNewTokens : expected.length)),
@@ -77,7 +77,7 @@ async function answerAll(
   size: number,
   maxNewTokens: number,
 ): Promise<Answer[]> {
-  // A batch that is not full asks its last question several times: another size would be another program.
+  // A partial batch repeats its last question: another size would compile another program.
   const prompts = Array.from({ length: size }, (_, i) => batch[Math.min(i, batch.length - 1)].prompt);
   const isText = typeof batch[0].question.expected === "string";
   const rows: number[][] = batch.map(() => []);
@@ -87,7 +87,7 @@ async function answerAll(
     const got = rows[row];
     return got.length >= expected.length || got[got.length - 1] !== expected[got.length - 1];
   };
-  // Expected tokens may go on behind one that ends an answer.
+  // Expected tokens may continue after an end token.
   const ending = isText ? {} : { eosTokenIds: [] };
   for await (const { tokens, active } of model.generate(prompts, {
     doSample: false,
@@ -109,6 +109,6 @@ async function judge(model: LanguageModel, question: Question, tokens: readonly 
   const ends = tokens.findIndex((token) => model.generation.eosTokenIds.includes(token));
   const answer = ends < 0 ? tokens : tokens.slice(0, ends);
   const got = (await model.tokenizer()).decode(answer, { skipSpecialTokens: true });
-  // What was cut off is not the whole answer, even where it is the same text.
+  // A truncated answer is wrong even if its text matches.
   return { question, got, passed: ends >= 0 && got === expected };
 }

@@ -1,32 +1,32 @@
-/** Files of questions with what a model should answer. */
+/** Files of questions with expected answers. */
 import { refused, shown } from "../checkpoint-error.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../json/parse.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
 
 /** A line of a file of questions. */
 export interface Question {
-  /** For messages: its name, or its place in the file. */
+  /** Name for messages, or the position in the file. */
   readonly name: string;
   readonly domain: string;
-  /** Of the file: whether the wording was trained, for instance. */
+  /** Split of the question, such as whether its wording was in the training data. */
   readonly split: string | undefined;
   readonly prompt: readonly number[] | string | readonly ChatMessage[];
-  /** Undefined: as the chat template will have it. */
+  /** Undefined for the default of the chat template. */
   readonly enableThinking: boolean | undefined;
-  /** A whole answer, or the tokens that it begins with. */
+  /** The whole text, or the first tokens, of the expected answer. */
   readonly expected: readonly number[] | string;
 }
 
 /**
- * One question a line:
+ * Parses a file with one question a line:
  *
  * - `messages` (and `enable_thinking`), `prompt` or `prompt_ids` ask it;
- * - `output_ids` or `expected` say what comes: token ids, or a text that must be the whole answer, special tokens not counted;
+ * - `output_ids` or `expected` is the answer: token ids, or a text that must equal the whole answer without special tokens;
  * - `domain`, `split` and `name` are for the tables.
  *
- * A JSON file with a list `cases` of such objects will do too, and one whose `cases` are batches by name, each with rows of
- * `input_ids`, an `attention_mask`, and rows `greedy.f32` of what comes.
- * @param dtype that will answer: bfloat16 is asked for as many tokens as `greedy.bf16_agrees_with_f32_for` says of a row
+ * Also accepts a JSON file with a list `cases` of such objects, or with `cases` as batches by name, each with rows of
+ * `input_ids`, an `attention_mask`, and rows `greedy.f32` of expected tokens.
+ * @param dtype of the model: bfloat16 is expected to match the first `greedy.bf16_agrees_with_f32_for` tokens of a row
  * @throws CheckpointError naming the line, expected and found
  */
 export function parseQuestions(text: string, file: string, dtype: string): Question[] {

@@ -1,4 +1,4 @@
-/** A checkpoint out of blobs: files that a visitor chose, or bytes in memory. */
+/** A checkpoint of blobs: files that a user selected, or bytes in memory. */
 import type { ByteSource, CheckpointFiles } from "./byte-source.ts";
 import { truncated } from "./byte-source.ts";
 

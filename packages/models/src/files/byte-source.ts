@@ -1,4 +1,4 @@
-/** Files of a checkpoint, wherever they lie: a folder, a server, blobs in a page. Read by ranges. */
+/** Files of a checkpoint in a folder, on a server or in blobs, read by ranges. */
 import { refused } from "../checkpoint-error.ts";
 
 /** One file, read by ranges. */
@@ -7,13 +7,13 @@ export interface ByteSource {
   readonly name: string;
   readonly sizeBytes: number;
   /**
-   * Fills `into` with the bytes from `offset` on. @throws CheckpointError if the file ends before
+   * Fills `into` with the bytes from `offset` on. @throws CheckpointError if the file ends early
    */
   read(offset: number, into: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A folder of them, flat. */
+/** A flat folder of files. */
 export interface CheckpointFiles {
   /** The folder, address or hub id, for messages. */
   readonly location: string;
@@ -21,7 +21,7 @@ export interface CheckpointFiles {
   open(name: string): Promise<ByteSource | undefined>;
 }
 
-/** @throws CheckpointError, for a file shorter than it said */
+/** @throws CheckpointError for a file shorter than its reported size */
 export const truncated = (file: string, wantedBytes: number, gotBytes: number): Error =>
   refused({ file }, `must have ${wantedBytes} bytes`, `${gotBytes}: the file is cut off`);
 
@@ -44,7 +44,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   }
 }
 
-// The largest known tokenizer.json has some 33 MB.
+// The largest known tokenizer.json has about 33 MB.
 const maxTextBytes = 256 * 2 ** 20;
 
 /** A small text file; undefined if there is none. @throws CheckpointError if it is too large or not UTF-8 */

@@ -8,7 +8,7 @@ export interface UrlOptions {
   readonly signal?: AbortSignal;
 }
 
-// Above this a server must answer ranges: files are not held whole.
+// Larger files are not held whole in memory, so the server must support ranges.
 const maxWholeBytes = 64 * 2 ** 20;
 
 /** A checkpoint on a server, read by range requests. @param base the address of the folder */
@@ -21,7 +21,7 @@ export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: Url
       const { message } = (error.cause ?? error) as Error;
       throw refused({ file: name }, `must be readable from ${folder.href}`, quoted(message));
     });
-    // No file of a checkpoint is a page; what a network shows to those who are not signed in is one.
+    // No file of a checkpoint is HTML; the login page of a network is.
     if (!answer.ok || !answer.headers.get("content-type")?.startsWith("text/html")) return answer;
     await answer.body?.cancel();
     throw refused({ file: name }, `must be readable from ${folder.href}`, "a web page");
@@ -65,7 +65,7 @@ export function urlFiles(base: string | URL, { fetch: get = fetch, signal }: Url
 const sizeText = ({ headers }: Response): string =>
   `${headers.get("content-length") ?? `more than ${maxWholeBytes}`} bytes at once`;
 
-/** Undefined if there are more, whether the server says how many or not. */
+/** Undefined if there are more bytes, whether or not the server reports their number. */
 async function readAtMost(maxBytes: number, { headers, body }: Response): Promise<Uint8Array | undefined> {
   const pieces: Uint8Array[] = [];
   let sizeBytes = Number(headers.get("content-length") ?? 0);
@@ -80,7 +80,7 @@ async function readAtMost(maxBytes: number, { headers, body }: Response): Promis
   return undefined;
 }
 
-/** Of a server that ignores ranges. */
+/** Reads a range from a server that ignores ranges. */
 const wholeSource = (name: string, bytes: Uint8Array): ByteSource => ({
   name,
   sizeBytes: bytes.length,

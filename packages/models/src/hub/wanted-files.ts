@@ -1,4 +1,4 @@
-/** Which files of a repository a checkpoint consists of. */
+/** The files of a repository that belong to a checkpoint. */
 import { parseIndex } from "../weights/index-file.ts";
 import { indexName, singleName } from "../weights/weights.ts";
 
@@ -10,15 +10,15 @@ const small = [
   "chat_template.jinja",
 ];
 
-/** Of the names at the top of the repository: what is needed besides the shards. */
+/** Filters the top-level names of a repository for the required files other than shards. */
 export function wantedFiles(names: ReadonlySet<string>): readonly string[] {
   const weights = names.has(singleName) ? singleName : indexName;
   return [...small, weights].filter((name) => names.has(name));
 }
 
-/** Whether a wanted file is there for the weights alone. */
+/** Whether a required file is only needed for weights. */
 export const isWeights = (name: string): boolean => name === singleName || name === indexName;
 
-/** What the index asks for. @throws CheckpointError if it is bad */
+/** The shards that the index names. @throws CheckpointError if the index is malformed */
 export const wantedShards = (index: string): readonly string[] =>
   [...new Set(parseIndex(index, indexName).values())].sort();

@@ -1,4 +1,4 @@
-/** Typed fields of a JSON object, with the file and the key in every complaint. */
+/** Typed fields of a JSON object; errors name the file and the key. */
 import { refused, shown } from "../checkpoint-error.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./parse.ts";
 
@@ -7,7 +7,7 @@ interface Range {
   readonly max?: number;
 }
 
-/** A key that is missing or null takes the default; without a default that is an error. */
+/** A missing or null key has the default value; without a default it is an error. */
 export class Fields {
   readonly file: string;
   readonly #object: JsonObject;
@@ -19,7 +19,7 @@ export class Fields {
     this.#prefix = prefix;
   }
 
-  /** As it stands in the file; undefined if missing. */
+  /** The raw value; undefined if missing. */
   raw(key: string): JsonValue | undefined {
     return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
   }
@@ -85,7 +85,7 @@ export class Fields {
     return value;
   }
 
-  /** An error that names file and key, what is expected and what was found. */
+  /** An error that names the file, the key, and the expected and found values. */
   error(key: string, rule: string, found: string): Error {
     return refused({ file: this.file, key: `${this.#prefix}${key}` }, rule, found);
   }

@@ -1,5 +1,5 @@
 /**
- * JSON of unknown origin. Unlike `JSON.parse` it refuses a key that occurs twice, nesting deeper than asked for, and gives
+ * JSON of unknown origin. Unlike `JSON.parse` it rejects duplicate keys and nesting beyond a limit, and returns
  * objects without a prototype, so that a key named `__proto__` is a key like any other. @see https://www.rfc-editor.org/rfc/rfc8259
  */
 import { quoted, refused } from "../checkpoint-error.ts";
@@ -15,7 +15,7 @@ export const isJsonObject = (value: unknown): value is JsonObject =>
 export interface JsonOptions {
   /** For messages. */
   readonly file: string;
-  /** Objects and arrays within each other. */
+  /** Maximum nesting depth. */
   readonly maxDepth?: number;
 }
 

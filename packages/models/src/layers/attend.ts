@@ -1,10 +1,10 @@
-/** softmax(scale · q kᵀ) v over the tokens that are there. */
+/** softmax(scale · q kᵀ) v over the tokens present. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import type { Step } from "./step.ts";
 
 /**
- * Each query sees the keys up to its own place. The cost follows the tokens present, not the capacity of the caches.
+ * Each query attends to the keys up to its own position. The cost depends on the tokens present, not on the capacity of the caches.
  * @param query `[B,T,N,D]` @param keys `[B,S,K,D]` @param values `[B,S,K,V]`
  */
 export const attend = (
@@ -27,7 +27,7 @@ interface Attention {
   readonly scale: number;
 }
 
-/** Lets out query, key, value and the weights `[B,T,N,S]`, which attention itself never forms; for a first step only. */
+/** Sows query, key, value and the weights `[B,T,N,S]`, which fused attention never materializes; only for prefill. */
 export function sowAttention(module: nnx.Module, { query, key, value, scale }: Attention): void {
   if (!module.sow(nnx.Intermediate, "query", query)) return;
   module.sow(nnx.Intermediate, "key", key);

@@ -3,7 +3,7 @@ import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { Linear } from "./linear.ts";
 
-/** silu(gate) · up in float32, rounded as the reference does: once behind silu, once behind the product. */
+/** silu(gate) · up in float32, rounded like the reference: once after silu, once after the product. */
 export function gate(gateValues: jax.Array, up: jax.Array, dtype: jax.DType): jax.Array {
   return jax.nn.silu(gateValues.astype(dtype).astype("float32")).astype(dtype).mul(up.astype(dtype));
 }

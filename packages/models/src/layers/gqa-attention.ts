@@ -40,7 +40,7 @@ export class GqaAttention extends nnx.Module {
   /**
    * Attends from each token to itself and those before it.
    * @param x `[B,T,H]`
-   * @param cache with this layer's earlier keys and values; without it x is all there is
+   * @param cache with this layer's earlier keys and values; without it attention is within x only
    */
   call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
     const query = rotate(this.heads(this.q_proj.call(x)), step.rotation);

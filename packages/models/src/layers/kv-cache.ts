@@ -1,4 +1,4 @@
-/** What decoding keeps of earlier tokens: arrays of a fixed capacity, written in place where they are donated. */
+/** Caches of earlier tokens for decoding: arrays of a fixed capacity, updated in place if donated. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import type { CacheSize } from "../architecture.ts";
@@ -13,9 +13,9 @@ export class SequenceCache extends nnx.Module {
   }
 
   /**
-   * Writes new items at each row's own place.
+   * Writes new items at the position of each row.
    * @param items `[B,T,…item]` @param start int32 `[B]`
-   * @returns everything, `[B, capacity, …item]`
+   * @returns the whole cache, `[B, capacity, …item]`
    */
   append(items: jax.Array, start: jax.Array): jax.Array {
     const [batch, count] = items.shape;
@@ -27,7 +27,7 @@ export class SequenceCache extends nnx.Module {
     } else {
       const rows = jax.numpy.expandDims(jax.numpy.arange(batch, { dtype: "int32" }), 1);
       const places = jax.numpy.expandDims(jax.numpy.arange(count, { dtype: "int32" }), 0);
-      // Padding behind a short row may lie beyond the capacity: it is dropped.
+      // Padding after a short row may exceed the capacity: it is dropped.
       const columns = jax.numpy.expandDims(start, 1).add(places);
       this.values.set(before.at(rows, columns).set(typed));
     }
@@ -56,5 +56,5 @@ export function emptyKeyValueCache(
   return new KeyValueCache(empty(), empty());
 }
 
-/** The latent that keys and values come from, with the rotated part of all keys behind it: `[B, capacity, kvLoraRank + qkRopeHeadDim]`. */
+/** The latent of keys and values, followed by the rotated part of the keys: `[B, capacity, kvLoraRank + qkRopeHeadDim]`. */
 export class LatentCache extends SequenceCache {}

@@ -1,4 +1,4 @@
-/** Matrices as checkpoints hold them: `weight [out, in]`. */
+/** Linear layers in the layout of checkpoints: `weight [out, in]`. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { describe } from "./param.ts";

@@ -1,4 +1,4 @@
-/** Multi-head latent attention: keys and values of all heads come from one small vector a token, which is all that is cached. */
+/** Multi-head latent attention: keys and values of all heads are projected from one small vector a token, and only that is cached. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { attend, sowAttention } from "./attend.ts";
@@ -26,7 +26,7 @@ const latentNormEps = 1e-6;
 
 /**
  * s = (q_nope · k_nope + q_rope · k_rope) / √(P + R), where k_nope and v are `kv_b_proj` of the normed latent c, and k_rope is
- * one for all heads. A first step expands c to keys and values; later ones absorb `kv_b_proj` into query and output instead:
+ * shared by all heads. Prefill expands c to keys and values; decoding absorbs `kv_b_proj` into query and output instead:
  * q_nope · (W_k c) = (W_kᵀ q_nope) · c, and Σ p (W_v c) = W_v Σ p c, which is attention over one key head.
  */
 export class MultiHeadLatentAttention extends nnx.Module {
@@ -66,9 +66,9 @@ export class MultiHeadLatentAttention extends nnx.Module {
   }
 
   /**
-   * Attends from each token to itself and those before it, by way of latents.
+   * Attends from each token to itself and those before it, through latents.
    * @param x `[B,T,H]`
-   * @param cache with this layer's earlier latents; without it x is all there is
+   * @param cache with this layer's earlier latents; without it attention is within x only
    */
   call(x: jax.Array, step: Step, cache?: LatentCache): jax.Array {
     const query = this.queryOf(x, step);
@@ -93,12 +93,12 @@ export class MultiHeadLatentAttention extends nnx.Module {
     const lifted = jax.numpy.einsum("btnp,npc->btnc", nope, keyPart);
     const shared = jax.numpy.expandDims(latents, 2);
     const wideQuery = jax.numpy.concatenate([lifted, rope], -1);
-    // The values are the first part of the keys: taking the whole spares a copy of them.
+    // The values are the first part of the keys: passing the whole keys avoids a copy.
     const summed = attend(wideQuery, shared, shared, { scale: this.scale, step });
     return jax.numpy.einsum("btnc,nvc->btnv", splitLast(summed, kvLoraRank)[0], valuePart);
   }
 
-  /** Operations of one query with one key, in all heads: of the expanded form in a first step, else of the absorbed one. */
+  /** Operations of one query with one key, in all heads: of the expanded form in prefill, of the absorbed form in decoding. */
   flopsPerPair(isFirst: boolean): number {
     const { numAttentionHeads, qkNopeHeadDim, qkRopeHeadDim, kvLoraRank, vHeadDim } = this.sizes;
     const [key, value] = isFirst ? [qkNopeHeadDim, vHeadDim] : [kvLoraRank, kvLoraRank];
@@ -119,7 +119,7 @@ export class MultiHeadLatentAttention extends nnx.Module {
     return q_b_proj.call(q_a_layernorm.call(q_a_proj.call(x)));
   }
 
-  /** What is cached: the normed latent, then the rotated key that all heads share; `[B,T,C+R]`. */
+  /** The cache entry: the normed latent, then the rotated key that all heads share; `[B,T,C+R]`. */
   private latentOf(x: jax.Array, step: Step): jax.Array {
     const [latent, rope] = splitLast(this.kv_a_proj_with_mqa.call(x), this.sizes.kvLoraRank);
     const rotated = rotate(jax.numpy.expandDims(rope, 2), step.rotation).squeeze(2);
@@ -150,7 +150,7 @@ export class MultiHeadLatentAttention extends nnx.Module {
     return (this.sizes.qkNopeHeadDim + this.sizes.qkRopeHeadDim) ** -0.5;
   }
 
-  /** In the order of dimensions that the reference has. */
+  /** In the dimension order of the reference. */
   private letOut(query: jax.Array, latent: jax.Array, { rotation: { settings } }: Step): void {
     const { kvLoraRank, qkNopeHeadDim } = this.sizes;
     const reordered = (x: jax.Array, at: number): jax.Array => {

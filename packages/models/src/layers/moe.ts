@@ -19,13 +19,13 @@ export interface MoeSizes {
   readonly routedScalingFactor: number;
 }
 
-/** Experts of each token and how much each counts, `[N,k]`. */
+/** Experts of each token and their weights, `[N,k]`. */
 interface Routing {
   readonly ids: jax.Array;
   readonly weights: jax.Array;
 }
 
-/** sigmoid(x Wᵀ) scores in float32; the bias takes part in the choice and not in the weights. */
+/** sigmoid(x Wᵀ) scores in float32; the bias affects the choice but not the weights. */
 class Router extends nnx.Module {
   readonly weight: nnx.Param;
   readonly e_score_correction_bias: nnx.Param;
@@ -51,7 +51,7 @@ class Router extends nnx.Module {
     return { logits, ids, weights: shares.mul(routedScalingFactor) };
   }
 
-  /** Only experts of the best groups can be chosen; a group counts as much as its two best experts together. */
+  /** Only experts of the best groups can be chosen; the score of a group is the sum of its two best experts. */
   private withinGroups(choice: jax.Array): jax.Array {
     const { nGroup, topkGroup } = this.sizes;
     if (nGroup === topkGroup) return choice;
@@ -77,13 +77,13 @@ class Experts extends nnx.Module {
   /** Σ weight · expert(x) in float32, rounded once. @param x `[N,H]` */
   call(x: jax.Array, routing: Routing): jax.Array {
     const { ids, weights } = routing;
-    // From two tokens an expert on, on average, reading each expert once costs less than reading it for each token.
+    // With at least two tokens per expert on average, reading each expert once is cheaper than reading it per token.
     const isCrowded = ids.size >= 2 * this.gate_up_proj.shape[0];
     const results = isCrowded ? this.grouped(x, routing) : this.gathered(x, routing);
     return jax.numpy.einsum("nk,nkh->nh", weights, results).astype(x.dtype);
   }
 
-  /** Weights of the chosen experts are read where they lie, within the products. @returns float32 `[N,k,H]` */
+  /** Products that read the weights of the chosen experts without copying them. @returns float32 `[N,k,H]` */
   private gathered(x: jax.Array, { ids }: Routing): jax.Array {
     const gateUp = jax.numpy.einsum("nh,nkoh->nko", x, expertsAt(this.gate_up_proj, ids), wide);
     const [gateValues, up] = jax.numpy.split(gateUp, 2, -1);
@@ -91,7 +91,7 @@ class Experts extends nnx.Module {
     return jax.numpy.einsum("nki,nkhi->nkh", hidden, expertsAt(this.down_proj, ids), wide);
   }
 
-  /** Tokens sorted by expert: each expert is multiplied once with all that chose it. @returns float32 `[N,k,H]` */
+  /** Tokens sorted by expert: one product for each expert, with all its tokens. @returns float32 `[N,k,H]` */
   private grouped(x: jax.Array, { ids }: Routing): jax.Array {
     const [count, k] = ids.shape;
     const experts = this.gate_up_proj.shape[0];
@@ -111,7 +111,7 @@ class Experts extends nnx.Module {
 const wide = { preferredElementType: "float32" } as const;
 
 /**
- * The first `sizes[0]` rows of x with the first matrix, and so on.
+ * Multiplies the first `sizes[0]` rows of x with the first matrix, and so on.
  * @param x `[M,in]` @param weight `[E,out,in]` @returns float32 `[M,out]`
  */
 const groupedProduct = (x: jax.Array, weight: nnx.Param, sizes: jax.Array): jax.Array =>
@@ -133,7 +133,7 @@ const groupedProduct = (x: jax.Array, weight: nnx.Param, sizes: jax.Array): jax.
 const expertsAt = (weight: nnx.Param, ids: jax.Array): jax.Array =>
   jax.numpy.take(weight, ids, { axis: 0, mode: "clip" });
 
-/** Chosen experts and one that serves all tokens. */
+/** Routed experts and a shared expert. */
 export class MixtureOfExperts extends nnx.Module {
   readonly gate: Router;
   readonly experts: Experts;
@@ -185,7 +185,7 @@ export function expertParts(name: string, shape: readonly number[]): readonly Te
   ).flat();
 }
 
-/** Of the experts' weights the share that a token uses; of all others 1: the `activeShare` of an architecture with a `MixtureOfExperts`. */
+/** The fraction of expert weights that a token uses, 1 for other parameters: the `activeShare` of an architecture with a `MixtureOfExperts`. */
 export const expertShare = (
   { numExpertsPerTok, nRoutedExperts }: Pick<MoeSizes, "numExpertsPerTok" | "nRoutedExperts">,
   name: string,

@@ -1,4 +1,4 @@
-/** Parameters before there are weights: models are described first, and filled from a checkpoint. */
+/** Parameters without values: models are built abstract, then filled from a checkpoint. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 

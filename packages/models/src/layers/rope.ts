@@ -1,13 +1,13 @@
-/** Rotary position embeddings: pairs of dimensions turn by angles that grow with the position. */
+/** Rotary position embeddings: pairs of dimensions are rotated by angles proportional to the position. */
 import * as jax from "jaxscale";
 
-/** How a head's dimensions form pairs: neighbours, or the two halves. */
+/** How the dimensions of a head are paired: neighbours, or the two halves. */
 export type Pairing = "interleaved" | "halves";
 
-/** Which dimensions of a head are rotated, and by which angles. */
+/** Settings of rotary embeddings: the rotated dimensions and their angles. */
 export interface RopeSettings {
   readonly theta: number;
-  /** Dimensions of a head, of which the first `rotaryDim` turn. */
+  /** Dimensions of a head, of which the first `rotaryDim` are rotated. */
   readonly headDim: number;
   readonly rotaryDim: number;
   readonly pairing: Pairing;
@@ -23,7 +23,7 @@ export interface Rotation {
 /** angle[j] = position · theta^(−2j / rotaryDim) @param positions int32 `[B,T]` */
 export function rotationAt(positions: jax.Array, settings: RopeSettings): Rotation {
   const { theta, headDim, rotaryDim } = settings;
-  // Pairs behind the first rotaryDim / 2 turn by the angle 0: they pass through.
+  // Pairs after the first rotaryDim / 2 have angle 0: they are unchanged.
   const frequencies = Array.from({ length: headDim / 2 }, (_, j) =>
     2 * j < rotaryDim ? theta ** ((-2 * j) / rotaryDim) : 0,
   );

@@ -1,12 +1,12 @@
-/** What the layers of one forward pass share. */
+/** State shared by the layers of one forward pass. */
 import * as jax from "jaxscale";
 import { type RopeSettings, type Rotation, rotationAt } from "./rope.ts";
 
-/** Rows are sequences that begin at place 0 of their caches: shorter ones have padding behind them, never before. */
+/** One forward pass. Rows are sequences that begin at position 0 of their caches; shorter ones are padded at the end. */
 export interface Step {
-  /** Place of each row's first query, int32 `[B]`. */
+  /** Position of the first query of each row, int32 `[B]`. */
   readonly start: jax.Array;
-  /** Tokens of each row once this step's are there, int32 `[B]`; what lies behind is not seen. */
+  /** Tokens of each row, including those of this step, int32 `[B]`; later cache entries are masked. */
   readonly lengths: jax.Array;
   readonly rotation: Rotation;
   /** Whether no row has tokens before this step. */

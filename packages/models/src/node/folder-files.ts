@@ -15,7 +15,7 @@ export function folderFiles(path: string): CheckpointFiles {
         throw refused({ file: path }, "must be asked for a file by its plain name", JSON.stringify(name));
       let handle: FileHandle;
       try {
-        // Without waiting, so that a named pipe in the folder cannot hang it.
+        // Non-blocking, so that opening a named pipe does not hang.
         handle = await open(join(folder, name), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

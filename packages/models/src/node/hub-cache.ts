@@ -1,6 +1,6 @@
 /**
  * The hub's cache on disk, as its libraries lay it out: `models--org--name/` with `blobs/` by hash, `snapshots/{commit}/` of links
- * to them, and `refs/{revision}` with the commit. What one library downloaded the others find.
+ * to them, and `refs/{revision}` with the commit. Libraries share downloads.
  */
 import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
@@ -22,14 +22,14 @@ export class HubCache {
     return join(this.#folder, "snapshots", commit);
   }
 
-  /** @param hash of the contents @throws CheckpointError for what cannot be one */
+  /** @param hash of the contents @throws CheckpointError if malformed */
   blob(hash: string, file: string): string {
     if (!/^[0-9a-f]{40}$|^[0-9a-f]{64}$/.test(hash))
       throw refused({ file }, "must be listed with its hash", JSON.stringify(hash));
     return join(this.#folder, "blobs", hash);
   }
 
-  /** Undefined if it was never asked for. */
+  /** Undefined if the revision was never resolved. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision;
     const commit = (await readText(join(this.#folder, "refs", revision)))?.trim();
@@ -41,20 +41,20 @@ export class HubCache {
     await replace(join(this.#folder, "refs", revision), (path) => writeFile(path, commit));
   }
 
-  /** Puts a blob into a snapshot under its name. */
+  /** Links a blob into a snapshot under its name. */
   async link(blob: string, commit: string, name: string): Promise<void> {
     const path = join(this.snapshot(commit), name);
     await replace(path, async (temporary) => {
       try {
         await symlink(relative(dirname(path), blob), temporary);
       } catch {
-        // Windows asks for a privilege to make links.
+        // Creating links on Windows requires a privilege.
         await copyFile(blob, temporary);
       }
     });
   }
 
-  /** Whether all that a checkpoint needs is there. */
+  /** Whether the snapshot has all required files. */
   async isComplete(commit: string, { withoutWeights }: { readonly withoutWeights: boolean }): Promise<boolean> {
     const folder = this.snapshot(commit);
     const has = async (name: string): Promise<boolean> => (await sizeOf(join(folder, name))) !== undefined;
@@ -67,7 +67,7 @@ export class HubCache {
   }
 }
 
-/** Writes beside `path` and renames, so that other processes see the old file or the new one, whole. */
+/** Writes a temporary file and renames it to `path`, so that the replacement is atomic. */
 async function replace(path: string, write: (path: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${randomUUID()}`;

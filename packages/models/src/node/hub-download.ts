@@ -1,4 +1,4 @@
-/** A checkpoint from a hub, by way of its cache. */
+/** Downloads a checkpoint from a hub into its cache. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "jaxscale";
@@ -15,15 +15,15 @@ import { type Hub, Repository } from "./hub-repository.ts";
 export interface HubOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-  /** Leaves the weights on the hub: configs and tokenizer alone are wanted. */
+  /** Downloads configs and tokenizer only, without weights. */
   readonly withoutWeights?: boolean;
 }
 
 /**
  * The folder of a repository's snapshot in the hub's cache (`HF_HUB_CACHE`, else `HF_HOME/hub`), with what was missing downloaded.
- * `HF_ENDPOINT` is another hub, `HF_TOKEN` opens private repositories, `HF_HUB_OFFLINE=1` asks nobody.
- * Without a connection the last known snapshot is used, if it is whole.
- * @throws CheckpointError if the repository or its files are bad; what the connection throws
+ * `HF_ENDPOINT` is another hub, `HF_TOKEN` opens private repositories, `HF_HUB_OFFLINE=1` disables requests.
+ * Without a connection the last known snapshot is used, if complete.
+ * @throws CheckpointError if the repository or its files are bad; errors of the connection
  */
 export async function downloadFromHub(id: HubId, options: HubOptions = {}): Promise<string> {
   const hub = await import("@huggingface/hub");
@@ -110,7 +110,7 @@ async function fetchFiles(
   }
 }
 
-/** What a person can do about it. */
+/** A hint for the user. */
 function explained(hub: Hub, error: unknown, { name, revision }: HubId): unknown {
   if (error instanceof hub.HubApiError) {
     const advice =

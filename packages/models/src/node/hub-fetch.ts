@@ -1,8 +1,8 @@
-/** Requests to a hub: the token goes to it alone, and what answers in its place is told from it. */
+/** Requests to a hub: the token is sent only to the hub, and answers of other servers are detected. */
 import { CheckpointError } from "jaxscale";
 import { quoted } from "../checkpoint-error.ts";
 
-/** What answered, if anything did, is no hub: a network's sign-in page, a server that sends in circles. */
+/** The answer is not from a hub: the login page of a network, or a redirect loop. */
 export class NoHubError extends CheckpointError {
   override get name(): string {
     return "CheckpointError";
@@ -10,8 +10,8 @@ export class NoHubError extends CheckpointError {
 }
 
 /**
- * A `fetch` for the hub's library. The library sends the token along wherever the hub's answers point it; this one sends it to the
- * hub's own origin only. On redirects `fetch` itself drops it.
+ * A `fetch` for the hub's library. The library sends the token to every address in the answers of the hub; this function sends it to the
+ * origin of the hub only. On redirects `fetch` drops the token.
  * @param token of the hub
  */
 export function hubFetch(hubUrl: string, token: string | undefined, signal: AbortSignal | undefined): typeof fetch {
@@ -23,7 +23,7 @@ export function hubFetch(hubUrl: string, token: string | undefined, signal: Abor
     const answer = await fetch(input, { ...init, headers, signal }).catch((error: unknown) => {
       throw circular(error) ? new NoHubError(`${where(url)}: must answer; got one redirect after the other`) : error;
     });
-    // Nothing that is asked for is a page.
+    // No requested file is HTML.
     if (answer.ok && answer.headers.get("Content-Type")?.startsWith("text/html")) {
       await answer.body?.cancel();
       throw new NoHubError(
@@ -36,6 +36,6 @@ export function hubFetch(hubUrl: string, token: string | undefined, signal: Abor
 
 const where = ({ origin, pathname }: URL): string => quoted(`${origin}${pathname}`);
 
-// The words of Node's fetch; it throws nothing more telling.
+// The message of Node's fetch, whose error carries no other detail.
 const circular = (error: unknown): boolean =>
   error instanceof TypeError && (error.cause as Error | undefined)?.message === "redirect count exceeded";

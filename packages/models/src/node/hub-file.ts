@@ -1,4 +1,4 @@
-/** One file from a hub into the cache: resumed where it stopped, checked when whole. */
+/** Downloads one file from a hub into the cache: resumes partial downloads and verifies the hash. */
 import { createHash, type Hash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
@@ -18,7 +18,7 @@ export interface HubFile {
 export interface FileDownload {
   /** The bytes from `start` on. */
   readonly open: (start: number) => Promise<AsyncIterable<Uint8Array>>;
-  /** Of an earlier try; not reported to `onBytes`. */
+  /** Bytes of an earlier attempt; not reported to `onBytes`. */
   readonly countedBytes: number;
   readonly onBytes: (sizeBytes: number) => void;
   readonly signal?: AbortSignal;
@@ -27,7 +27,7 @@ export interface FileDownload {
 const attempts = 5;
 const firstPauseMs = 200;
 
-/** Bytes of an earlier try that can be used. */
+/** Reusable bytes of an earlier attempt. */
 export async function partialBytes(file: HubFile, blob: string): Promise<number> {
   return usableBytes(file, partialPath(blob));
 }
@@ -38,12 +38,12 @@ async function usableBytes({ sizeBytes }: HubFile, partial: string): Promise<num
   return there <= sizeBytes ? there : 0;
 }
 
-// Not `.incomplete`, to which other libraries write without regard to our lock.
+// Not `.incomplete`, which other libraries write to without this lock.
 const partialPath = (blob: string): string => `${blob}.partial`;
 
 /**
- * Downloads to `blob`, unless another process does: then it waits for that one. What comes is kept in `blob.partial` if it fails.
- * @throws CheckpointError if what came is not what the hub listed, or the connection broke again and again
+ * Downloads to `blob`, or waits if another process does. A failed download is kept in `blob.partial`.
+ * @throws CheckpointError if the contents differ from the listing of the hub, or the connection fails repeatedly
  */
 export async function downloadBlob(file: HubFile, blob: string, download: FileDownload): Promise<void> {
   await mkdir(dirname(blob), { recursive: true });
@@ -83,7 +83,7 @@ interface CountedDownload extends FileDownload {
   readonly countTo: (bytes: number) => void;
 }
 
-/** Downloads what `partial` lacks, as often as the connection breaks, and checks the whole. */
+/** Downloads the rest of `partial`, with retries when the connection breaks, and verifies the file. */
 async function complete(file: HubFile, partial: string, download: CountedDownload): Promise<void> {
   for (let failures = 0; ; ) {
     const before = await usableBytes(file, partial);
@@ -114,13 +114,13 @@ async function complete(file: HubFile, partial: string, download: CountedDownloa
   );
 }
 
-/** A refusal that asking again does not change. */
+/** An error that a retry cannot fix. */
 const isFinal = (error: unknown): boolean => {
   const { statusCode } = error as { readonly statusCode?: unknown };
   return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 && statusCode !== 429;
 };
 
-/** Of a call of Node's file system; one of a connection is the cause of another error. */
+/** Whether the error is from the file system; connection errors are causes of another error. */
 export const isFileSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && "syscall" in error && "code" in error;
 
@@ -148,7 +148,7 @@ async function append(
   if (at < sizeBytes) throw new Error(`the connection ended at byte ${at}`);
 }
 
-/** In the way of the listed hash. */
+/** Hashes the contents with the algorithm of the listed hash. */
 async function hashOf({ hash, sizeBytes }: HubFile, path: string): Promise<string> {
   const sum: Hash = createHash(hash.length === 64 ? "sha256" : "sha1");
   if (hash.length === 40) sum.update(`blob ${sizeBytes}\0`);

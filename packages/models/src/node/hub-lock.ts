@@ -1,38 +1,38 @@
-/** One process at a time downloads a file of the cache; others wait for it. A lock file says which, and where its bytes go. */
+/** A lock for downloads: one process at a time downloads a file of the cache. The lock file names the process and its partial file. */
 import { readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 
 const pollMs = 200;
 const beatMs = 5_000;
-/** A holder without a sign of life for so long has lost its lock: it died on another host, or its process id is another's now. */
+/** A lock that is not refreshed for this long is stale: its process died on another host, or the process id was reused. */
 const staleMs = 60_000;
 
 interface Holder {
   readonly host: string;
   readonly pid: number;
-  /** Name of the file that it writes, beside the lock. */
+  /** Name of the partial file of the holder, in the folder of the lock. */
   readonly partial: string;
 }
 
 export interface Claim {
-  /** What a process that died had written, if one did. */
+  /** The partial file of a dead process, if any. */
   readonly orphan: string | undefined;
   release(): Promise<void>;
 }
 
 export interface ClaimOptions {
   readonly signal?: AbortSignal;
-  /** Whether there is nothing left to do. */
+  /** Whether the download is complete. */
   readonly isDone: () => Promise<boolean>;
-  /** Called while another process is at work, with the file that it writes. */
+  /** Called while another process downloads, with its partial file. */
   readonly onWait: (partial: string) => Promise<void>;
 }
 
 /**
- * Waits for the lock. Two may hold it after a long standstill of one, so each writes a file of its own.
- * @param partial the file that will be written
- * @returns undefined if another process did the work
+ * Acquires the lock. Two processes may hold it if one was suspended, so each writes its own partial file.
+ * @param partial the partial file of this process
+ * @returns undefined if another process completed the download
  */
 export async function claim(path: string, partial: string, options: ClaimOptions): Promise<Claim | undefined> {
   const own = JSON.stringify({ host: hostname(), pid: process.pid, partial: basename(partial) } satisfies Holder);
@@ -74,7 +74,7 @@ function keepAlive(path: string, own: string): () => Promise<void> {
   };
 }
 
-/** Removes a lock that still says what it was judged by. */
+/** Removes a stale lock, unless it changed since it was read. */
 async function breakLock(path: string, text: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
   try {
@@ -94,7 +94,7 @@ function parseHolder(text: string): Holder | undefined {
     if (typeof host === "string" && typeof partial === "string" && Number.isInteger(pid) && (pid as number) > 0)
       return { host, pid: pid as number, partial };
   } catch {
-    // It is being written.
+    // The lock file is being written.
   }
   return undefined;
 }

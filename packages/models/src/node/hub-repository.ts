@@ -29,13 +29,13 @@ export class Repository {
     this.#settings = settings;
   }
 
-  /** @throws CheckpointError, NoHubError, HubApiError; what the connection throws */
+  /** @throws CheckpointError, NoHubError, HubApiError; errors of the connection */
   static async find(hub: Hub, id: HubId, signal: AbortSignal | undefined): Promise<Repository> {
     const settings = settingsOf(hub, signal);
     const { sha } = await answered(() =>
       hub.modelInfo({ name: id.name, revision: id.revision, additionalFields: ["sha"], ...settings }),
     );
-    // It becomes a folder.
+    // The name becomes a folder.
     if (!isCommit(sha))
       throw new CheckpointError(`${id.name}@${id.revision}: must be a commit; got ${quoted(String(sha))}`);
     return new Repository(hub, id, sha, settings);
@@ -61,7 +61,7 @@ export class Repository {
     return files;
   }
 
-  /** The bytes of a file from `start` on. @throws CheckpointError if what the hub sends is not what it listed */
+  /** The bytes of a file from `start` on. @throws CheckpointError if the contents differ from the listing */
   async open(file: HubFile, start: number): Promise<AsyncIterable<Uint8Array>> {
     const { name, sizeBytes } = file;
     const where = { repo: this.id.name, path: name, revision: this.commit, ...this.#settings };
@@ -78,7 +78,7 @@ export class Repository {
     return blob.slice(start, sizeBytes).stream() as unknown as AsyncIterable<Uint8Array>;
   }
 
-  // The library's own stream hides what went wrong, and takes a whole file for the range that was asked for.
+  // The stream of the library hides errors, and accepts a whole file in place of the requested range.
   async #body(name: string, url: string, start: number, sizeBytes: number): Promise<AsyncIterable<Uint8Array>> {
     const { accessToken, fetch: get } = this.#settings;
     const headers = new Headers(accessToken === undefined ? {} : { Authorization: `Bearer ${accessToken}` });
@@ -105,7 +105,7 @@ function settingsOf(hub: Hub, signal: AbortSignal | undefined): Settings {
   return { hubUrl, accessToken, fetch: hubFetch(hubUrl, accessToken, signal) };
 }
 
-/** The hub's library relies on the form of answers: a TypeError or SyntaxError of its code is an answer of another form. */
+/** The library does not validate answers: a TypeError or SyntaxError from it means a malformed answer. */
 async function answered<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();

@@ -1,3 +1,3 @@
-/** What needs a file system. */
+/** Functions that need a file system. */
 export { folderFiles } from "./folder-files.ts";
 export { resolveCheckpoint } from "./resolve.ts";

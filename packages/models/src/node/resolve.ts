@@ -1,4 +1,4 @@
-/** From what a person writes to the files of a checkpoint. */
+/** Resolves a user-given name to the files of a checkpoint. */
 import { stat } from "node:fs/promises";
 import { CheckpointError } from "jaxscale";
 import type { CheckpointFiles } from "../files/byte-source.ts";
@@ -7,8 +7,8 @@ import { folderFiles } from "./folder-files.ts";
 import { downloadFromHub, type HubOptions } from "./hub-download.ts";
 
 /**
- * A folder, or else a hub id `org/name[@revision]`, which is downloaded into the hub's cache.
- * @throws CheckpointError if it is neither
+ * Opens a folder, or downloads a hub id `org/name[@revision]` into the cache of the hub.
+ * @throws CheckpointError if the name is neither
  */
 export async function resolveCheckpoint(pathOrId: string, options: HubOptions = {}): Promise<CheckpointFiles> {
   const status = await stat(pathOrId).catch(() => undefined);

@@ -1,4 +1,4 @@
-/** Floats of one width as another, on bytes. Widening is exact; narrowing rounds to nearest even, as `x.astype` does. */
+/** Casts between float widths, on bytes. Widening is exact; narrowing rounds to nearest even, as `x.astype` does. */
 
 export type FloatDType = "float32" | "float16" | "bfloat16";
 
@@ -9,7 +9,7 @@ const widths: Record<FloatDType, 2 | 4> = { float32: 4, float16: 2, bfloat16: 2 
 
 /**
  * @param bytes whole elements, little-endian, aligned to them
- * @param into where the result may lie, if it is large enough
+ * @param into a buffer for the result, if large enough
  */
 export function castBytes(
   bytes: Uint8Array<ArrayBuffer>,
@@ -61,7 +61,7 @@ function floatToHalf(bits: number): number {
   return sign | roundShift(magnitude - 0x38000000, 13);
 }
 
-/** `value / 2^shift`, to nearest even. */
+/** `value / 2^shift`, rounded to nearest even. */
 function roundShift(value: number, shift: number): number {
   const kept = value >>> shift;
   const dropped = value & (2 ** shift - 1);

@@ -1,4 +1,4 @@
-/** Element types of the format, and which of them arrays can have. */
+/** Element types of safetensors, and the dtypes of arrays that they map to. */
 import type { DType } from "jaxscale";
 
 /** Bits of one element. @see https://github.com/huggingface/safetensors#format */
@@ -38,13 +38,13 @@ const arrays: Readonly<Record<string, DType>> = {
   F32: "float32",
 };
 
-/** Undefined for a name that the format does not know. */
+/** Undefined for a name that is not in the format. */
 export const bitsOf = (name: string): number | undefined => (Object.hasOwn(bits, name) ? bits[name] : undefined);
 
-/** The dtype of an array with such elements; undefined if arrays cannot have them. */
+/** The array dtype of an element type; undefined if unsupported. */
 export const arrayDtype = (name: string): DType | undefined => (Object.hasOwn(arrays, name) ? arrays[name] : undefined);
 
-/** The name in files of an array's dtype. */
+/** The safetensors name of an array dtype. */
 export const fileDtype = (dtype: DType): string => {
   for (const [name, candidate] of Object.entries(arrays)) if (candidate === dtype) return name;
   throw new TypeError(`fileDtype: a dtype is needed; got ${String(dtype)}`);

@@ -10,11 +10,11 @@ import { headerSize, lengthBytes, parseHeader, type SafetensorsHeader, type Tens
 export interface HostTensor {
   readonly shape: readonly number[];
   readonly dtype: DType;
-  /** Floats of every width as a Float32Array. */
+  /** The elements; floats of every width as a Float32Array. */
   readonly values: HostValues;
 }
 
-/** A safetensors file: its header is read, its tensors when they are asked for. */
+/** An open safetensors file: the header is read at once, tensors on demand. */
 export class SafetensorsFile {
   readonly source: ByteSource;
   readonly entries: SafetensorsHeader["entries"];
@@ -26,7 +26,7 @@ export class SafetensorsFile {
     this.metadata = metadata;
   }
 
-  /** Reads and checks the header; closes the source if it is bad. @throws CheckpointError naming file, key, expected and found */
+  /** Reads and validates the header; closes the source on error. @throws CheckpointError naming file, key, expected and found */
   static async open(source: ByteSource): Promise<SafetensorsFile> {
     const { name, sizeBytes } = source;
     try {
@@ -43,14 +43,14 @@ export class SafetensorsFile {
     return this.source.name;
   }
 
-  /** Dtype, shape and place of a tensor. @throws CheckpointError if there is none of that name */
+  /** Dtype, shape and byte range of a tensor. @throws CheckpointError if there is no tensor of that name */
   entry(key: string): TensorEntry {
     const entry = this.entries.get(key);
     if (entry === undefined) throw refused({ file: this.name, key }, "must be in the file", "no such tensor");
     return entry;
   }
 
-  /** The values of one tensor. @throws CheckpointError if it is missing or of a dtype that arrays cannot have */
+  /** The values of one tensor. @throws CheckpointError if it is missing or its dtype is unsupported */
   async read(key: string): Promise<HostTensor> {
     const entry = this.entry(key);
     const dtype = arrayDtype(entry.dtype);

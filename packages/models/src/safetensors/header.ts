@@ -1,6 +1,6 @@
 /**
  * The header of a safetensors file: its length (8 bytes, little-endian), JSON, then the tensors' bytes without gaps.
- * Everything that the format promises is checked here, so that whoever reads tensors need not.
+ * All guarantees of the format are validated here, so that readers of tensors need no checks.
  * @see https://huggingface.co/docs/safetensors
  */
 import { quoted, refused, shapeText, shown } from "../checkpoint-error.ts";
@@ -11,7 +11,7 @@ import { bitsOf } from "./dtypes.ts";
 /** One tensor of a file. */
 export interface TensorEntry {
   readonly key: string;
-  /** As the format writes it, such as `BF16`. */
+  /** Element type in the notation of the format, such as `BF16`. */
   readonly dtype: string;
   readonly shape: readonly number[];
   /** From the start of the file. */
@@ -19,15 +19,15 @@ export interface TensorEntry {
   readonly sizeBytes: number;
 }
 
-/** What stands in front of a safetensors file. */
+/** The header of a safetensors file. */
 export interface SafetensorsHeader {
-  /** In the order of their bytes. */
+  /** Tensors, in byte order. */
   readonly entries: ReadonlyMap<string, TensorEntry>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 export const lengthBytes = 8;
-/** As the reference implementation refuses longer ones. */
+/** The limit of the reference implementation. */
 export const maxHeaderBytes = 100_000_000;
 const maxRank = 32;
 

@@ -8,7 +8,7 @@ export interface WrittenTensor {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** Its bytes, row-major and little-endian, at once or in pieces. */
+  /** Bytes of the tensor, row-major and little-endian, at once or in pieces. */
   readonly data: Uint8Array | (() => Iterable<Uint8Array> | AsyncIterable<Uint8Array>);
 }
 
@@ -16,7 +16,7 @@ const sizeBytes = ({ dtype, shape }: WrittenTensor): number =>
   shape.reduce((product, n) => product * n, (bitsOf(fileDtype(dtype)) as number) / 8);
 
 /**
- * The bytes of a file, in pieces. Wide elements come first, so that all are aligned to their size; the header is padded to 8 bytes.
+ * The bytes of a file, in pieces. Tensors with wide elements come first, so that all are aligned; the header is padded to 8 bytes.
  * @throws RangeError if a name occurs twice or is `__metadata__`, or if data does not have the bytes of its shape
  */
 export async function* safetensorsPieces(

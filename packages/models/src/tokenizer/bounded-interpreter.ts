@@ -1,7 +1,7 @@
-/** Jinja that ends: a template comes from a stranger, so its steps and the size of what it builds are limited. */
+/** A bounded Jinja interpreter: templates are untrusted, so their steps and the size of their values are limited. */
 import * as jinja from "@huggingface/jinja";
 
-// Types of these two are lost: the package's declarations import without file extensions.
+// Both are untyped: the declarations of the package import without file extensions.
 const Environment = jinja.Environment as unknown as new () => Variables;
 const Interpreter = jinja.Interpreter as unknown as new (variables: Variables) => Interpreting;
 
@@ -20,27 +20,27 @@ interface Interpreting {
   evaluate(statement: Statement | undefined, variables: Variables): Value;
 }
 
-// Templates of long conversations take some 10⁵ steps; this many take a second or two.
+// Templates of long conversations take about 10⁵ steps; this limit takes one to two seconds.
 const maxSteps = 4_000_000;
 /** Characters of a text, or of all texts in a list together. */
 const maxSize = 2 ** 22;
 /** Characters that count as one step, since they are copied. */
 const charactersPerStep = 128;
-/** A turn of a loop makes variables of its own, a dozen of them. */
+/** Steps of one loop iteration, which creates about a dozen variables. */
 const stepsPerTurn = 16;
 
-/** @throws Error for a template that takes too long, builds too much, or refuses its variables */
+/** @throws Error for a template that exceeds its limits or rejects its variables */
 export function renderBounded(parsed: jinja.Template["parsed"], variables: Readonly<Record<string, unknown>>): string {
   const environment = new Environment();
   for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
   return String(new BoundedInterpreter(environment).run(parsed).value);
 }
 
-/** Counts every expression and statement that is evaluated, and weighs every value. */
+/** Counts evaluated expressions and statements, and the sizes of values. */
 class BoundedInterpreter extends Interpreter {
   #steps = 0;
   readonly #sizes = new WeakMap<object, number>();
-  /** What loops go over. */
+  /** The iterable of a loop. */
   readonly #iterables = new WeakSet<object>();
 
   override evaluate(statement: Statement | undefined, variables: Variables): Value {
@@ -51,7 +51,7 @@ class BoundedInterpreter extends Interpreter {
     if (size > maxSize) throw tooLarge(size);
     if (typeof result?.value === "string") this.#charge(Math.floor(size / charactersPerStep));
     else if (statement && this.#iterables.has(statement)) this.#charge(stepsPerTurn * lengthOf(result));
-    // A name or an attribute only finds a list; whatever else gives one has made it.
+    // A name or an attribute refers to an existing list; any other expression creates one.
     else if (statement && !finds.has(statement.type)) this.#charge(lengthOf(result));
     return result;
   }
@@ -61,15 +61,15 @@ class BoundedInterpreter extends Interpreter {
     if (this.#steps > maxSteps) throw new Error(`the template must end within ${maxSteps} steps`);
   }
 
-  /** With all that it holds, as `tojson` would write it: a list of a list twice is twice as large. */
+  /** Total size of a value, as in the output of `tojson`: repeated references count repeatedly. */
   #sizeOf(value: Value | undefined): number {
     const held: unknown = value?.value;
     if (typeof held === "string") return held.length;
     if (!(Array.isArray(held) || held instanceof Map)) return 1;
     const known = this.#sizes.get(held);
-    // Attributes of a namespace change.
+    // Namespaces are mutable.
     if (known !== undefined && value?.type !== "NamespaceValue") return known;
-    // A namespace may hold itself.
+    // A namespace may contain itself.
     this.#sizes.set(held, 0);
     let size = 1;
     for (const inner of held.values()) size += this.#sizeOf(inner as Value);
@@ -82,7 +82,7 @@ interface Loop extends Statement {
   readonly iterable: Statement & { readonly lhs?: Statement };
 }
 
-/** Without the condition of `for x in list if …`. */
+/** The iterable without the condition of `for x in list if …`. */
 const iterableOf = ({ iterable }: Loop): Statement =>
   iterable.type === "SelectExpression" && iterable.lhs ? iterable.lhs : iterable;
 

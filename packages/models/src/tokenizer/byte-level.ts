@@ -1,6 +1,6 @@
 /**
  * The alphabet of byte-level BPE: every byte as a printable character, so that a vocabulary is text.
- * Printable Latin-1 stands for itself; the other bytes, in order, for the characters from U+0100 on.
+ * Printable Latin-1 maps to itself; the other bytes, in order, map to the characters from U+0100 on.
  */
 
 const isPrintable = (byte: number): boolean =>
@@ -15,7 +15,7 @@ function* alphabet(): Generator<readonly [string, number]> {
 
 const encoder = new TextEncoder();
 
-/** The bytes that a token of the vocabulary stands for. */
+/** Decodes a token of the vocabulary to its bytes. */
 export function bytesOfToken(token: string): Uint8Array {
   const bytes: number[] = [];
   for (const character of token) {

@@ -12,17 +12,17 @@ export interface ChatMessage {
 
 /** Options of a chat template. */
 export interface ChatOptions {
-  /** Whether the text ends where the assistant is to begin; yes if not given. */
+  /** Whether to append the header of the assistant message; true if absent. */
   readonly addGenerationPrompt?: boolean;
-  /** For templates that know it. */
+  /** Enables thinking, in templates that support it. */
   readonly enableThinking?: boolean;
-  /** Functions that the model may call, for templates that know them. */
+  /** Functions that the model may call, in templates that support them. */
   readonly tools?: readonly unknown[];
-  /** Further variables of the template. */
+  /** Additional template variables. */
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 
-/** The checkpoint's Jinja template: messages to the text that the model was trained on. */
+/** The Jinja chat template of a checkpoint: formats messages as the text that the model was trained on. */
 export class ChatTemplate {
   readonly #parsed: Template["parsed"];
   readonly #file: string;
@@ -45,7 +45,7 @@ export class ChatTemplate {
 
   /**
    * The text of a conversation, as the model was trained on it.
-   * @throws CheckpointError if the template refuses the messages, does not end, or builds too much
+   * @throws CheckpointError if the template rejects the messages or exceeds its limits
    */
   render(messages: readonly ChatMessage[], options: ChatOptions = {}): string {
     const { addGenerationPrompt = true, enableThinking, tools, variables } = options;

@@ -1,6 +1,6 @@
 /**
- * Text of messages stays text: `<|assistant|>` that a user writes must not begin a turn. Before a template sees messages, what
- * reads as a special token becomes a mark that is none; after it, sections with marks are encoded as any text.
+ * Prevents injection of special tokens: `<|assistant|>` in a user message must not begin a turn. Before rendering, text that
+ * reads as a special token is replaced by a mark; after rendering, sections with marks are encoded as ordinary text.
  */
 import type { ChatMessage } from "./chat-template.ts";
 
@@ -12,11 +12,11 @@ export interface AddedToken {
 /** Part of a rendered conversation. */
 export interface Section {
   readonly text: string;
-  /** Whether special tokens in it are what they read as. */
+  /** Whether special tokens in the text are encoded as such. */
   readonly isTemplate: boolean;
 }
 
-// Noncharacters of Unicode. Text that holds a mark of its own only loses the mark.
+// Noncharacters of Unicode. Marks in the original text are dropped.
 const mark = (index: number): string => `\ufdd0${index}\ufdd1`;
 const marks = /\ufdd0(\d+)\ufdd1/g;
 
@@ -31,7 +31,7 @@ export class MessageText {
     this.#anyAdded = anyOf(added.map(({ content }) => content));
   }
 
-  /** Messages with marks; roles are the template's business. */
+  /** Marks special tokens in messages, except in roles. */
   mark(messages: readonly ChatMessage[]): readonly ChatMessage[] {
     return messages.map(({ role, ...rest }) => ({ ...(this.#marked(rest) as ChatMessage), role }));
   }
@@ -44,7 +44,7 @@ export class MessageText {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, this.#marked(inner)]));
   }
 
-  /** What a template made of marked messages, between added tokens and at them. */
+  /** Splits the rendered text at added tokens. */
   sections(rendered: string): readonly Section[] {
     const sections: Section[] = [];
     let plain = "";
@@ -66,7 +66,7 @@ export class MessageText {
   }
 }
 
-/** Any of some texts, the longest first, as a group; nothing if there are none. */
+/** A regular expression group of alternatives, longest first; it matches nothing if there are none. */
 function anyOf(texts: readonly string[]): RegExp {
   const escaped = [...texts]
     .filter((text) => text !== "")

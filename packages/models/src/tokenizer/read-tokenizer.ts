@@ -28,7 +28,7 @@ function parseObject(text: string, file: string): JsonObject {
   return value;
 }
 
-/** Hundreds of thousands of entries, whose repetition would do no harm: the platform's parser. */
+/** Uses JSON.parse: the file has hundreds of thousands of entries, and duplicate keys are harmless. */
 function parseVocabulary(text: string): JsonObject {
   let value: unknown;
   try {
@@ -46,7 +46,7 @@ function parseVocabulary(text: string): JsonObject {
   return value;
 }
 
-/** The tokenizer would take any value for an id, and fail far from here. */
+/** Validates ids early: the tokenizer library does not. */
 function requireIds(vocabulary: JsonValue | undefined, added: JsonValue | undefined): void {
   if (!isJsonObject(vocabulary))
     throw refused({ file: vocabularyFile, key: "model.vocab" }, "must be an object", shown(vocabulary));
@@ -80,7 +80,7 @@ function makeBpe(vocabulary: JsonObject, config: JsonObject): BpeTokenizer {
   }
 }
 
-/** A file of its own comes before the config's key, as in transformers. */
+/** A separate template file takes precedence over the key in the config, as in transformers. */
 async function readTemplate(files: CheckpointFiles, config: JsonObject): Promise<ChatTemplate | undefined> {
   const specialTokens = specialTokensOf(config);
   const own = await readTextFile(files, templateFile, 2 ** 24);

@@ -1,16 +1,16 @@
-/** Text of tokens as they come. A character may span tokens; its bytes wait until it is whole. */
+/** Streaming detokenization. A character may span tokens; its bytes are buffered until it is complete. */
 import { bytesOfToken } from "./byte-level.ts";
 
-/** What a token is to a stream. */
+/** A token as the stream decodes it. */
 export interface StreamedToken {
-  /** As the vocabulary writes it; undefined for an id without a token. */
+  /** Text of the token in the vocabulary; undefined for an id without a token. */
   readonly text: string | undefined;
-  /** Outside the byte-level vocabulary: it stands for its own text. */
+  /** Whether the token is outside the byte-level vocabulary, so that its text is literal. */
   readonly isAdded: boolean;
   readonly isSpecial: boolean;
 }
 
-/** Text of tokens as they come: only whole characters, nothing that a later token could change. */
+/** Decodes a stream of tokens to text: emits only complete characters, which later tokens cannot change. */
 export class TextStream {
   readonly #tokenOf: (id: number) => StreamedToken;
   readonly #skipSpecialTokens: boolean;
@@ -21,7 +21,7 @@ export class TextStream {
     this.#skipSpecialTokens = skipSpecialTokens;
   }
 
-  /** The text that is certain now: whole characters only, often none. */
+  /** Decodes one more token. @returns the completed characters, often none */
   push(id: number): string {
     const { text, isAdded, isSpecial } = this.#tokenOf(id);
     if (text === undefined || (isSpecial && this.#skipSpecialTokens)) return "";
@@ -29,7 +29,7 @@ export class TextStream {
     return this.#decoder.decode(bytesOfToken(text), { stream: true });
   }
 
-  /** What is left when no token follows: U+FFFD for a character that was cut off. */
+  /** Flushes the stream at its end: U+FFFD for an incomplete character. */
   end(): string {
     return this.#decoder.decode();
   }

@@ -1,4 +1,4 @@
-/** Text to token ids and back, with the checkpoint's own tokenizer and chat template. */
+/** Encodes text to token ids and decodes it, with the tokenizer and chat template of a checkpoint. */
 import type { Tokenizer as BpeTokenizer } from "@huggingface/tokenizers";
 import { CheckpointError } from "jaxscale";
 import type { ChatMessage, ChatOptions, ChatTemplate } from "./chat-template.ts";
@@ -7,7 +7,7 @@ import { type StreamedToken, TextStream } from "./text-stream.ts";
 
 /** Options of `Tokenizer.encode`. */
 export interface EncodeOptions {
-  /** Whether the tokenizer puts its own tokens around the text, GLM-4's `[gMASK]<sop>` for instance; no if not given. */
+  /** Whether to add the special tokens of the tokenizer, such as GLM-4's `[gMASK]<sop>`; false if absent. */
   readonly addSpecialTokens?: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface DecodeOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
-/** Text to token ids and back, as `tokenizer.json` says; made by `readTokenizer`. */
+/** Encodes text to token ids and decodes it, according to `tokenizer.json`; created by `readTokenizer`. */
 export class Tokenizer {
   readonly #bpe: BpeTokenizer;
   readonly #template: ChatTemplate | undefined;
@@ -42,30 +42,30 @@ export class Tokenizer {
     return this.#template !== undefined;
   }
 
-  /** Ids of a text. Special tokens written in it become themselves. */
+  /** Encodes a text. Special tokens in the text are encoded as such. */
   encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): number[] {
     return this.#bpe.encode(text, { add_special_tokens: addSpecialTokens }).ids;
   }
 
-  /** Ids of a text that the model is to continue: with the tokenizer's own tokens, unless the text begins with them already. */
+  /** Encodes a prompt: adds the special tokens of the tokenizer, unless the text begins with them. */
   encodePrompt(text: string): number[] {
     const bare = this.encode(text);
     const prefix = this.encode("", { addSpecialTokens: true });
     return prefix.every((id, i) => bare[i] === id) ? bare : this.encode(text, { addSpecialTokens: true });
   }
 
-  /** Text of ids; bytes that are no UTF-8 become U+FFFD. */
+  /** Decodes ids to text; invalid UTF-8 becomes U+FFFD. */
   decode(ids: readonly number[], { skipSpecialTokens = false }: DecodeOptions = {}): string {
     if (ids.length === 0) return "";
     return this.#bpe.decode([...ids], { skip_special_tokens: skipSpecialTokens });
   }
 
-  /** For text as it is generated: what it gives adds up to `decode` of all ids. */
+  /** Creates a streaming decoder: its outputs concatenate to `decode` of all ids. */
   stream({ skipSpecialTokens = false }: DecodeOptions = {}): TextStream {
     return new TextStream((id) => this.#token(id), skipSpecialTokens);
   }
 
-  /** A conversation in the checkpoint's format. @throws CheckpointError if it has no chat template, or that refuses the messages */
+  /** Formats a conversation with the chat template. @throws CheckpointError if there is no chat template, or it rejects the messages */
   renderChat(messages: readonly ChatMessage[], options?: ChatOptions): string {
     if (this.#template === undefined)
       throw new CheckpointError(
@@ -75,8 +75,8 @@ export class Tokenizer {
   }
 
   /**
-   * Its ids. The template writes `[gMASK]<sop>` itself, so nothing is put around it; special tokens written in messages are
-   * encoded as any text.
+   * Encodes a conversation. The template writes `[gMASK]<sop>`, so no special tokens are added; special tokens in messages are
+   * encoded as ordinary text.
    * @throws CheckpointError as `renderChat`
    */
   encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): number[] {
@@ -84,7 +84,7 @@ export class Tokenizer {
     return sections.flatMap(({ text, isTemplate }) => (isTemplate ? this.encode(text) : this.#encodeText(text)));
   }
 
-  /** Ids of a text in which nothing is special. */
+  /** Encodes a text without special tokens. */
   #encodeText(text: string): number[] {
     const { normalizer, pre_tokenizer, model } = this.#bpe;
     const normalized = normalizer?.(text) ?? text;
@@ -97,12 +97,12 @@ export class Tokenizer {
     return this.#bpe.token_to_id(token);
   }
 
-  /** As the vocabulary writes it: bytes as characters. Undefined for an id without a token. */
+  /** Text of a token in the vocabulary: bytes as characters. Undefined for an id without a token. */
   tokenOf(id: number): string | undefined {
     return this.#bpe.id_to_token(id);
   }
 
-  /** Whether a token stands for itself and not for text, as `<|assistant|>` does. */
+  /** Whether a token is special, such as `<|assistant|>`. */
   isSpecial(id: number): boolean {
     return this.#added.get(id)?.special ?? false;
   }

@@ -11,7 +11,7 @@ export function parseIndex(text: string, file: string): ReadonlyMap<string, stri
   const shards = new Map<string, string>();
   for (const [key, shard] of Object.entries(map)) {
     if (typeof shard !== "string") throw refused({ file, key }, "must be a file name", shown(shard));
-    // A plain name, so that nothing outside the folder is ever opened.
+    // A plain name, so that no file outside the folder is opened.
     if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*\.safetensors$/.test(shard))
       throw refused({ file, key }, "must be the plain name of a .safetensors file in the same folder", shown(shard));
     shards.set(key, shard);

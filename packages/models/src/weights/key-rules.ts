@@ -1,9 +1,9 @@
-/** What keys of a checkpoint mean to the model of a config. */
+/** Rules that map checkpoint keys to the parameters of a model. */
 import { architectureOf } from "../architectures.ts";
 import type { ModelConfig } from "../config/config.ts";
 import type { KeyRules } from "./plan.ts";
 
-/** What all checkpoints may hold, and what the config's architecture says. Any other key that the model does not have is an error. */
+/** Rules common to all checkpoints, and those of the architecture. Any other unknown key is an error. */
 export function keyRules(config: ModelConfig): Required<KeyRules> {
   const { ignoredKeys, stacked } = architectureOf(config);
   const ignoredHere = ignoredKeys?.(config);

@@ -1,4 +1,4 @@
-/** From files to arrays on the device. */
+/** Loads parameters from files to the device. */
 import { arrayFromChunks, type Array as DeviceArray } from "jaxscale";
 import { PieceReader } from "./pieces.ts";
 import { type KeyRules, type LoadPlan, planLoad } from "./plan.ts";
@@ -14,9 +14,9 @@ export interface LoadOptions extends KeyRules {
 }
 
 /**
- * Every parameter of the plan as an array on the device, by name. The host holds a few pieces of 16 MB at a time, whatever the size
+ * Loads every parameter of a plan to the device, by name. The host holds a few pieces of 16 MB at a time, whatever the size
  * of the tensors. Everything is checked before the first byte is loaded.
- * @throws CheckpointError; DeviceError; the signal's reason. Nothing stays on the device then
+ * @throws CheckpointError; DeviceError; the reason of the signal; after freeing the device memory
  */
 export async function loadParameters(
   weights: Weights,

@@ -1,4 +1,4 @@
-/** The bytes of parameters on their way from the files, in pieces that the host can hold. */
+/** Reads the bytes of parameters in pieces of limited size. */
 
 import { castBytes, type FloatDType } from "../safetensors/cast.ts";
 import { arrayDtype } from "../safetensors/dtypes.ts";
@@ -20,7 +20,7 @@ interface Range {
   readonly sizeBytes: number;
 }
 
-/** Reads parameters, one after the other. It holds two pieces and the cast of one; memory is touched once and reused. */
+/** Reads parameters in sequence. It holds two pieces and the cast of one; buffers are reused. */
 export class PieceReader {
   readonly #signal: AbortSignal | undefined;
   readonly #onRead: ReaderOptions["onRead"];
@@ -34,14 +34,14 @@ export class PieceReader {
     this.#pieceBytes = pieceBytes;
   }
 
-  /** As wide as the parameter's dtype, in the order of its elements. The next piece is read while one is used, and takes its place. */
+  /** The pieces of a parameter, cast to its dtype. The next piece is read while one is used; each piece is valid until the next. */
   async *pieces({ name, parts, dtype }: PlannedParameter): AsyncGenerator<Uint8Array> {
     let turn = 0;
     let before: { readonly range: Range; readonly reading: Promise<Uint8Array<ArrayBuffer>> } | undefined;
     for (const range of [...ranges(parts, this.#pieceBytes), undefined]) {
       this.#signal?.throwIfAborted();
       const reading = range && this.#read(range, turn++ % 2);
-      // If the consumer stops or the piece before is bad, nobody awaits this one.
+      // If the consumer stops or an earlier piece fails, this promise is never awaited.
       reading?.catch(() => {});
       if (before !== undefined) {
         const bytes = await before.reading;

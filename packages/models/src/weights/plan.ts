@@ -1,4 +1,4 @@
-/** What a model wants, held against what a checkpoint has; before anything is loaded. */
+/** Matches the parameters of a model with the tensors of a checkpoint, before loading. */
 import type { DType } from "jaxscale";
 import { quoted, refused, shapeText } from "../checkpoint-error.ts";
 import { isFloatDType } from "../safetensors/cast.ts";
@@ -8,34 +8,34 @@ import type { Located, Weights } from "./weights.ts";
 /** A parameter that a model has. */
 export interface ParameterSpec {
   readonly shape: readonly number[];
-  /** What it becomes; as in the file if not given. */
+  /** Dtype on the device; that of the file if absent. */
   readonly dtype?: DType;
 }
 
-/** By name; the names are the checkpoint's, but for parameters that are stacked. */
+/** Parameters by name: the keys of the checkpoint, except for stacked parameters. */
 export type LoadPlan = Readonly<Record<string, ParameterSpec>>;
 
-/** Why a key on disk is not wanted; undefined if there is no reason, and it must not be there. */
+/** The reason to skip a key on disk; undefined if the key is unexpected. */
 export type IgnoreRule = (key: string) => string | undefined;
 
-/** A tensor on disk that is a part of a parameter. */
+/** A tensor on disk that is part of a stacked parameter. */
 export interface TensorPart {
   readonly key: string;
   readonly shape: readonly number[];
 }
 
-/** The tensors on disk that a parameter is stacked from, in the order of its bytes; undefined if it is none of these. */
+/** The tensors on disk that form a stacked parameter, in byte order; undefined for other parameters. */
 export type StackingRule = (name: string, shape: readonly number[]) => readonly TensorPart[] | undefined;
 
-/** How a checkpoint's keys differ from the names of a model's parameters. */
+/** Rules for checkpoint keys that differ from the names of parameters. */
 export interface KeyRules {
-  /** Keys on disk that need not be in the plan, with the reason. */
+  /** Keys on disk to skip, with the reason. */
   readonly ignore?: IgnoreRule;
-  /** Parameters of the plan that lie in parts on disk; one that lies there whole is read whole. */
+  /** Parameters that are stacked from several tensors, unless the file has the whole tensor. */
   readonly stacked?: StackingRule;
 }
 
-/** A parameter and where its bytes come from, in their order. */
+/** A parameter and its source tensors, in byte order. */
 export interface PlannedParameter {
   readonly name: string;
   readonly shape: readonly number[];
@@ -43,19 +43,19 @@ export interface PlannedParameter {
   readonly parts: readonly Located[];
 }
 
-/** What a load will read and leave. */
+/** The tensors that a load reads and skips. */
 export interface PlannedLoad {
   readonly parameters: readonly PlannedParameter[];
-  /** On disk, of what is loaded. */
+  /** Bytes read from disk. */
   readonly readBytes: number;
-  /** On the device. */
+  /** Bytes on the device. */
   readonly deviceBytes: number;
   /** Keys that were skipped, with the reason. */
   readonly skipped: ReadonlyMap<string, string>;
 }
 
 /**
- * Finds every parameter of a plan in the files, and checks shapes, dtypes and that nothing is left over.
+ * Finds every parameter of a plan in the files, and checks shapes and dtypes, and that no tensor is unused.
  * @throws CheckpointError for a missing, unexpected or mis-shaped tensor, naming file, key, expected and found
  */
 export function planLoad(weights: Weights, plan: LoadPlan, { ignore, stacked }: KeyRules = {}): PlannedLoad {
@@ -69,7 +69,7 @@ export function planLoad(weights: Weights, plan: LoadPlan, { ignore, stacked }: 
   });
   for (const { parts, dtype } of parameters) for (const part of parts) requireCastable(part, dtype);
   return {
-    // In the order of the files, which disks like best.
+    // In file order, so that reads are sequential.
     parameters: [...parameters].sort(byPlace),
     readBytes: sum(parameters.flatMap(({ parts }) => parts.map(({ sizeBytes }) => sizeBytes))),
     deviceBytes: sum(parameters.map(({ shape, dtype }) => shape.reduce((a, b) => a * b, itemSizeBytes(dtype)))),

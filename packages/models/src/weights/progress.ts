@@ -1,12 +1,12 @@
-/** How far a load or a download is. */
+/** Progress of a load or a download. */
 
 export interface Progress {
-  /** What is under way: a parameter, a file. */
+  /** The parameter or file in progress. */
   readonly name: string;
   readonly doneBytes: number;
   readonly totalBytes: number;
   readonly elapsedMs: number;
-  /** Of this run: what was there before does not count. */
+  /** Bytes of this run, excluding bytes present before. */
   readonly bytesPerSecond: number;
 }
 
@@ -41,7 +41,7 @@ export class ProgressMeter {
   }
 }
 
-/** One line for a terminal: a bar, bytes, rate. @param columns how wide it may be */
+/** One line for a terminal: a bar, bytes, rate. @param columns maximum width */
 export function formatProgress({ doneBytes, totalBytes, bytesPerSecond }: Progress, columns = 80): string {
   const part = totalBytes === 0 ? 1 : doneBytes / totalBytes;
   const text = ` ${String(Math.floor(100 * part)).padStart(3)} %  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}  ${formatBytes(bytesPerSecond)}/s`;

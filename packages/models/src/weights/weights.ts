@@ -23,7 +23,7 @@ export const indexName = "model.safetensors.index.json";
 
 /**
  * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names, and reads all headers.
- * @throws CheckpointError naming file, key, expected and found; nothing stays open then
+ * @throws CheckpointError naming file, key, expected and found; after closing all files
  */
 export async function openWeights(files: CheckpointFiles): Promise<Weights> {
   const single = await files.open(singleName);

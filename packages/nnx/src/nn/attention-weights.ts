@@ -1,17 +1,17 @@
-/** What heads make of queries, keys and values. Shapes are `[...batch, T, heads, d]`. */
+/** Dot-product attention with access to its weights. Shapes are `[...batch, T, heads, d]`. */
 import * as jax from "jaxscale";
 
 const { nn, numpy: jnp } = jax;
 
 export interface Visibility {
-  /** Bools that broadcast with `[...batch, heads, T, S]`. */
+  /** Boolean mask that broadcasts with `[...batch, heads, T, S]`. */
   readonly mask: jax.Array | null;
   readonly isCausal: boolean;
-  /** How many keys are there, an int32 scalar; null for all. */
+  /** Number of valid keys, an int32 scalar; null for all. */
   readonly present: jax.Array | null;
 }
 
-/** `softmax(q kᵀ / √d) v` in one go. */
+/** `softmax(q kᵀ / √d) v`, fused. */
 export function attend(q: jax.Array, k: jax.Array, v: jax.Array, { mask, isCausal, present }: Visibility): jax.Array {
   const batch = q.shape.slice(0, -3);
   const one = (x: jax.Array): jax.Array => (x.ndim > 4 ? x.reshape([-1, ...x.shape.slice(-3)]) : x);
@@ -27,12 +27,12 @@ export function attend(q: jax.Array, k: jax.Array, v: jax.Array, { mask, isCausa
 export interface WeightsDropout {
   readonly rate: number;
   readonly key: jax.random.Key;
-  /** One decision for all batches and heads. */
+  /** Whether all batches and heads share one dropout mask. */
   readonly broadcast: boolean;
 }
 export interface AttentionWeightsOptions extends Visibility {
   readonly dropout: WeightsDropout | null;
-  /** Gets the weights before dropout. */
+  /** Called with the weights before dropout. */
   readonly see?: (weights: jax.Array) => void;
 }
 
@@ -67,7 +67,7 @@ export function attentionWeights(
   return weights.mul(kept.div(jnp.array(keep, { dtype: q.dtype })));
 }
 
-/** Values by weights. */
+/** Weighted sum of the values. */
 export const weightedValues = (weights: jax.Array, v: jax.Array): jax.Array =>
   jnp.einsum("...hqk,...khd->...qhd", weights, repeatHeads(v, weights.shape.at(-3) as number));
 

@@ -1,4 +1,4 @@
-/** Attention of several heads, with a cache for decoding. */
+/** Multi-head attention, with a cache for decoding. */
 import * as jax from "jaxscale";
 import { Module } from "../module.ts";
 import { type RngStream, Rngs } from "../rngs.ts";
@@ -12,22 +12,22 @@ const { lax, numpy: jnp } = jax;
 
 /** Options of a `MultiHeadAttention`. */
 export interface MultiHeadAttentionOptions extends DtypeOptions {
-  /** Features of all heads together; the input's if absent. */
+  /** Total features of queries, keys and values over all heads; those of the input if absent. */
   readonly qkvFeatures?: number;
-  /** The input's if absent. */
+  /** Features of the output; those of the input if absent. */
   readonly outFeatures?: number;
-  /** Features of what keys and values are made of; the input's if absent. */
+  /** Features of the inputs of keys and values; those of the input if absent. */
   readonly inKvFeatures?: number;
-  /** Fewer heads for keys and values than for queries; as many if absent. */
+  /** Heads of keys and values; `numHeads` if absent. */
   readonly numKvHeads?: number;
   readonly useBias?: boolean;
-  /** Layer norms of queries and keys. @see https://arxiv.org/abs/2302.05442 */
+  /** Whether to normalize queries and keys with layer norms. @see https://arxiv.org/abs/2302.05442 */
   readonly normalizeQk?: boolean;
   readonly dropoutRate?: number;
-  /** One decision for all batches and heads; true if absent. */
+  /** Whether all batches and heads share one dropout mask; true if absent. */
   readonly broadcastDropout?: boolean;
   readonly deterministic?: boolean;
-  /** One token at a time, with a cache that `initCache` makes. */
+  /** Decodes one token at a time, with the cache of `initCache`. */
   readonly decode?: boolean;
   readonly kernelInit?: Initializer;
   readonly biasInit?: Initializer;
@@ -42,18 +42,18 @@ export interface MultiHeadAttentionOptions extends DtypeOptions {
 
 /** Options of one call of `MultiHeadAttention`. */
 export interface AttentionCallOptions {
-  /** Bools that broadcast with `[...batch, heads, T, S]`: which keys each query sees. */
+  /** Boolean mask of the keys that each query attends to; broadcasts with `[...batch, heads, T, S]`. */
   readonly mask?: jax.Array | null;
   readonly isCausal?: boolean;
   readonly deterministic?: boolean;
   readonly decode?: boolean;
   readonly rngs?: Rngs | RngStream | null;
-  /** Lets the weights out as the Intermediate `attentionWeights`. */
+  /** Sows the weights as the Intermediate `attentionWeights`. */
   readonly sowWeights?: boolean;
 }
 
 /**
- * `softmax(q kᵀ / √d) v` for each head. `query`, `key`, `value` project to `[..., heads, d]`, `out` back.
+ * Multi-head attention: `softmax(q kᵀ / √d) v` for each head. `query`, `key` and `value` project to `[..., heads, d]`, `out` projects back.
  * @see https://arxiv.org/abs/1706.03762
  */
 export class MultiHeadAttention extends Module {
@@ -77,7 +77,7 @@ export class MultiHeadAttention extends Module {
   cachedValue: Cache | null = null;
   cacheIndex: Cache | null = null;
 
-  /** @throws ShapeError unless heads divide features, and heads of keys those of queries */
+  /** @throws ShapeError unless `numHeads` divides the features, and the heads of keys divide those of queries */
   constructor(numHeads: number, inFeatures: number, options: MultiHeadAttentionOptions) {
     super();
     const { qkvFeatures = inFeatures, outFeatures = inFeatures, inKvFeatures = inFeatures } = options;
@@ -116,7 +116,7 @@ export class MultiHeadAttention extends Module {
   /**
    * Attends from queries to keys and values, all heads at once.
    * @param inputsQ `[...batch, T, in]` @param inputsK `[...batch, S, inKv]`, inputsQ if absent @param inputsV inputsK if absent
-   * @returns `[...batch, T, out]` @throws ShapeError, or TypeError if it needs a cache or a random stream and has none
+   * @returns `[...batch, T, out]` @throws ShapeError, or TypeError if a required cache or random stream is missing
    */
   call(
     inputsQ: jax.Array,
@@ -147,7 +147,7 @@ export class MultiHeadAttention extends Module {
     return this.out.call(weightedValues(weights, v));
   }
 
-  /** An empty cache for decoding. @param inputShape `[...batch, longest, in]` */
+  /** Initializes an empty cache for decoding. @param inputShape `[...batch, maxLength, in]` */
   initCache(inputShape: readonly number[], dtype: jax.DType = "float32"): void {
     const shape = [...inputShape.slice(0, -1), this.numKvHeads, this.headDim];
     this.cachedKey = new Cache(jnp.zeros(shape, { dtype }));
@@ -156,7 +156,7 @@ export class MultiHeadAttention extends Module {
   }
 }
 
-/** Puts a token's key and value into the cache. @returns the whole cache, and how many tokens are there */
+/** Writes the key and value of a token to the cache. @returns the whole cache, and its number of tokens */
 function append(
   { cachedKey, cachedValue, cacheIndex }: MultiHeadAttention,
   key: jax.Array,

@@ -1,15 +1,15 @@
-/** Dropout: elements left out at random while training. */
+/** Dropout: sets random elements to zero during training. */
 import * as jax from "jaxscale";
 import { Module } from "../module.ts";
 import { RngStream, Rngs } from "../rngs.ts";
 
 /** Options of a `Dropout`. */
 export interface DropoutOptions {
-  /** Passes inputs through; false if absent. `model.eval()` and `model.train()` set it. */
+  /** Whether to return inputs unchanged; false if absent. `model.eval()` and `model.train()` set it. */
   readonly deterministic?: boolean;
-  /** Axes along which one decision holds for all elements. */
+  /** Axes along which the dropout mask is broadcast. */
   readonly broadcastDims?: readonly number[];
-  /** Stream that keys are taken from. */
+  /** Random stream of the dropout keys. */
   readonly rngCollection?: string;
   readonly rngs?: Rngs | RngStream | null;
 }
@@ -19,7 +19,7 @@ export interface DropoutCallOptions {
   readonly rngs?: Rngs | RngStream | jax.random.Key;
 }
 
-/** Each element is 0 with probability `rate`, and else divided by `1 − rate`. */
+/** Dropout: sets each element to 0 with probability `rate`, and divides the others by `1 − rate`. */
 export class Dropout extends Module {
   readonly rate: number;
   readonly broadcastDims: readonly number[];
@@ -38,8 +38,8 @@ export class Dropout extends Module {
   }
 
   /**
-   * Sets elements to 0 with probability `rate` and divides the others by 1 - rate; x itself where deterministic.
-   * @throws TypeError if it needs a key and has no stream
+   * Sets elements to 0 with probability `rate` and divides the others by 1 - rate; returns x if deterministic.
+   * @throws TypeError if a key is needed and there is no random stream
    */
   call(x: jax.Array, { deterministic = this.deterministic, rngs }: DropoutCallOptions = {}): jax.Array {
     if (deterministic || this.rate === 0) return x;

@@ -11,7 +11,7 @@ export interface EinsumOptions extends Omit<LinearOptions, "useBias"> {
   readonly biasShape?: readonly number[] | null;
 }
 
-/** `einsum(equation, x, kernel) + bias`; the bias goes along those axes of the result that are the kernel's. */
+/** `einsum(equation, x, kernel) + bias`; the bias spans the axes of the result that come from the kernel. */
 export class Einsum extends Module {
   readonly kernel: Param;
   readonly bias: Param | null;
@@ -55,7 +55,7 @@ function parse(equation: string): { readonly kernel: string; readonly result: st
   return { kernel: parts[2], result: parts[3] };
 }
 
-/** Shape of the bias beside a result of that rank: 1 along axes that are not the kernel's. */
+/** Shape in which the bias broadcasts with the result: 1 along axes that do not come from the kernel. */
 function biasAxes(equation: string, kernelShape: readonly number[], rank: number): number[] {
   const { kernel, result } = parse(equation);
   const [before, after] = result.split("...");

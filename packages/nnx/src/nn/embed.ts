@@ -1,4 +1,4 @@
-/** Vectors by index. */
+/** Embedding tables. */
 import * as jax from "jaxscale";
 import { Module } from "../module.ts";
 import type { Rngs } from "../rngs.ts";
@@ -14,7 +14,7 @@ export interface EmbedOptions extends DtypeOptions {
   readonly rngs: Rngs;
 }
 
-/** A table of vectors. `embedding` [numEmbeddings, features]. */
+/** An embedding table. `embedding` [numEmbeddings, features]. */
 export class Embed extends Module {
   readonly embedding: Param;
   readonly numEmbeddings: number;
@@ -33,8 +33,8 @@ export class Embed extends Module {
 
   /**
    * Rows of the table, one for each index.
-   * @param indices integers of any shape; negative ones count from the end, those beyond the table give NaN
-   * @returns `[...indices, features]` @throws DTypeError for indices that are no integers
+   * @param indices integers of any shape; negative ones count from the end, out-of-range ones return NaN
+   * @returns `[...indices, features]` @throws DTypeError for indices that are not integers
    */
   call(indices: jax.Array): jax.Array {
     if (!indices.dtype.includes("int"))
@@ -44,7 +44,7 @@ export class Embed extends Module {
     return jax.numpy.take(table, indices, { axis: 0 });
   }
 
-  /** Products of queries with all vectors, as tied output layers want. @param query `[..., features]` @returns `[..., numEmbeddings]` */
+  /** Dot products of queries with all embeddings, for tied output layers. @param query `[..., features]` @returns `[..., numEmbeddings]` */
   attend(query: jax.Array): jax.Array {
     const [input, table] = promote("Embed.attend", [query, this.embedding], this.dtype);
     return input.dot(table.T);

@@ -1,4 +1,4 @@
-/** Linear maps over the last axis, or over several. */
+/** Linear layers over the last axis, or over several axes. */
 import * as jax from "jaxscale";
 import { Module } from "../module.ts";
 import type { Rngs } from "../rngs.ts";
@@ -15,7 +15,7 @@ export interface LinearOptions extends DtypeOptions {
   readonly biasInit?: Initializer;
   readonly kernelMetadata?: VariableMetadata;
   readonly biasMetadata?: VariableMetadata;
-  /** Dtype of the product's result, such as float32 for bfloat16 operands. */
+  /** Accumulation and result dtype of the product, such as float32 for bfloat16 operands. */
   readonly preferredElementType?: jax.DType | null;
   readonly rngs: Rngs;
 }
@@ -59,11 +59,11 @@ const lastAndFirst = (rank: number): Parameters<typeof jax.lax.dotGeneral>[2] =>
 
 /** Options of a `LinearGeneral`. */
 export interface LinearGeneralOptions extends LinearOptions {
-  /** Axes of the input that are contracted; the last if absent. */
+  /** Axes of the input to contract; the last if absent. */
   readonly axis?: number | readonly number[];
 }
 
-/** A linear map from several axes to several. `kernel` [...in, ...out], `bias` [...out]. */
+/** A linear layer over several axes. `kernel` [...in, ...out], `bias` [...out]. */
 export class LinearGeneral extends Module {
   readonly kernel: Param;
   readonly bias: Param | null;
@@ -73,7 +73,7 @@ export class LinearGeneral extends Module {
   readonly dtype: jax.DType | null;
   readonly preferredElementType: jax.DType | null;
 
-  /** @throws ShapeError unless there is an axis for each of the input's features */
+  /** @throws ShapeError unless there is one axis for each of `inFeatures` */
   constructor(
     inFeatures: number | readonly number[],
     outFeatures: number | readonly number[],
@@ -97,7 +97,7 @@ export class LinearGeneral extends Module {
         `LinearGeneral: there must be one axis for each input feature; got axes [${this.axis}] for features [${this.inFeatures}]`,
       );
     const shape = [...this.inFeatures, ...this.outFeatures];
-    // Initializers count inputs and outputs on a matrix.
+    // Initializers compute fan-in and fan-out of a matrix.
     const [inputs, outputs] = [sizeOf(this.inFeatures), sizeOf(this.outFeatures)];
     this.kernel = new Param(reshaped(kernelInit(rngs.params(), [inputs, outputs], paramDtype), shape), kernelMetadata);
     this.bias = useBias
@@ -108,8 +108,8 @@ export class LinearGeneral extends Module {
   }
 
   /**
-   * x contracted with the kernel over `axis`, plus the bias.
-   * @returns the axes that are not contracted, then the output's features
+   * Contracts x with the kernel over `axis` and adds the bias.
+   * @returns an array of the axes that are not contracted, then the output features
    * @throws ShapeError
    */
   call(x: jax.Array): jax.Array {

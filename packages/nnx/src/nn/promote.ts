@@ -1,7 +1,7 @@
-/** In which dtype a layer computes. */
+/** The dtype in which a layer computes. */
 import * as jax from "jaxscale";
 
-/** What all layers take. `dtype` is that of computation: null promotes inputs and parameters; `paramDtype` that of storage. */
+/** Options of all layers. `dtype` is the dtype of computation (null promotes inputs and parameters), `paramDtype` that of parameters. */
 export interface DtypeOptions {
   readonly dtype?: jax.DType | null;
   readonly paramDtype?: jax.DType;
@@ -9,7 +9,7 @@ export interface DtypeOptions {
 
 const isFloat = (dtype: jax.DType): boolean => dtype.includes("float");
 
-/** `dtype`, or what the arrays promote to: at least float32 if they are integers. @throws DTypeError for one that is no float's */
+/** `dtype`, or the promoted dtype of the arrays: at least float32 for integers. @throws DTypeError unless the dtype is floating-point */
 export function computeDtype(
   op: string,
   arrays: readonly (jax.ArrayLike | null)[],
@@ -21,7 +21,7 @@ export function computeDtype(
   throw new jax.DTypeError(`${op}: dtype must be a float's; got ${dtype}`);
 }
 
-/** Arrays in the dtype of computation; null stays. */
+/** Casts arrays to the dtype of computation; null passes through. */
 export function promote<const T extends readonly (jax.ArrayLike | null)[]>(
   op: string,
   arrays: T,

@@ -1,4 +1,4 @@
-/** Layers one after the other. */
+/** Layers applied in sequence. */
 import type * as jax from "jaxscale";
 import { List } from "../containers.ts";
 import { Module } from "../module.ts";
@@ -10,7 +10,7 @@ export interface CallableModule extends Module {
 /** A module with a method `call`, or a function. */
 export type SequentialLayer = CallableModule | ((...inputs: jax.Array[]) => jax.Array | readonly jax.Array[]);
 
-/** Applies layers in order; a list of results becomes the next layer's arguments. Without layers the identity. */
+/** Applies layers in sequence; a list of results becomes the arguments of the next layer. Without layers, the identity. */
 export class Sequential extends Module {
   readonly layers: List<SequentialLayer>;
 
@@ -19,7 +19,7 @@ export class Sequential extends Module {
     this.layers = new List(layers);
   }
 
-  /** Calls the layers one after the other; a list of results becomes the arguments of the next. */
+  /** Applies the layers in sequence; a list of results becomes the arguments of the next layer. */
   call(...inputs: jax.Array[]): jax.Array {
     let values: readonly jax.Array[] = inputs;
     for (const layer of this.layers)

@@ -1,9 +1,9 @@
-/** Along which axes arguments and results are mapped or scanned. */
+/** The axes of arguments and results to map or scan over. */
 import * as jax from "jaxscale";
 import { type Filter, type Predicate, toPredicates } from "../filters.ts";
 import { formatPath, type Path } from "../path.ts";
 
-/** In `scan`: what goes from one iteration to the next. */
+/** In `scan`, marks the value that is carried from one iteration to the next. */
 export const Carry: unique symbol = Symbol("Carry");
 /** An axis, null for none. */
 export type Axis = number | null | typeof Carry;
@@ -21,7 +21,7 @@ export class StateAxes {
     this.#axes = axes.map(([, axis]) => axis);
   }
 
-  /** The axis of a variable: that of the first filter that holds for it. @throws TypeError if no filter holds */
+  /** The axis of a variable: that of the first filter that matches. @throws TypeError if no filter matches */
   axisOf(path: Path, value: unknown): Axis {
     const place = this.#predicates.findIndex((predicate) => predicate(path, value));
     if (place < 0) throw new TypeError(`nnx.StateAxes: filters must take every leaf; got none for ${formatPath(path)}`);
@@ -31,7 +31,7 @@ export class StateAxes {
 /** How one argument or result is mapped over. */
 export type AxisSpec = Axis | StateAxes;
 
-/** For each argument one spec, or one for all. @throws TypeError if their number differs from that of the arguments */
+/** One spec for each argument; a single spec applies to all. @throws TypeError unless there are as many as arguments */
 export function specsFor(op: string, specs: AxisSpec | readonly AxisSpec[], count: number): readonly AxisSpec[] {
   if (!Array.isArray(specs)) return Array<AxisSpec>(count).fill(specs as AxisSpec);
   if (specs.length !== count)
@@ -44,7 +44,7 @@ export function specsFor(op: string, specs: AxisSpec | readonly AxisSpec[], coun
 export const axisFor = (spec: AxisSpec, path: Path, value: unknown): Axis =>
   spec instanceof StateAxes ? spec.axisOf(path, value) : spec;
 
-/** The spec of a result that stands at a path, and its path below that. @throws TypeError unless results are a list as outAxes are */
+/** The spec of a result by its path, and the rest of the path. @throws TypeError if outAxes is a list and the results are not */
 export function resultSpec(
   op: string,
   specs: AxisSpec | readonly AxisSpec[],
@@ -59,7 +59,7 @@ export function resultSpec(
   return [specs[first], below];
 }
 
-/** A value's arrays with axis 0 put at `axis`; a Variable's value may be a tree. */
+/** Moves axis 0 of arrays to `axis`; the value of a Variable may be a tree. */
 export const moveFrontTo = (axis: number, value: unknown): unknown =>
   axis === 0 ? value : jax.tree.map((x: jax.Array) => jax.numpy.moveaxis(x, 0, axis), value);
 export const moveToFront = (axis: number, value: unknown): unknown =>

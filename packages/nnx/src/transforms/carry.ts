@@ -1,4 +1,4 @@
-/** The carry of a scan, which may hold modules: they stay the same objects, and their arrays and those beside them go on. */
+/** The carry of a scan, which may hold modules: these stay the same objects, and only arrays are carried. */
 import * as jax from "jaxscale";
 import type { Def } from "../graph-def.ts";
 import { openTree } from "../graph-walk.ts";
@@ -10,7 +10,7 @@ interface Objects {
   readonly object: (index: number) => object;
 }
 
-/** Arrays of a returned carry that stand beside modules. @throws TypeError unless it has the structure of the carry that came in */
+/** Arrays of a returned carry that are not in modules. @throws TypeError unless the carry has the structure of the initial one */
 export function matchCarry(def: Def, value: unknown, entered: Objects, path: Path = []): unknown[] {
   const differs = (wanted: string): TypeError =>
     new TypeError(
@@ -38,7 +38,7 @@ export function matchCarry(def: Def, value: unknown, entered: Objects, path: Pat
   }
 }
 
-/** The carry around the caller's modules. @param arrays those that stand beside modules */
+/** Builds the carry with the modules of the caller. @param arrays those that are not in modules */
 export function rebuildCarry(def: Def, arrays: readonly unknown[], call: Objects): unknown {
   let next = 0;
   const make = (at: Def): unknown => {

@@ -1,11 +1,11 @@
-/** Modules without values: what a model would be, without its memory. */
+/** Abstract modules: shapes and dtypes without values. */
 import * as jax from "jaxscale";
 import { EnteredCall, GraphCall, type Outcome } from "./graph-call.ts";
 import type { AnyFunction } from "./jit.ts";
 
 /**
- * What `f` would return, with a `ShapeDtypeStruct` in place of every array; nothing is computed. Arguments
- * stay as they are.
+ * Evaluates `f` abstractly: returns its result with a `ShapeDtypeStruct` in place of every array. Arguments
+ * are not changed.
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/transforms.html#flax.nnx.eval_shape
  */
 export function evalShape<F extends AnyFunction>(f: F, ...args: Parameters<F>): ReturnType<F> {
@@ -17,7 +17,7 @@ export function evalShape<F extends AnyFunction>(f: F, ...args: Parameters<F>): 
     return outcome.values;
   }, call.values);
   const { def } = outcome as unknown as Outcome;
-  // Into copies of the arguments, so that the arguments themselves stay as they are.
+  // Writes to copies, so that the arguments are not changed.
   const abstract = jax.tree.map<unknown[]>(structOf, call.values);
   const copies = new GraphCall(new EnteredCall(call.def, abstract).args, { numbersAreArrays: false });
   return copies.leave({ def, values: shapes as readonly unknown[] }) as ReturnType<F>;
@@ -28,7 +28,7 @@ const structOf = (x: unknown): unknown =>
 
 /**
  * A module of `ShapeDtypeStruct`s: build abstract, read a checkpoint, `update`. Parameters as of `new Type(...)`; random
- * streams among them stay as they are.
+ * streams among them are not changed.
  */
 export const createAbstract = <Args extends unknown[], M>(type: new (...args: Args) => M, ...args: Args): M =>
   evalShape((...inner: Args) => new type(...inner), ...args);

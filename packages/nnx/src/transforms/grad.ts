@@ -1,4 +1,4 @@
-/** Gradients in the parameters of modules. */
+/** Gradients with respect to the parameters of modules. */
 import * as jax from "jaxscale";
 import { type Filter, type Predicate, toPredicate } from "../filters.ts";
 import type { Def } from "../graph-def.ts";
@@ -10,7 +10,7 @@ import { Param, Variable } from "../variable.ts";
 import { EnteredCall, GraphCall, type Outcome } from "./graph-call.ts";
 import type { AnyFunction } from "./jit.ts";
 
-/** An argument to differentiate in, and which of its Variables. */
+/** Selects an argument to differentiate with respect to, and which of its Variables. */
 export class DiffState<N extends number = number> {
   readonly argnum: N;
   readonly filter: Filter;
@@ -24,13 +24,13 @@ type Argnums = Argnum | readonly Argnum[];
 
 /** Options of `nnx.grad` and `nnx.valueAndGrad`. */
 export interface GradOptions<N extends Argnums, HasAux extends boolean> {
-  /** Positions of the arguments to differentiate in; 0 if absent. Of modules only Params are, unless a `DiffState` says otherwise. */
+  /** Positions of the arguments to differentiate with respect to; 0 if absent. In modules these are the Params, unless a `DiffState` selects others. */
   readonly argnums?: N;
   /** The function returns `[value, aux]`, of which only the value is differentiated. */
   readonly hasAux?: HasAux;
 }
 
-/** Of a module its State; of arrays arrays; of other trees the same tree. */
+/** The gradient type: a State for a module, the same tree for arrays and trees of arrays. */
 export type GradientOf<T> = T extends jax.Array | number ? jax.Array : T extends Module ? State : T;
 type GradientAt<F extends AnyFunction, N> = N extends number
   ? GradientOf<Parameters<F>[N]>
@@ -43,8 +43,8 @@ type Gradient<F extends AnyFunction, N extends Argnums> = N extends readonly Arg
 type AuxOf<F extends AnyFunction> = ReturnType<F> extends readonly [unknown, infer A] ? A : never;
 
 /**
- * The gradient of a scalar-valued function of modules: a State of Params. What the function sets is written back.
- * @throws ShapeError unless the value is a scalar; TypeError if there is nothing to differentiate in
+ * Creates a function that evaluates the gradient of `f`, a scalar-valued function of modules: a State of Params. Updates of Variables are written back.
+ * @throws ShapeError unless the value is a scalar; TypeError if there is nothing to differentiate with respect to
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/transforms.html#flax.nnx.grad
  */
 export function grad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
@@ -58,7 +58,7 @@ export function grad<F extends AnyFunction, const N extends Argnums = 0, HasAux 
   }) as never;
 }
 
-/** As `grad`, with the value: `[value, gradient]`, or `[[value, aux], gradient]`. */
+/** Like `grad`, but also returns the value: `[value, gradient]`, or `[[value, aux], gradient]`. */
 export function valueAndGrad<F extends AnyFunction, const N extends Argnums = 0, HasAux extends boolean = false>(
   f: F,
   options: GradOptions<N, HasAux> = {},

@@ -1,4 +1,4 @@
-/** A call with modules among its arguments, as a call with arrays: what goes in, what comes out, and what is written back. */
+/** Converts calls with modules to calls with arrays: flattens arguments and results, and writes updates back. */
 import * as jax from "jaxscale";
 import { type Built, build } from "../graph-build.ts";
 import { type Def, GraphDef, isLeafDef } from "../graph-def.ts";
@@ -22,7 +22,7 @@ export class GraphCall {
   readonly trails: readonly (Trail | null)[];
   readonly #objects: readonly object[];
 
-  /** @param like the structure of an earlier call, which is compared on the way */
+  /** @param like the structure of an earlier call, to reuse if equal */
   constructor(args: readonly unknown[], { numbersAreArrays = true, like }: CallOptions = {}) {
     const walk = new GraphWalk({ numbersAreArrays });
     const root = walk.visit(args, null, like?.root);
@@ -41,7 +41,7 @@ export class GraphCall {
     return this.#objects[index];
   }
 
-  /** Writes changes back. @param values in order of the outcome's leaves @returns what the function returned */
+  /** Writes updates back. @param values in order of the leaves of the outcome @returns the result of the function */
   leave({ def, values }: { readonly def: GraphDef; readonly values: readonly unknown[] }): unknown {
     const { root } = build(def, {
       leaves: values,
@@ -52,12 +52,12 @@ export class GraphCall {
   }
 }
 
-/** What a function left behind: a structure of its arguments' modules and of its result, with the leaves that are new. */
+/** The outcome of a function: the structure of the modules in its arguments and of its result, with the new leaves. */
 export interface Outcome {
   readonly def: GraphDef;
   readonly leaves: readonly GraphLeaf[];
   readonly values: readonly unknown[];
-  /** Which leaf of the arguments a changed Variable was, for each leaf. */
+  /** For each leaf that is a changed Variable, its leaf index in the arguments. */
   readonly origins: readonly (number | undefined)[];
 }
 
@@ -72,8 +72,8 @@ export class EnteredCall {
   readonly #indices: ReadonlyMap<object, number>;
 
   /**
-   * @param trails where modules and Variables stand, for the paths of what is new
-   * @param isTaken which leaves the caller loses, so that they come back even if they are unchanged
+   * @param trails paths of modules and Variables, from which the paths of new ones derive
+   * @param isTaken leaves that are donated: they are returned even if unchanged
    */
   constructor(
     def: GraphDef,
@@ -96,7 +96,7 @@ export class EnteredCall {
   object(index: number): object {
     return this.#built.objects[index];
   }
-  /** What the Variables among the arguments hold now, by leaf. */
+  /** Current values of the Variables in the arguments, by leaf. */
   get currentValues(): ReadonlyMap<number, unknown> {
     const current = new Map<number, unknown>();
     this.#built.objects.forEach((object, index) => {
@@ -106,7 +106,7 @@ export class EnteredCall {
     return current;
   }
 
-  /** What changed, and what was returned. */
+  /** The updates and the result. */
   outcome(result: unknown): Outcome {
     const { objects, leafOf } = this.#built;
     const stays = (leaf: number | undefined, value: unknown): leaf is number =>
@@ -148,7 +148,7 @@ function listDef(children: readonly Def[]): Def {
   return { kind: "tree", treedef, keys: [...children.keys()], children };
 }
 
-/** A node as it came in, with the numbers of the leaves that its bare arrays are. */
+/** A node of the arguments, with the leaf numbers of its bare arrays. */
 interface Input {
   readonly def: Def;
   readonly bareLeaves: readonly (number | undefined)[];

@@ -1,4 +1,4 @@
-/** `jit` for functions of modules: changes are written back, and what is shared stays shared. */
+/** `jit` for functions of modules: updates are written back, and sharing is preserved. */
 import * as jax from "jaxscale";
 import { Any, type Filter, Nothing, toPredicate } from "../filters.ts";
 import { canonical, type Def, type GraphDef } from "../graph-def.ts";
@@ -11,11 +11,11 @@ export type AnyFunction = (...args: any[]) => unknown;
 
 /** Options of `nnx.jit`. */
 export interface JitOptions extends Pick<jax.JitOptions, "staticArgnums" | "donateArgnums" | "name"> {
-  /** Variables that are donated, in whichever argument: `nnx.Cache`. */
+  /** Filter of the Variables to donate, in all arguments, such as `nnx.Cache`. */
   readonly donate?: Filter;
 }
 
-/** Result of the compiled function: values, and the structure that they belong to. */
+/** Result of the compiled function: values and their structure. */
 class Returned {
   readonly def: GraphDef;
   readonly values: readonly unknown[];
@@ -40,7 +40,7 @@ const positions = (op: string, argnums: number | readonly number[] | undefined, 
 
 /**
  * Compiles a function of modules, arrays and trees of them. Variables that it sets, and attributes that it adds or removes,
- * are changed in the caller's modules; unchanged ones cost nothing. Traced anew when the structure of an argument changes.
+ * are changed in the modules of the caller; unchanged ones are not copied. A change in the structure of an argument causes retracing.
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/transforms.html#flax.nnx.jit
  */
 export function jit<F extends AnyFunction>(
@@ -95,7 +95,7 @@ export function jit<F extends AnyFunction>(
 }
 
 type Static = readonly [position: number, value: unknown];
-/** What the cache of compiled functions compares besides types. */
+/** The part of the key of the compilation cache besides types. */
 type StaticCall = readonly [def: GraphDef, donates: readonly boolean[], statics: readonly Static[]];
 
 function withStatics(args: readonly unknown[], statics: readonly Static[]): unknown[] {

@@ -1,8 +1,8 @@
-/** Metadata of Variables as they lose and gain an axis. */
+/** Metadata of Variables when a mapped axis is removed or added. */
 import { type Def, GraphDef, isLeafDef, mapMetadata } from "../graph-def.ts";
 import { withAxis, withoutAxis } from "../partitioning.ts";
 
-/** The structure that the function sees: Variables are slices along their axes. @param axes one for each leaf */
+/** The structure inside the mapped function: Variables are slices along their axes. @param axes one for each leaf */
 export function sliced(def: GraphDef, axes: readonly unknown[]): GraphDef {
   return withLeafNumbers(def, (metadata, leaf) => {
     const axis = axes[leaf];
@@ -10,7 +10,7 @@ export function sliced(def: GraphDef, axes: readonly unknown[]): GraphDef {
   });
 }
 
-/** The structure that the caller gets: new Variables are stacked along their axes, split by the mesh axis `name`. */
+/** The structure outside the mapped function: new Variables are stacked along their axes, sharded over the mesh axis `name`. */
 export function stacked(def: GraphDef, axes: readonly unknown[], name: string | null): GraphDef {
   return withLeafNumbers(def, (metadata, leaf) => {
     const axis = axes[leaf];
@@ -32,7 +32,7 @@ function withLeafNumbers(
   );
 }
 
-/** Which leaf each Variable is, by its number. */
+/** The leaf index of each Variable, by number. */
 function leafNumbers(root: Def): ReadonlyMap<number, number> {
   const numbers = new Map<number, number>();
   let next = 0;

@@ -1,4 +1,4 @@
-/** `scan` for functions of modules: stacked layers one after the other, compiled once. */
+/** `scan` for functions of modules: applies stacked layers in sequence, compiled once. */
 import * as jax from "jaxscale";
 import type { Def, GraphDef } from "../graph-def.ts";
 import type { GraphLeaf } from "../graph-walk.ts";
@@ -15,16 +15,16 @@ export interface ScanOptions {
   readonly inAxes?: AxisSpec | readonly AxisSpec[];
   /** `Carry`, or for each of a list of results `Carry` or the axis to stack it along; `[Carry, 0]` if absent. */
   readonly outAxes?: AxisSpec | readonly AxisSpec[];
-  /** Iterations; needed only if nothing is scanned over. */
+  /** Number of iterations; required only if nothing is scanned over. */
   readonly length?: number;
   readonly reverse?: boolean;
-  /** Mesh axis that splits the new axis of Variables with `outSharding`. */
+  /** Mesh axis over which the new axis of Variables with `outSharding` is sharded. */
   readonly partitionName?: string;
 }
 
 /**
- * `f` for one slice after the other. Variables that are scanned over and set are written back stacked, those that are carried
- * after the last iteration; unchanged ones are not copied.
+ * Scans `f` over slices of its arguments. Updates of Variables that are scanned over are written back stacked, those of carried
+ * Variables after the last iteration; unchanged Variables are not copied.
  *
  * ```ts
  * const forward = nnx.scan((x: jax.Array, layer: Block) => layer.call(x), { inAxes: [nnx.Carry, 0], outAxes: nnx.Carry });
@@ -58,20 +58,20 @@ export function scan<F extends AnyFunction>(
   return Object.defineProperty(scanned, "name", { value: f.name }) as (...args: Parameters<F>) => ReturnType<F>;
 }
 
-/** What is known before the first iteration. */
+/** The plan of a scan, known before the first iteration. */
 interface Plan {
   readonly call: GraphCall;
-  /** The arguments as one iteration sees them. */
+  /** The arguments of one iteration. */
   readonly def: GraphDef;
   readonly specs: readonly AxisSpec[];
   readonly outAxes: AxisSpec | readonly AxisSpec[];
-  /** One for each leaf of the arguments. */
+  /** The axis of each leaf of the arguments. */
   readonly axes: readonly Axis[];
-  /** The argument that is the carry. */
+  /** Index of the argument that is the carry. */
   readonly carryDef: Def | undefined;
-  /** Which result is the carry. */
+  /** Index of the result that is the carry. */
   readonly carryResult: number | "all" | undefined;
-  /** Which leaves are arrays of the carry that stand beside modules. */
+  /** Leaves that are arrays of the carry outside modules. */
   readonly isBareCarry: readonly boolean[];
 }
 
@@ -92,10 +92,10 @@ function planOf(args: readonly unknown[], { inAxes = [Carry, 0], outAxes = [Carr
   return { call, def: sliced(call.def, axes), specs, outAxes, axes, carryDef, carryResult, isBareCarry };
 }
 
-/** What one iteration leaves, traced. */
+/** The traced outcome of one iteration. */
 interface Iteration {
   readonly outcome: Outcome;
-  /** Along which axis each leaf of the outcome is stacked; null for those that are carried. */
+  /** The axis along which each leaf of the outcome is stacked; null if it is carried. */
   readonly places: readonly (number | null)[];
   readonly carry: readonly unknown[];
   readonly ys: readonly unknown[];
@@ -133,7 +133,7 @@ function separate(out: unknown, { carryResult, outAxes }: Plan): readonly [carri
   return [list[carryResult], list.with(carryResult, null)];
 }
 
-/** @throws TypeError for what is neither stacked nor carried */
+/** @throws TypeError for a result that is neither stacked nor carried */
 function placeOf({ axes, outAxes, specs }: Plan, leaf: GraphLeaf, origin: number | undefined): number | null {
   if (origin !== undefined && axes[origin] === Carry) return null;
   const [first, ...path] = pathOf(leaf.trail);
@@ -147,7 +147,7 @@ function placeOf({ axes, outAxes, specs }: Plan, leaf: GraphLeaf, origin: number
   );
 }
 
-/** Writes everything back. @returns the function's result */
+/** Writes updates back. @returns the result of the function */
 function finish(
   { axes, call, carryDef, carryResult, isBareCarry }: Plan,
   { outcome, places }: Iteration,
@@ -176,7 +176,7 @@ function positionOfCarry(where: string, specs: readonly AxisSpec[]): number | un
   return found[0];
 }
 
-/** Results that outAxes list. */
+/** The results, as a list that matches outAxes. */
 function listed(out: unknown, outAxes: AxisSpec | readonly AxisSpec[]): unknown[] {
   const count = [outAxes].flat().length;
   if (Array.isArray(out) && out.length === count) return out;

@@ -1,4 +1,4 @@
-/** `vmap` for functions of modules: many copies of a layer at once, each with its own state. */
+/** `vmap` for functions of modules: vectorizes a layer over copies with their own state. */
 import * as jax from "jaxscale";
 import { pathOf } from "../path.ts";
 import { type AxisSpec, axisFor, Carry, moveFrontTo, resultSpec, specsFor } from "./axes.ts";
@@ -10,19 +10,19 @@ import { sliced, stacked } from "./mapped-metadata.ts";
 export interface VmapOptions {
   /** For each argument the axis to map over, null for none, or `StateAxes`; 0 if absent. */
   readonly inAxes?: AxisSpec | readonly AxisSpec[];
-  /** For the result, or each of a list of results, where it has the mapped axis; 0 if absent. */
+  /** The position of the mapped axis in the result, or in each of a list of results; 0 if absent. */
   readonly outAxes?: AxisSpec | readonly AxisSpec[];
-  /** Name for collectives. */
+  /** Name of the mapped axis, for collectives. */
   readonly axisName?: string;
-  /** Needed if no argument has the axis. */
+  /** Size of the mapped axis; required if no argument is mapped. */
   readonly axisSize?: number;
-  /** Mesh axis that splits the new axis of Variables with `outSharding`. */
+  /** Mesh axis over which the new axis of Variables with `outSharding` is sharded. */
   readonly partitionName?: string;
 }
 
 /**
- * `f` for every index along an axis at once. Variables that it sets are written back with the axes that they had, modules that
- * it makes get one: `vmap((rngs) => new Block(rngs))(rngs.split(12))` is a stack of 12 blocks.
+ * Vectorizes `f` over an axis of its arguments. Updated Variables are written back with their axes; modules that
+ * `f` creates gain the axis: `vmap((rngs) => new Block(rngs))(rngs.split(12))` is a stack of 12 blocks.
  * @throws TypeError if a spec is missing; ShapeError if sizes differ
  * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/transforms.html#flax.nnx.vmap
  */
