@@ -57,7 +57,7 @@ test("a NaN that is masked away before the results is none", async () => {
   );
 });
 
-test("inside loops and branches the turn is named, and the branch", async () => {
+test("inside loops and branches the iteration is named, and the branch", async () => {
   let line = 0;
   const loop = jit((x: jax.Array) =>
     lax.foriLoop(
@@ -76,7 +76,7 @@ test("inside loops and branches the turn is named, and the branch", async () => 
       .data(),
   );
   // √2.5 = 1.58, √0.58 = 0.76, √-0.24
-  assert.match(inLoop.message, /sqrt must make no NaN; got one in float32\[2\] of float32\[2\], turn 2 in scan/);
+  assert.match(inLoop.message, /sqrt must make no NaN; got one in float32\[2\] of float32\[2\], iteration 2 in scan/);
   assert.is(lineIn(inLoop.message), line);
   const branch = jit((x: jax.Array) =>
     lax.cond(
@@ -100,7 +100,7 @@ test("inside loops and branches the turn is named, and the branch", async () => 
     ),
   );
   const inWhile = await rejection(debug.nans(decided)(jnp.array(0.5)).data());
-  assert.match(inWhile.message, /must make no NaN; got one .* turn 2 in while/);
+  assert.match(inWhile.message, /must make no NaN; got one .* iteration 2 in while/);
 });
 
 test("switched on, it watches everything, donated arguments and what was computed from a NaN too", async () => {

@@ -170,6 +170,8 @@ export class BufferPool {
     if (buffer === undefined) return undefined;
     buffer.holder = holder;
     buffer.alone.references = 1;
+    // Calls that were queued when the device was lost still take memory of it, which nobody gives back.
+    if (this.#disposed) return buffer;
     const statistics = this.#statistics;
     statistics.buffersInUse++;
     statistics.bytesInUse += classBytes;
@@ -253,7 +255,7 @@ export class BufferPool {
     this.#watch(buffer, this.#device.popErrorScope());
     this.#all.add(buffer);
     statistics.buffersCreated++;
-    statistics.bytesAllocated += sizeBytes;
+    if (!this.#disposed) statistics.bytesAllocated += sizeBytes;
     this.#onCreate(sizeBytes);
     return buffer;
   }
