@@ -16,7 +16,7 @@ import { convertElementType } from "./convert.ts";
 import { add, div, mul } from "./elementwise.ts";
 import { indexInDim, reshape, transpose } from "./shape.ts";
 
-/** A mapped axis, or several as one, the first the slowest. */
+/** A mapped axis, or several as one, in row-major order. */
 export type AxisNames = string | readonly string[];
 
 const namesOf = (op: string, axisName: AxisNames): readonly string[] => {
@@ -77,9 +77,9 @@ export function axisIndex(axisName: AxisNames): Array {
 
 /** Options of `lax.allGather`. */
 export interface AllGatherOptions {
-  /** Axis that the parts lie along: a new one, or with `tiled` one that is there. */
+  /** Axis of the gathered parts: a new axis, or with `tiled` an existing one. */
   readonly axis?: number;
-  /** Whether parts are laid end to end along `axis`. */
+  /** Whether to concatenate the parts along `axis`. */
   readonly tiled?: boolean;
 }
 
@@ -100,7 +100,7 @@ function axisIn(op: string, name: string, axis: number, rank: number): number {
 }
 
 /**
- * Every leaf's parts of all devices, stacked along a new axis or, `tiled`, laid end to end. Of several axes the first is the slowest.
+ * Gathers every leaf from all devices: stacks along a new axis or, if `tiled`, concatenates. Several axes are in row-major order.
  * @throws ShardingError for an unbound name; ShapeError for an axis out of range
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.all_gather.html
  */
@@ -116,7 +116,7 @@ export function allGather<T>(tree: T, axisName: AxisNames, options?: AllGatherOp
         dimension,
         tiled: ontoAxis,
       });
-    // The last name is the fastest: its parts lie innermost.
+    // The parts of the last name are innermost.
     return names.reduceRight((y, name, i) => gather(y, name, tiled || i < names.length - 1), x);
   });
 }
@@ -128,7 +128,7 @@ export interface PsumScatterOptions {
 }
 
 /**
- * The sum of every leaf over the devices, of which each keeps its part of `scatterDimension`: a slice if `tiled`, else one element without the axis.
+ * Sums every leaf over the devices; each device keeps its part of `scatterDimension`: a slice if `tiled`, else one element without the axis.
  * @throws ShardingError for an unbound name; ShapeError for a dimension that does not divide
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.psum_scatter.html
  */
@@ -163,7 +163,7 @@ export interface AllToAllOptions {
 }
 
 /**
- * Part `i` of `splitAxis` of every leaf goes to device `i`, which lays what it receives along `concatAxis`. Without `tiled`
+ * Part `i` of `splitAxis` of every leaf goes to device `i`, which concatenates the received parts along `concatAxis`. Without `tiled`
  * the split axis has one element for each device and goes, and `concatAxis` is a new one.
  * @throws ShardingError for an unbound name; ShapeError for sizes that do not divide
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.all_to_all.html
@@ -205,7 +205,7 @@ export function allToAll<T>(
 }
 
 /**
- * What device `from` of each pair has, at device `to`; zeros at devices that no pair names.
+ * Sends the value of device `from` of each pair to device `to`; devices in no pair receive zeros.
  * @throws ShardingError for an unbound name, a device out of range, or one that sends or receives twice
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ppermute.html
  */
@@ -243,7 +243,7 @@ export function pbroadcast<T>(tree: T, axisName: string, source: number): Tree<T
 }
 
 /**
- * Every leaf with the type of a value that differs along the axes: what a scan's carry must start with if it becomes varying.
+ * Marks every leaf as varying along the axes, as the initial carry of a scan must be if the carry becomes varying.
  * @throws ShardingError for an unbound name, or for any other `to` than "varying" @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pcast.html
  */
 export function pcast<T>(tree: T, axisName: AxisNames, options: { readonly to: "varying" }): Tree<T> {

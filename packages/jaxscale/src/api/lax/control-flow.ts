@@ -26,7 +26,7 @@ import {
   traceBody,
 } from "./trace-body.ts";
 
-/** What a carry begins as: a number does for an array. */
+/** An initial carry: numbers are accepted as arrays. */
 type First<Carry> = Carry | (Array extends Carry ? number | boolean : never);
 
 /** Options of `lax.scan`. */
@@ -251,7 +251,7 @@ export function foriLoop<Carry>(
 }
 
 /**
- * `onTrue(...operands)` where `predicate` is not 0, else `onFalse(...operands)`; only one of them does its work.
+ * `onTrue(...operands)` where `predicate` is not 0, else `onFalse(...operands)`; only one branch runs.
  * @throws TypeError if the branches differ in structure, shape or dtype
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.cond.html
  */
@@ -305,7 +305,7 @@ function branch<Args extends unknown[], R>(
   const bodies = functions.map((f) => traceBody(op, (args: Args) => f(...args), [treedef], [avals]));
   const [first] = bodies;
   bodies.forEach((body, i) => checkBranch(op, first, body, i));
-  // Every branch takes what any of them closed over.
+  // Every branch takes the constants of all branches.
   const constants = bodies.flatMap((b) => b.constants);
   let before = 0;
   const branches = bodies.map(({ jaxpr: { jaxpr }, constants: own }) => {

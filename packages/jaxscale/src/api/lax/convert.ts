@@ -1,4 +1,4 @@
-/** Values under another dtype, and choices between values. */
+/** Dtype conversions, and selection. */
 import { type DType, isBool, isFloat, knownDType, rangeOf } from "../../base/dtypes.ts";
 import { roundTo } from "../../base/rounding.ts";
 import { bitcastConvertType as bitcastPrimitive } from "../../primitives/bitcast.ts";
@@ -10,7 +10,7 @@ import { bind1 } from "../../trace/trace.ts";
 
 /**
  * x as a strongly typed array of another dtype; x itself if it is one. Float to integer truncates and saturates, NaN gives 0;
- * integers wrap; what is not 0 is true.
+ * integers wrap; nonzero values become true.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.convert_element_type.html
  */
 export const convertElementType = (x: ArrayLike, dtype: DType): Array =>
@@ -57,7 +57,7 @@ export const selectN = (which: ArrayLike, ...cases: readonly ArrayLike[]): Array
 export const select = (predicate: ArrayLike, onTrue: ArrayLike, onFalse: ArrayLike): Array =>
   selectN(predicate, onFalse, onTrue);
 
-/** x kept within [low, high], which are scalars or of x's shape; high where low > high; NaN if any is. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.clamp.html */
+/** Clamps x to [low, high], which are scalars or of x's shape; high where low > high; NaN if any is. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.clamp.html */
 export const clamp = (low: ArrayLike, x: ArrayLike, high: ArrayLike): Array =>
   bind1(
     clampPrimitive,

@@ -17,7 +17,7 @@ export interface ConvOptions {
   readonly lhsDilation?: readonly number[];
   readonly rhsDilation?: readonly number[];
   readonly dimensionNumbers?: ConvDimensions | null;
-  /** Features in groups that see only each other; as many as features: depthwise. */
+  /** Number of feature groups that are convolved separately; as many as features for a depthwise convolution. */
   readonly featureGroupCount?: number;
   readonly batchGroupCount?: number;
   /** Type of the result; that of the operands if absent. Floats accumulate in float32 whatever it is. */

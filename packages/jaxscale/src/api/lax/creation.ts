@@ -1,4 +1,4 @@
-/** Arrays out of nothing. */
+/** Array creation. */
 import { type DType, knownDType } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import type { Shape } from "../../base/shapes.ts";

@@ -1,4 +1,4 @@
-/** The axes of a product as a caller names them. */
+/** Dimension numbers of products, as callers write them. */
 import { describe } from "../../base/describe.ts";
 import type { DotDimensionNumbers } from "../../primitives/dot-general.ts";
 

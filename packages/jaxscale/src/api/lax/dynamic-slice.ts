@@ -1,4 +1,4 @@
-/** Slices at starts that the device computes. Negative starts count from the end, once; then the start is moved so that the slice fits. */
+/** Slices at start indices computed on the device. Negative starts count from the end, once; then the start is moved so that the slice fits. */
 import { isInteger, kindOf } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { canonicalAxis, type Shape } from "../../base/shapes.ts";
@@ -46,7 +46,7 @@ export function dynamicSlice(x: ArrayLike, starts: Starts, sliceSizes: Shape): A
   return bind1(slicePrimitive, [operand, ...startsOf("dynamic_slice", operand, starts)], params);
 }
 
-/** x with a box of it replaced by `update`, of x's dtype and rank. In place where x is donated. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_update_slice.html */
+/** x with a box of it replaced by `update`, of x's dtype and rank. Updates in place if x is donated. @throws ShapeError, DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_update_slice.html */
 export function dynamicUpdateSlice(x: ArrayLike, update: ArrayLike, starts: Starts): Array {
   const operand = asArray("dynamic_update_slice", x);
   const indices = startsOf("dynamic_update_slice", operand, starts);

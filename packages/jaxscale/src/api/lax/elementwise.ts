@@ -16,9 +16,9 @@ import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
 import { optionsOf, required, wholeOf } from "../arguments.ts";
 
-/** @throws DTypeError for a dtype that the operation does not take */
+/** @throws DTypeError for an unsupported dtype */
 type Unary = (x: ArrayLike) => Array;
-/** @throws DTypeError unless the dtypes are equal and taken; ShapeError unless the shapes agree */
+/** @throws DTypeError unless the dtypes are equal and supported; ShapeError unless the shapes agree */
 type Binary = (x: ArrayLike, y: ArrayLike) => Array;
 type BinaryTest = (x: ArrayLike, y: ArrayLike) => BoolArray;
 
@@ -184,9 +184,9 @@ export const bitwiseOr = binary(bitwise.or);
 export const bitwiseXor = binary(bitwise.xor);
 /** ~x of integers; of bools: not. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.bitwise_not.html */
 export const bitwiseNot = unary(bitwise.not);
-/** x moved up by y bits; zeros come in; 0 for counts of the width or more. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_left.html */
+/** x shifted left by y bits; 0 for counts of the width or more. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_left.html */
 export const shiftLeft = binary(bitwise.shiftLeft);
-/** x moved down by y bits; zeros come in. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_right_logical.html */
+/** x shifted right by y bits, filled with zeros. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_right_logical.html */
 export const shiftRightLogical = binary(bitwise.shiftRightLogical);
 /** The top bit comes in. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.shift_right_arithmetic.html */
 export const shiftRightArithmetic = binary(bitwise.shiftRightArithmetic);

@@ -11,7 +11,7 @@ import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
 import { type Defaults, listOf, oneOf, optionsOf, type Resolved, required } from "../arguments.ts";
 
-/** What becomes of indices out of bounds: a gather fills and a scatter drops; they are moved inside; or the caller promises that there are none. */
+/** Handling of out-of-bounds indices: gathers fill and scatters drop; clamp; or the caller promises that there are none. */
 export type IndexMode = "fill" | "drop" | "clip" | "promise_in_bounds";
 
 const modes: Record<IndexMode, GatherScatterMode> = {
@@ -51,7 +51,7 @@ export interface GatherOptions extends IndexPromises {
     readonly startIndicesBatchingDims?: readonly number[];
   };
   readonly sliceSizes: readonly number[];
-  /** "promise_in_bounds" if absent: the window is moved inside all the same. */
+  /** "promise_in_bounds" if absent; the window is clamped in that case too. */
   readonly mode?: IndexMode;
   /** With mode "fill"; NaN, the least signed or greatest unsigned integer, or true if absent. */
   readonly fillValue?: number | boolean | null;
@@ -96,7 +96,7 @@ function defaultFill(dtype: DType): number | boolean {
   return kindOf(dtype) === "signed" ? min : max;
 }
 
-/** Options of `lax.scatter` and its kin. */
+/** Options of `lax.scatter` and related functions. */
 export interface ScatterOptions extends IndexPromises {
   readonly dimensionNumbers: {
     readonly updateWindowDims: readonly number[];

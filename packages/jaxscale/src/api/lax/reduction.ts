@@ -47,15 +47,15 @@ const locating =
       );
     return bind1(primitive, [operand], { axes: [axis], indexDtype });
   };
-/** Place of the first NaN along the axis, else of the first of the largest. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.argmax.html */
+/** Index of the first NaN along the axis, else of the first maximum. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.argmax.html */
 export const argmax = locating(args.argmax);
-/** Place of the first NaN along the axis, else of the first of the smallest. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.argmin.html */
+/** Index of the first NaN along the axis, else of the first minimum. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.argmin.html */
 export const argmin = locating(args.argmin);
 
-/** Options of `lax.cumsum` and its kin. */
+/** Options of `lax.cumsum` and related functions. */
 export interface CumulativeOptions {
   readonly axis?: number;
-  /** From the end of the axis. */
+  /** Whether to accumulate from the end of the axis. */
   readonly reverse?: boolean;
 }
 const accumulating =

@@ -53,7 +53,7 @@ export function sortKeyVal(
 export function topK(x: ArrayLike, k: number, options?: { readonly axis?: number }): [values: Array, places: Array] {
   const { axis } = optionsOf("top_k", options, { axis: -1 });
   const operand = asArray("top_k", x);
-  // A scalar has no axis: the op says so.
+  // The op reports that a scalar has no axis.
   const along = operand.ndim === 0 ? 0 : canonicalAxis("top_k", axis, operand.ndim);
   return bind(topKPrimitive, [operand], { k, axis: along }) as [Array, Array];
 }

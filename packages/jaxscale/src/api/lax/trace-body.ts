@@ -15,7 +15,7 @@ import { convertElementType } from "./convert.ts";
 
 export { type FlatArrays as Flat, flattenArrays } from "../flat-function.ts";
 
-/** A body without constants: what the function closed over comes first among its arguments. */
+/** A body without constants: values that the function closed over are its first arguments. */
 export interface Body {
   readonly jaxpr: ClosedJaxpr;
   readonly constants: readonly Array[];

@@ -1,4 +1,4 @@
-/** Attention in other ops: the equations that JAX traces. */
+/** Attention as a composition of other ops, as JAX traces it. */
 import type { ClosedJaxpr, ShapedArray } from "../../jaxpr/ir.ts";
 import type { AttentionParams } from "../../primitives/attention.ts";
 import type { AttentionOperand } from "../../primitives/primitive.ts";
@@ -19,7 +19,7 @@ import { softmax } from "./normalizers.ts";
 type Others = Readonly<Partial<Record<AttentionOperand, Array>>>;
 type Settings = Pick<AttentionParams, "scale" | "isCausal" | "window">;
 
-/** What a masked logit is. Not -∞: a row without keys is then the mean of the values, not NaN. */
+/** Value of masked logits. Not -∞, so that a row without keys is the mean of the values, not NaN. */
 const masked = Math.fround(Math.fround(-0.7) * 3.4028234663852886e38);
 
 const kept = new Map<string, ClosedJaxpr>();
@@ -73,7 +73,7 @@ function grouped(query: Array, key: Array, value: Array, others: Others, setting
   return reshapeTo(placeAxis(results[0], dims[0], 3, axis), [batch, queries, heads, value.shape[3]]);
 }
 
-/** As many query heads as key heads. */
+/** Attention with equal numbers of query and key heads. */
 function attend(query: Array, key: Array, value: Array, others: Others, settings: Settings): Array {
   const products = einsum("BTNH,BSNH->BNTS", query, key, { preferredElementType: "float32" });
   const scaled = lax.mul(products, scalarOf(settings.scale, "float32"));
@@ -108,7 +108,7 @@ function applyMasks(logits: Array, others: Others, { isCausal, window }: Setting
 
 const causal = (queries: number, keys: number): Array => row(tril(filled(1, [queries, keys], "bool")), [2, 3], 4);
 
-/** Places of queries `[1|B,T,1]`. */
+/** Positions of queries `[1|B,T,1]`. */
 function queryPlaces(queries: number, offset: Array | undefined): Array {
   const own = row(arange(queries), [1], 3);
   return offset ? add(own, offset.ndim === 0 ? offset : row(offset, [0], 3)) : own;

@@ -14,19 +14,19 @@ import { attentionFormula } from "./attention-formula.ts";
 export interface AttentionOptions {
   /** Added to the logits; broadcasts with `[B,N,T,S]`. */
   readonly bias?: ArrayLike;
-  /** Bools that broadcast with `[B,N,T,S]`: which keys each query sees. */
+  /** Boolean mask of the keys that each query attends to; broadcasts with `[B,N,T,S]`. */
   readonly mask?: ArrayLike;
-  /** Of the logits; 1/√H if absent. */
+  /** Scale of the logits; 1/√H if absent. */
   readonly scale?: number;
-  /** Query t sees only the keys up to t (plus `queryOffset`). */
+  /** Whether query t attends only to the keys up to t (plus `queryOffset`). */
   readonly isCausal?: boolean;
-  /** int32`[B]`: queries from there on give zeros. */
+  /** int32`[B]`: number of valid queries; the result is zero for the others. */
   readonly querySeqLengths?: ArrayLike;
-  /** int32`[B]`: keys from there on are not seen, and cost nothing. */
+  /** int32`[B]`: number of valid keys; the others are masked and not read. */
   readonly keyValueSeqLengths?: ArrayLike;
-  /** How many keys before and after its own place a query sees: one number for both, or `[before, after]`. */
+  /** Number of keys before and after its own position that a query attends to: one number for both, or `[before, after]`. */
   readonly localWindowSize?: number | readonly [number, number];
-  /** Place in the sequence of the first query, an int32 scalar or `[B]`, for `isCausal` and `localWindowSize`; 0 if absent. Not in JAX. */
+  /** Position of the first query in the sequence, an int32 scalar or `[B]`, for `isCausal` and `localWindowSize`; 0 if absent. Not in JAX. */
   readonly queryOffset?: ArrayLike;
 }
 
@@ -41,7 +41,7 @@ function integers(name: string, x: ArrayLike, dtype: DType = "int32"): Array {
 
 /**
  * softmax(scale · query keyᵀ + bias) value, head by head; with fewer key heads (K) than query heads (N), each serves N/K of them.
- * Logits and softmax are float32; a query that sees no key gives the mean of the values.
+ * Logits and softmax are float32; a query whose keys are all masked returns the mean of the values.
  * @param query `[B,T,N,H]` or `[T,N,H]` @param key `[B,S,K,H]` @param value `[B,S,K,V]`, of the same float dtype
  * @returns `[B,T,N,V]`, or without B if the query has none
  * @throws ShapeError, DTypeError

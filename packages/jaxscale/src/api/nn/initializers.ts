@@ -1,5 +1,5 @@
 /**
- * `nn.initializers`: first values of parameters, bit for bit those of JAX where its random numbers are.
+ * `nn.initializers`: initial values of parameters, bit for bit equal to JAX where its random numbers are.
  * @see https://docs.jax.dev/en/latest/jax.nn.initializers.html
  */
 import type { DType } from "../../base/dtypes.ts";
@@ -48,21 +48,21 @@ export const truncatedNormal =
   (key, shape, dtype = "float32") =>
     scaled(truncatedNormalOf(key, lower, upper, { shape, dtype }), roundTo(dtype, stddev));
 
-/** What the variance of an initializer is divided by: inputs, outputs, or a mean of both. */
+/** The divisor of the variance of an initializer: inputs, outputs, or their mean. */
 export type FanMode = "fanIn" | "fanOut" | "fanAvg" | "fanGeoAvg";
-/** What an initializer draws from. */
+/** The distribution of an initializer. */
 export type Distribution = "truncatedNormal" | "normal" | "uniform";
-/** Which axes of a kernel are inputs, outputs, and a batch. */
+/** The input, output and batch axes of a kernel. */
 export interface FanAxes {
   /** Axes of the inputs; -2 if absent. */
   readonly inAxis?: number | readonly number[];
   /** Axes of the outputs; -1 if absent. */
   readonly outAxis?: number | readonly number[];
-  /** Axes that count for neither. */
+  /** Batch axes, which are neither inputs nor outputs. */
   readonly batchAxis?: number | readonly number[];
 }
 
-/** How many inputs each output has, and outputs each input; axes that are neither are a receptive field. @throws ShapeError */
+/** Fan-in and fan-out; the remaining axes are the receptive field. @throws ShapeError */
 function fans(shape: Shape, { inAxis = -2, outAxis = -1, batchAxis = [] }: FanAxes): Record<FanMode, number> {
   if (shape.length < 2)
     throw new ShapeError(

@@ -1,4 +1,4 @@
-/** Softmax and its kin, normalization, one-hot rows. */
+/** Softmax and related functions, normalization, one-hot encoding. */
 import type { DType } from "../../base/dtypes.ts";
 import { canonicalAxis } from "../../base/shapes.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
@@ -18,22 +18,22 @@ import { mean } from "../numpy/statistics.ts";
 
 /** Options of `nn.softmax` and `nn.logSoftmax`. */
 export interface SoftmaxOptions {
-  /** One or several; the last if absent. */
+  /** One or several axes; the last if absent. */
   readonly axis?: Axis;
-  /** Bools that broadcast with x: which elements take part. */
+  /** Boolean mask of the elements to include; broadcasts with x. */
   readonly where?: ArrayLike;
 }
 
 const least = (): Array => float(-Infinity);
 
-/** x less its largest element, which no exponential overflows. */
+/** Subtracts the largest element of x, so that no exponential overflows. */
 function shifted(x: Array, axis: Axis, where: Array | undefined): Array {
   const largest = max(x, { axis, where, initial: -Infinity, keepdims: true });
   const taking = where === undefined ? x : whereOf(where, x, least());
   return subtract(taking, lax.stopGradient(largest));
 }
 
-/** exp(x) over its sum along the axis: of ints float32. Elements that take no part give 0. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.softmax.html */
+/** exp(x) over its sum along the axis: of ints float32. Excluded elements are 0. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.softmax.html */
 export function softmax(x: ArrayLike, options?: SoftmaxOptions): Array {
   const { axis, where: taking } = optionsOf("softmax", options, { axis: -1, where: undefined });
   const operand = asArray("softmax", x);
@@ -48,7 +48,7 @@ const logOfSoftmax = staticJit("log_softmax", (axis: Axis) => (x: Array, where?:
   const result = subtract(exponents, log(sum(exp(exponents), { axis, where, keepdims: true })));
   return where === undefined ? result : whereOf(where, result, least());
 });
-/** log(softmax(x)): of ints float32. Elements that take no part give -∞. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.log_softmax.html */
+/** log(softmax(x)): of ints float32. Excluded elements are -∞. @throws ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.nn.log_softmax.html */
 export function logSoftmax(x: ArrayLike, options?: SoftmaxOptions): Array {
   const { axis, where } = optionsOf("log_softmax", options, { axis: -1, where: undefined });
   const operand = asArray("log_softmax", x);
@@ -62,7 +62,7 @@ export interface LogsumexpOptions {
   /** Factors of the exponentials. */
   readonly b?: ArrayLike;
   readonly keepdims?: boolean;
-  /** Bools that broadcast with x: which elements take part. */
+  /** Boolean mask of the elements to include; broadcasts with x. */
   readonly where?: ArrayLike;
 }
 /** `[log |Σ b exp(x)|, sign of the sum]` along the axes. @throws ShapeError */
@@ -107,7 +107,7 @@ export interface StandardizeOptions {
   readonly axis?: Axis;
   /** Added to the variance; 1e-5 if absent. */
   readonly epsilon?: ArrayLike;
-  /** Bools that broadcast with x: which elements the mean and the variance are of. */
+  /** Boolean mask of the elements of the mean and variance; broadcasts with x. */
   readonly where?: ArrayLike;
 }
 const standardized = staticJit(
@@ -139,7 +139,7 @@ export function standardize(x: ArrayLike, options?: StandardizeOptions): Array {
 export interface OneHotOptions {
   /** float32 if absent. */
   readonly dtype?: DType;
-  /** Where the result has the axis of classes; the last if absent. */
+  /** Position of the class axis in the result; the last if absent. */
   readonly axis?: number;
 }
 const oneHotRows = staticJit("_one_hot", (numClasses: number, dtype: DType, axis: number) => (x: Array) => {

@@ -1,4 +1,4 @@
-/** Activations made of pieces: rectified, exponential and hard functions. */
+/** Piecewise activations: rectified, exponential and hard functions. */
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { optionsOf } from "../arguments.ts";

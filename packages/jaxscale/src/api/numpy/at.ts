@@ -18,7 +18,7 @@ import { broadcastTo } from "./shape.ts";
 
 /**
  * A part of an array, to be read or replaced. Updates are cast to the array's dtype and broadcast to the part's shape.
- * Where places repeat, `set` lets one of the updates win, the others take every one.
+ * If indices repeat, `set` applies one of the updates, the other methods apply all.
  * By default an index out of bounds reads the nearest element and writes nothing.
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.ndarray.at.html
  */
@@ -79,7 +79,7 @@ export class IndexedPart {
   }
 }
 
-/** The part of x that an index names: see `IndexedPart` for what can be done with it, `IndexEntry` for how to write it. */
+/** The part of x at an index: see `IndexedPart` for what can be done with it, `IndexEntry` for how to write it. */
 export const at = (x: ArrayLike, ...index: Index): IndexedPart => new IndexedPart(asArray("at", x), index);
 
 function update(

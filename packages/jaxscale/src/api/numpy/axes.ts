@@ -1,4 +1,4 @@
-/** What reductions have in common. */
+/** Axes of reductions. */
 import { bitsOf, type DType, isFloat } from "../../base/dtypes.ts";
 import { axesOf as namedAxes } from "../../base/shapes.ts";
 

@@ -19,7 +19,7 @@ import { ravel } from "./shape.ts";
 
 /** Options of products: `dot`, `matmul`, `einsum` and the like. */
 export interface ContractionOptions {
-  /** Type of the result, and what it is summed in: float32 for bfloat16 operands leaves the sum unrounded. */
+  /** Dtype of the result and of the accumulation: float32 for bfloat16 operands leaves the sum unrounded. */
   readonly preferredElementType?: DType;
 }
 

@@ -131,7 +131,7 @@ export function full(shape: number | Shape, fillValue: ArrayLike, options?: DTyp
   return broadcastTo(wanted === undefined ? value : convert(value, wanted), asShape("full", shape));
 }
 
-/** Options of `zerosLike`, `onesLike`, `fullLike`: what differs from the array. */
+/** Options of `zerosLike`, `onesLike`, `fullLike`, which override those of the array. */
 export interface LikeOptions extends DTypeOption {
   readonly shape?: number | Shape;
 }

@@ -162,9 +162,9 @@ export const bitwiseXor = binary(promoteArgs, "bitwise_xor", lax.bitwiseXor);
 export const bitwiseNot = unary(promoteArgs, "bitwise_not", lax.bitwiseNot);
 /** Another name of `bitwiseNot`. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.invert.html */
 export const invert = bitwiseNot;
-/** x moved up by y bits; zeros come in. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.left_shift.html */
+/** x shifted left by y bits. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.left_shift.html */
 export const leftShift = binary(promoteArgsNumeric, "left_shift", lax.shiftLeft);
-/** x moved down by y bits; zeros come into unsigned integers, the sign into signed ones. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.right_shift.html */
+/** x shifted right by y bits: logical for unsigned integers, arithmetic for signed ones. @throws DTypeError for floats @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.right_shift.html */
 export const rightShift = binary(promoteArgsNumeric, "right_shift", (x, y) =>
   (kindOf(asArray("right_shift", x).dtype) === "unsigned" ? lax.shiftRightLogical : lax.shiftRightArithmetic)(x, y),
 );

@@ -105,7 +105,7 @@ const cardinalSine = innerJit("sinc", (x: Array) => {
 /** sin(πx) / (πx), 1 at 0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.sinc.html */
 export const sinc = (x: ArrayLike): Array => cardinalSine(asArray("sinc", x));
 
-/** Options of `nanToNum`: what stands in place of NaN and the infinities. */
+/** Options of `nanToNum`: replacements of NaN and the infinities. */
 export interface NanToNumOptions {
   /** 0 if absent. */
   readonly nan?: ArrayLike;

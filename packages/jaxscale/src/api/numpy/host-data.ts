@@ -1,4 +1,4 @@
-/** Arrays from what JavaScript has: numbers, booleans, nested lists, typed arrays. */
+/** Arrays from JavaScript values: numbers, booleans, nested lists, typed arrays. */
 import { type DType, isBool, isFloat, promoteTypes, rangeOf } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { roundTo } from "../../base/rounding.ts";
@@ -22,7 +22,7 @@ export type TypedArray =
 
 /** Nested lists must be rectangular. */
 export type NestedList = readonly (ArrayLike | NestedList)[];
-/** What `array` takes: numbers, nested lists, typed arrays, arrays. */
+/** Values that `array` accepts: numbers, nested lists, typed arrays, arrays. */
 export type HostData = ArrayLike | NestedList | TypedArray;
 
 const typedDtypes: ReadonlyMap<string, DType> = new Map([
@@ -39,7 +39,7 @@ const typedDtypes: ReadonlyMap<string, DType> = new Map([
   ["BigUint64Array", "uint32"],
 ]);
 
-/** What becomes of a typed array's elements: 64-bit ones are narrowed. Undefined for anything else. */
+/** Dtype of a typed array: 64-bit elements are narrowed. Undefined for other values. */
 export const dtypeOfTyped = (data: unknown): DType | undefined =>
   // By its tag: a typed array of another realm (a frame, a vm context) is no instance of this one's classes.
   ArrayBuffer.isView(data) ? typedDtypes.get((data as TypedArray)[Symbol.toStringTag]) : undefined;

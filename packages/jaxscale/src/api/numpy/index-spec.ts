@@ -1,4 +1,4 @@
-/** How an index is written: `x.at(0, ":", slice(null, null, 2), ids)`, and what it means for a shape. */
+/** Index syntax, `x.at(0, ":", slice(null, null, 2), ids)`, and its resolution against a shape. */
 import { isBool, isInteger } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { forEachIndex, formatShape, type Shape, sameShape } from "../../base/shapes.ts";
@@ -73,7 +73,7 @@ function readMask(op: string, mask: readonly unknown[], shape: Shape, axis: numb
   return places.map((list) => asarray(Int32Array.from(list)));
 }
 
-/** Turns what is written into slices, arrays and numbers; rejects all else. */
+/** Converts index entries to slices, arrays and numbers; rejects other values. */
 function readEntry(op: string, entry: Exclude<IndexEntry, Mask> | undefined): number | Slice | Array | null | "..." {
   if (entry === null || entry === "newaxis" || entry === undefined) return null;
   if (entry === "...") return "...";
@@ -143,7 +143,7 @@ export function parseIndex(op: string, index: Index, shape: Shape): ParsedIndex 
   return { entries, contiguous: advanced.every((at, i) => i === 0 || at === advanced[i - 1] + 1) };
 }
 
-/** Axes that an entry stands for. */
+/** Number of axes that an entry indexes. */
 const axesOfEntry = (entry: IndexEntry | undefined): number =>
   isList(entry)
     ? depthOf(entry)

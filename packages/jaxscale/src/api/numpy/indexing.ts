@@ -18,7 +18,7 @@ import { type Index, lengthOf, type ParsedEntry, parseIndex } from "./index-spec
 export { type Index, type IndexEntry, Slice, slice } from "./index-spec.ts";
 
 /**
- * What happens to indices out of bounds: "fill" reads `fillValue`, "drop" writes nothing (each means both),
+ * Handling of out-of-bounds indices: "fill" reads `fillValue`, "drop" writes nothing (each means both),
  * "clip" moves them to the edge, "promise_in_bounds" promises that there are none.
  */
 export type IndexMode = "fill" | "drop" | "clip" | "promise_in_bounds";
@@ -30,7 +30,7 @@ const modes: Record<IndexMode, GatherScatterMode> = {
   promise_in_bounds: "PROMISE_IN_BOUNDS",
 };
 
-/** What is read out of bounds if nothing else is asked for: NaN, the least signed or greatest unsigned integer, true. */
+/** Default fill value of out-of-bounds reads: NaN, the least signed or greatest unsigned integer, true. */
 export function defaultFill(dtype: DType): number | boolean {
   if (isBool(dtype)) return true;
   if (isFloat(dtype)) return Number.NaN;
@@ -46,16 +46,16 @@ export function gatherMode(op: string, mode: IndexMode): GatherScatterMode {
 /** Options of indexed reads and updates. */
 export interface IndexOptions {
   readonly mode?: IndexMode;
-  /** A promise: starts ascend, which may be faster. */
+  /** A promise that starts are sorted, which may be faster. */
   readonly indicesAreSorted?: boolean;
-  /** A promise: no place occurs twice, which may be faster. */
+  /** A promise that no index repeats, which may be faster. */
   readonly uniqueIndices?: boolean;
   /** Whether indices below 0 count from the end; true by default. */
   readonly wrapNegativeIndices?: boolean;
 }
 /** Options of `x.at(…).get`. */
 export interface GetOptions extends IndexOptions {
-  /** What is read out of bounds in mode "fill". Without it: NaN, the least signed or greatest unsigned integer, true. */
+  /** Value of out-of-bounds reads in mode "fill". If absent: NaN, the least signed or greatest unsigned integer, true. */
   readonly fillValue?: number | boolean;
 }
 

@@ -16,7 +16,7 @@ import { max, min } from "./reductions.ts";
 import { staticJit } from "./static-jit.ts";
 import { mean } from "./statistics.ts";
 
-/** What `pad` fills the new elements with. */
+/** How `pad` fills the new elements. */
 export type PadMode = "constant" | "edge" | "reflect" | "symmetric" | "wrap" | "empty" | "maximum" | "minimum" | "mean";
 type Pair<T> = readonly [before: T, after: T];
 /** One number for all edges, one pair for all axes, or a pair an axis. */

@@ -41,7 +41,7 @@ function promoteDTypes(op: string, xs: readonly ArrayLike[], widen: Widen): Arra
   return operands.map((x) => convertTo(x, widen(dtype), weakType && !isBool(dtype)));
 }
 
-/** Arrays of one dtype, by the promotion lattice; shapes stay. @throws DTypeError for what is no array or number */
+/** Arrays of one dtype, by the promotion lattice; shapes stay. @throws DTypeError unless all are arrays or numbers */
 export const promoteTypesOf = (op: string, ...xs: readonly ArrayLike[]): Array[] =>
   xs.length === 1 ? [asArray(op, xs[0])] : promoteDTypes(op, xs, asIs);
 

@@ -19,7 +19,7 @@ import { float } from "./scalars.ts";
 import { staticJit } from "./static-jit.ts";
 import { takeAlongAxis } from "./take.ts";
 
-/** What lies between two elements of a quantile. */
+/** Interpolation of a quantile between two elements. */
 export type QuantileMethod = "linear" | "lower" | "higher" | "midpoint" | "nearest";
 const methods: readonly QuantileMethod[] = ["linear", "lower", "higher", "midpoint", "nearest"];
 
@@ -31,7 +31,7 @@ export interface MedianOptions {
 }
 /** Options of `quantile` and `percentile`. */
 export interface QuantileOptions extends MedianOptions {
-  /** What lies between two elements; "linear" if absent. */
+  /** Interpolation between two elements; "linear" if absent. */
   readonly method?: QuantileMethod;
 }
 
@@ -119,7 +119,7 @@ const taking = (name: string, skipsNaN: boolean, hundredths: boolean) => {
 };
 
 /**
- * The elements that a fraction q of all lie below, along axes; of ints float32. A vector of q gives a new leading axis. A NaN gives NaN.
+ * Quantiles along axes: the values below which a fraction q of the elements are; ints become float32. A vector of q adds a leading axis. NaN propagates.
  * @throws ShapeError over nothing, DTypeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.quantile.html
  */

@@ -75,7 +75,7 @@ function checkRange(dtype: DType, first: number, last: number): void {
 export interface LinspaceOptions extends DTypeOption {
   /** Whether `stop` is the last number; true by default. */
   readonly endpoint?: boolean;
-  /** Where the new axis stands in the result, for bounds that are arrays. */
+  /** Position of the new axis in the result, for bounds that are arrays. */
   readonly axis?: number;
 }
 

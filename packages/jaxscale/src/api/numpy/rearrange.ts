@@ -1,4 +1,4 @@
-/** Elements repeated, shifted and turned round. */
+/** Repeats, shifts, flips and rotates elements. */
 import { ShapeError } from "../../base/errors.ts";
 import { canonicalAxes, canonicalAxis, type Shape } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
@@ -47,7 +47,7 @@ export function tile(x: ArrayLike, reps: number | Shape): Array {
 export interface RepeatOptions {
   /** Without it x is flattened first. */
   readonly axis?: number | null;
-  /** Size of the result along the axis, needed where the counts are an array: what is too much is cut, the last element fills up. */
+  /** Size of the result along the axis, required if the counts are an array: truncates the result, or pads it with the last element. */
   readonly totalRepeatLength?: number;
 }
 
@@ -169,7 +169,7 @@ export function roll(x: ArrayLike, shift: Axes | Array, options?: { readonly axi
   return staticRoll(each(shifts), each(axes))(operand);
 }
 
-// ---- turns --------------------------------------------------------------------
+// ---- rotation --------------------------------------------------------------------
 
 const reverse = staticJit("_flip", (axes: readonly number[]) => (x: Array) => reversed(x, axes));
 

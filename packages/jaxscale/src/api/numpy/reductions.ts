@@ -18,7 +18,7 @@ export interface ReductionOptions {
   readonly axis?: Axis;
   /** Reduced axes stay, with size 1. */
   readonly keepdims?: boolean;
-  /** Bools that broadcast with x: which elements take part. */
+  /** Boolean mask of the elements to include; broadcasts with x. */
   readonly where?: ArrayLike;
 }
 /** Options of `max` and `min`. */
@@ -41,7 +41,7 @@ function sumDType(dtype: DType): DType {
 interface Fold {
   readonly reduce: (x: Array, axes: readonly number[]) => Array;
   readonly combine: (initial: Array, result: Array) => Array;
-  /** What takes the place of an element that takes no part. */
+  /** Value that replaces an excluded element. */
   readonly neutral: (dtype: DType) => number;
 }
 const sums: Fold = { reduce: lax.reduceSum, combine: lax.add, neutral: () => 0 };

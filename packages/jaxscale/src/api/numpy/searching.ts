@@ -131,7 +131,7 @@ export function digitize(x: ArrayLike, bins: ArrayLike, options?: { readonly rig
 export interface NonzeroOptions {
   /** How many places the result has: later ones are left out, missing ones filled. */
   readonly size?: number;
-  /** What missing places hold, one number for all axes or one each; 0 if absent. */
+  /** Fill value of missing indices, one number for all axes or one each; 0 if absent. */
   readonly fillValue?: ArrayLike | readonly ArrayLike[] | null;
 }
 

@@ -1,4 +1,4 @@
-/** The same elements in another shape or order of axes. */
+/** Changes the shape or the order of axes. */
 import { ShapeError } from "../../base/errors.ts";
 import {
   axesOf,
@@ -83,7 +83,7 @@ export function swapaxes(x: ArrayLike, axis1: number, axis2: number): Array {
 }
 
 /**
- * Axes moved to other places, the rest keeping their order.
+ * Moves axes to other positions; the rest keep their order.
  * @throws ShapeError unless there are as many places as axes, all distinct
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.moveaxis.html
  */

@@ -26,7 +26,7 @@ import { staticJit } from "./static-jit.ts";
 export interface TakeOptions {
   /** Without it x is flattened first. */
   readonly axis?: number | null;
-  /** Of indices out of bounds: "fill" (the default) gives `fillValue`, "clip" the nearest (0 for negative ones), "wrap" goes round. */
+  /** Handling of out-of-bounds indices: "fill" (the default) gives `fillValue`, "clip" the nearest (0 for negative ones), "wrap" goes round. */
   readonly mode?: "fill" | "clip" | "wrap" | null;
   /** Without it: NaN, the least signed or greatest unsigned integer, true. */
   readonly fillValue?: number | boolean;
@@ -113,7 +113,7 @@ export function take(x: ArrayLike, indices: ArrayLike, options?: TakeOptions): A
 export interface TakeAlongAxisOptions {
   /** Null flattens x, for indices in one axis. */
   readonly axis: number | null;
-  /** Of indices out of bounds: "fill" (the default) gives `fillValue`, "clip" the nearest. */
+  /** Handling of out-of-bounds indices: "fill" (the default) gives `fillValue`, "clip" the nearest. */
   readonly mode?: IndexMode | null;
   readonly fillValue?: number | boolean;
 }
@@ -198,7 +198,7 @@ export function takeAlongAxis(x: ArrayLike, indices: ArrayLike, options: TakeAlo
 export interface BincountOptions {
   /** Number of bins: larger values are not counted, negative ones as 0. */
   readonly length: number;
-  /** What each value adds to its bin; 1 by default. */
+  /** Weight that each value adds to its bin; 1 by default. */
   readonly weights?: ArrayLike;
 }
 

@@ -20,7 +20,7 @@ import { staticSize } from "./sorting.ts";
 export interface UniqueOptions {
   /** How many elements the result has: the largest beyond it are left out, missing ones filled. */
   readonly size?: number;
-  /** What missing elements are; the smallest element if absent. */
+  /** Fill value of missing elements; the smallest element if absent. */
   readonly fillValue?: ArrayLike | null;
   /** Distinct slices along an axis, instead of elements of the flattened array. */
   readonly axis?: number | null;

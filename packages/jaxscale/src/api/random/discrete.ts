@@ -1,4 +1,4 @@
-/** Choices among categories and elements, and their order. */
+/** Random choices and permutations. */
 import { isInteger } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, canonicalAxis, type Shape, sameShape, sizeOf } from "../../base/shapes.ts";
@@ -78,7 +78,7 @@ export function categorical(key: Key, logits: ArrayLike, options?: CategoricalOp
 
 // ---- order --------------------------------------------------------------------------
 
-/** Sorted by random keys, so often that equal ones hardly matter. */
+/** Sorts by random keys, repeatedly, so that ties have negligible effect. */
 const shuffled = staticJit("_shuffle", (axis: number) => (words: Array, x: Array) => {
   const rounds = Math.ceil((3 * Math.log(Math.max(1, x.size))) / Math.log(2 ** 32 - 1));
   let [key, result] = [words, x];
@@ -134,7 +134,7 @@ export interface ChoiceOptions {
 }
 
 /**
- * Slices of x along an axis drawn at random, which take the axis' place; of a number n, from `0 … n − 1`.
+ * Draws random slices of x along an axis, which replace that axis; of a number n, from `0 … n − 1`.
  * @throws ShapeError, DTypeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.random.choice.html
  */

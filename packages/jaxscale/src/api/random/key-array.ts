@@ -1,4 +1,4 @@
-/** Keys as values of their own, so that no arithmetic is done on them by mistake. */
+/** Typed random keys, on which arithmetic is an error. */
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { registerPytreeNode } from "../../base/pytree.ts";
 import { type Shape, sizeOf } from "../../base/shapes.ts";
@@ -25,7 +25,7 @@ export class KeyArray {
   get ndim(): number {
     return this.data.ndim - 1;
   }
-  /** How many keys. */
+  /** Number of keys. */
   get size(): number {
     return sizeOf(this.shape);
   }
@@ -55,7 +55,7 @@ export class KeyArray {
 
 registerPytreeNode(KeyArray, {
   flatten: (keys) => [[keys.data], null],
-  // A transformation may put anything in the place of the array.
+  // A transformation may substitute any value for the array.
   unflatten: (_, [data]) => new KeyArray(data as Array),
   names: () => ["data"],
 });

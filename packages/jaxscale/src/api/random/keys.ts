@@ -1,4 +1,4 @@
-/** Making keys, and keys out of keys. */
+/** Creates, splits and folds random keys. */
 import { isInteger } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
@@ -30,7 +30,7 @@ function scalarInteger(op: string, what: string, x: ArrayLike, dtype: "int32" | 
 const seeded = (op: string, seed: ArrayLike): Array =>
   bind1(randomSeed, [scalarInteger(op, "the seed", seed, "int32")], {});
 
-/** A key out of an integer modulo 2³². @throws DTypeError, ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.key.html */
+/** Creates a key from an integer modulo 2³². @throws DTypeError, ShapeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.key.html */
 export const key = (seed: ArrayLike): KeyArray => new KeyArray(seeded("random.key", seed));
 
 /** As `key`, as a raw uint32[2]. @see https://docs.jax.dev/en/latest/_autosummary/jax.random.PRNGKey.html */
@@ -39,7 +39,7 @@ export const prngKey = (seed: ArrayLike): Array => seeded("random.prngKey", seed
 /** The words of keys, uint32 `[..., 2]`. @see https://docs.jax.dev/en/latest/_autosummary/jax.random.key_data.html */
 export const keyData = (keys: Key): Array => wordsOf("random.keyData", keys);
 
-/** Keys out of words, uint32 `[..., 2]`. @throws DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.wrap_key_data.html */
+/** Creates keys from words, uint32 `[..., 2]`. @throws DTypeError @see https://docs.jax.dev/en/latest/_autosummary/jax.random.wrap_key_data.html */
 export const wrapKeyData = (data: Array): KeyArray => new KeyArray(wordsOf("random.wrapKeyData", data));
 
 /** Two words of a key as raw keys, for use within the library. */
@@ -49,7 +49,7 @@ export function splitWords(words: Array, count = 2): Array[] {
 }
 
 /**
- * New keys, independent of one another: as many as `num` says, or in its shape; of the kind that the key is.
+ * Splits a key into new, independent keys of the same kind; `num` is their number or shape.
  * `const [a, b] = random.split(key)`
  * @throws DTypeError, ShapeError
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.random.split.html

@@ -1,4 +1,4 @@
-/** Bits, and the distributions that are even. */
+/** Random bits, and uniform distributions. */
 import { bitsOf, type DType, isFloat, isInteger, kindOf, rangeOf } from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, formatShape, type Shape, sameShape } from "../../base/shapes.ts";
@@ -21,7 +21,7 @@ import { staticJit } from "../numpy/static-jit.ts";
 import { type Key, singleKey } from "./key-array.ts";
 import { splitWords } from "./keys.ts";
 
-/** Options of what draws floats. */
+/** Options of functions that draw floats. */
 export interface SampleOptions {
   /** float32 if absent. */
   readonly dtype?: DType;
@@ -101,7 +101,7 @@ const between = staticJit("_uniform", (shape: Shape, dtype: DType) => (words: Ar
   return lax.max(low, lax.reshape(lax.add(lax.mul(floats, lax.sub(high, low)), low), shape));
 });
 
-/** Floats from `[minval, maxval)` for a raw key; what is checked has been checked. */
+/** Floats from `[minval, maxval)` for a raw key; arguments are already validated. */
 export const uniformFrom = (words: Array, shape: Shape, dtype: DType, minval: Array, maxval: Array): Array =>
   between([...shape], dtype)(words, minval, maxval);
 
@@ -148,7 +148,7 @@ function clipTo(x: Array, dtype: DType): Array {
   return convertTo(clip(x, low, high), dtype, false);
 }
 
-// Twice the bits of a number are drawn and taken modulo the span, so that what does not divide them hardly shows.
+// Twice the bits of a number are drawn and taken modulo the span, so that the bias of the remainder is negligible.
 const integers = staticJit("_randint", (shape: Shape, dtype: DType) => (words: Array, minval: Array, maxval: Array) => {
   const rank = shape.length;
   const unbounded = lax.gt(maxval, clipTo(scalarOf(rangeOf(dtype).max, dtype), maxval.dtype));
