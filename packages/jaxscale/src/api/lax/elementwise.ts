@@ -45,9 +45,9 @@ export const mul = binary(arithmetic.mul);
 export const div = binary(division.div);
 /** Remainder with the sign of x; x by integer zero. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.rem.html */
 export const rem = binary(division.rem);
-/** The larger; NaN if either is; of bools: or. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.max.html */
+/** The elementwise maximum; NaN if either is NaN; of bools: or. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.max.html */
 export const max = binary(arithmetic.max);
-/** The smaller; NaN if either is; of bools: and. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.min.html */
+/** The elementwise minimum; NaN if either is NaN; of bools: and. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.min.html */
 export const min = binary(arithmetic.min);
 /** -x of numbers. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.neg.html */
 export const neg = unary(arithmetic.neg);

@@ -43,9 +43,9 @@ export const trueDivide: (x: ArrayLike, y: ArrayLike) => NumberArray = binary(
 export const divide = trueDivide;
 const isBoolean = (x: ArrayLike): boolean => isBool(asArray("add", x).dtype);
 
-/** The larger; NaN if either is. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.maximum.html */
+/** The elementwise maximum; NaN if either is NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.maximum.html */
 export const maximum = binary(promoteArgs, "maximum", lax.max);
-/** The smaller; NaN if either is. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.minimum.html */
+/** The elementwise minimum; NaN if either is NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.minimum.html */
 export const minimum = binary(promoteArgs, "minimum", lax.min);
 
 const unlessNaN = (name: string, better: Binary): Binary => {
@@ -57,9 +57,9 @@ const unlessNaN = (name: string, better: Binary): Binary => {
   });
   return (x, y) => choose(asArray(name, x), asArray(name, y));
 };
-/** The larger; the other where one is NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.fmax.html */
+/** The elementwise maximum, ignoring NaN: if one element is NaN, the other. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.fmax.html */
 export const fmax = unlessNaN("fmax", lax.gt);
-/** The smaller; the other where one is NaN. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.fmin.html */
+/** The elementwise minimum, ignoring NaN: if one element is NaN, the other. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.fmin.html */
 export const fmin = unlessNaN("fmin", lax.lt);
 
 /** x itself. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.positive.html */

@@ -75,7 +75,7 @@ export const columnStack = (arrays: readonly ArrayLike[]): Array =>
     1,
   );
 
-/** `values` behind `x`: both flattened without an axis. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.append.html */
+/** Appends `values` to `x`; flattens both if there is no axis. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.append.html */
 export const append = (x: ArrayLike, values: ArrayLike, axis: number | null = null): Array =>
   concatenate([x, values], axis);
 

@@ -63,7 +63,7 @@ export const countNonzero = (x: ArrayLike, options?: AxesOptions): NumberArray =
   return counted(axis, keepdims)(asArray("count_nonzero", x));
 };
 
-/** Options of `cumsum`, `cumprod` and their kin. */
+/** Options of `cumsum`, `cumprod` and related functions. */
 export interface CumulativeOptions {
   /** null or absent: of the flattened array. */
   readonly axis?: number | null;
