@@ -313,6 +313,18 @@ test("a constant that was disposed of after the trace is a clear error, not wron
   }
 });
 
+test("a constant may be disposed of or donated right behind the first call, which is still being compiled", async () => {
+  for (const end of [(w: A) => w.dispose(), (w: A) => void jit((a: A) => a.mul(0), { donateArgnums: 0 })(w)]) {
+    const w = jnp.array([10, 20, 30]);
+    const f = jit((x: A) => x.add(w));
+    const first = f(jnp.array([1, 2, 3]));
+    end(w);
+    const second = f(jnp.array([4, 5, 6]));
+    assert.equal(await list(first), [11, 22, 33]);
+    assert.equal(await list(second), [14, 25, 36]);
+  }
+});
+
 test("a scalar captured by a closure is a literal", () => {
   const s = jnp.array(2.5);
   assert.match(String(jax.makeJaxpr((x: A) => x.mul(s))(jnp.ones(2))), /mul a 2\.5:f32\[\]/);

@@ -318,12 +318,13 @@ export class Client {
     for (let i = 0; i < given.length; i++) if (typeof given[i] === "number") args[i] = unplaced;
     const kept = [...args.filter((_, i) => typeof given[i] !== "number" && !donated.includes(i)), ...results];
     for (const memory of kept) memory.retain();
-    const held = [...kept, ...donated.map((i) => args[i])];
+    const constants = heldConstants(lazy);
+    const held = [...kept, ...donated.map((i) => args[i]), ...constants.filter((memory) => memory !== undefined)];
     this.#queue.push(
       {
-        prepare: (device) => void device.programs.compile(device, lazy).catch(() => {}),
+        prepare: (device) => void device.programs.compile(device, lazy, constants).catch(() => {}),
         perform: async (device) => {
-          const executable = await device.programs.compile(device, lazy);
+          const executable = await device.programs.compile(device, lazy, constants);
           const error = argumentError(device, args);
           if (error) return this.#fail(results, held, error);
           const blocks = await this.#obtainMemory(device, executable, given, args);
@@ -390,6 +391,15 @@ export class Client {
     for (const memory of held) memory.release();
   }
 }
+
+/** The memory of a program's constants, by index, kept for a launch that waits; undefined for what is no array or deleted. */
+const heldConstants = (lazy: LazyProgram): readonly (Memory | undefined)[] =>
+  (lazy.constants ?? []).map((constant) => {
+    if ("words" in constant || constant.deleted) return undefined;
+    const memory = constant.borrow();
+    memory.retain();
+    return memory;
+  });
 
 const isFailed = (block: Block): boolean => block.buffers.some((buffer) => buffer.failed);
 

@@ -9,6 +9,7 @@ import { keepAlive } from "./keep-alive.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
 import { timerFor } from "./program-timer.ts";
+import { Memory } from "./storage.ts";
 
 interface Entry {
   executable: Executable | undefined;
@@ -34,11 +35,14 @@ export class ProgramTable {
     return executable?.ready ? executable : undefined;
   }
 
-  /** Builds the program and starts to compile its kernels, once. */
-  compile(device: Device, lazy: LazyProgram): Promise<Executable> {
+  /**
+   * Builds the program and starts to compile its kernels, once.
+   * @param held the memory of constants, by index, as a launch found it: they may be disposed of before it is compiled
+   */
+  compile(device: Device, lazy: LazyProgram, held: readonly (Memory | undefined)[] = []): Promise<Executable> {
     const known = this.#entries.get(lazy);
     if (known) return known.compiled;
-    const compiled = keepAlive(buildExecutable(device, lazy));
+    const compiled = keepAlive(buildExecutable(device, lazy, held));
     const entry: Entry = { executable: undefined, compiled };
     this.#entries.set(lazy, entry);
     this.#dropped.register(lazy, compiled);
@@ -59,19 +63,34 @@ export class ProgramTable {
   }
 }
 
-async function buildExecutable(device: Device, lazy: LazyProgram): Promise<Executable> {
-  const constants = (lazy.constants ?? []).map((constant) => ("words" in constant ? constant : constant.borrow()));
+async function buildExecutable(
+  device: Device,
+  lazy: LazyProgram,
+  held: readonly (Memory | undefined)[],
+): Promise<Executable> {
+  const constants = (lazy.constants ?? []).map((c, i) => ("words" in c ? c : (held[i] ?? c.borrow())));
+  const memories = constants.filter((c) => c instanceof Memory);
+  for (const memory of memories) memory.retain();
+  try {
+    const program = await buildProgram(device, lazy);
+    const pipelines = await Promise.all(program.kernels.map((kernel, i) => compileKernel(device, program, kernel, i)));
+    // The first dispatch compiles a single one as soon as an empty dispatch would.
+    if (device.pipelines.freshCount > 1) await device.warmer.warm(device);
+    return new Executable(device, program, pipelines, constants, lazy.resultLabels ?? []);
+  } catch (error) {
+    for (const memory of memories) memory.release();
+    throw error;
+  }
+}
+
+async function buildProgram(device: Device, lazy: LazyProgram): Promise<Program> {
   await lazy.prepare?.(device.target, (program) => timerFor(device, program));
   const program = lazy.build(device.target);
   invariant(
     String(program.donated) === String(lazy.donated ?? []),
     `${lazy.name} donates arguments [${program.donated}] but announced [${lazy.donated ?? []}]`,
   );
-  const pipelines = await Promise.all(program.kernels.map((kernel, i) => compileKernel(device, program, kernel, i)));
-  // The first dispatch compiles a single one as soon as an empty dispatch would.
-  if (device.pipelines.freshCount > 1) await device.warmer.warm(device);
-  for (const constant of constants) if (!("words" in constant)) constant.retain();
-  return new Executable(device, program, pipelines, constants, lazy.resultLabels ?? []);
+  return program;
 }
 
 async function compileKernel(device: Device, program: Program, kernel: Kernel, index: number): Promise<Pipeline> {
