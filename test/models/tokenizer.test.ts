@@ -252,6 +252,21 @@ const endless: readonly (readonly [string, string, RegExp])[] = [
     "{% set ns = namespace(x=[1]) %}{% for i in range(100) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}",
     /must build at most \d+/,
   ],
+  [
+    "slices of a long list",
+    "{% set a = range(100000) %}{% for i in range(100000) %}{% set b = a[::-1] %}{% endfor %}",
+    /must end within \d+ steps/,
+  ],
+  [
+    "searches of a long list",
+    "{% set a = range(100000) %}{% for i in range(100000) %}{% if -1 in a %}{% endif %}{% endfor %}",
+    /must end within \d+ steps/,
+  ],
+  [
+    "filters of a long list",
+    "{% set ns = namespace(a=[{'x': 1}]) %}{% for i in range(16) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{% for i in range(100000) %}{% set b = ns.a | rejectattr('x') %}{% endfor %}",
+    /must end within \d+ steps/,
+  ],
   ["long output", `{% for i in range(100000) %}${"x".repeat(99)}{% endfor %}`, /must build at most \d+/],
 ];
 for (const [what, source, rule] of endless)

@@ -28,6 +28,8 @@ const maxSize = 2 ** 22;
 const charactersPerStep = 128;
 /** Steps of one loop iteration, which creates about a dozen variables. */
 const stepsPerTurn = 16;
+/** Elements of an existing list that count as one step where an operation may read all of them. */
+const elementsPerStep = 16;
 
 /** @throws Error for a template that exceeds its limits or rejects its variables */
 export function renderBounded(parsed: jinja.Template["parsed"], variables: Readonly<Record<string, unknown>>): string {
@@ -42,17 +44,21 @@ class BoundedInterpreter extends Interpreter {
   readonly #sizes = new WeakMap<object, number>();
   /** The iterable of a loop. */
   readonly #iterables = new WeakSet<object>();
+  /** The object of an access to one element, attribute or method. */
+  readonly #accessed = new WeakSet<object>();
 
   override evaluate(statement: Statement | undefined, variables: Variables): Value {
     if (statement?.type === "For") this.#iterables.add(iterableOf(statement as Loop));
+    if (isAccess(statement)) this.#accessed.add(statement.object);
     this.#charge(1);
     const result = super.evaluate(statement, variables);
     const size = this.#sizeOf(result);
     if (size > maxSize) throw tooLarge(size);
     if (typeof result?.value === "string") this.#charge(Math.floor(size / charactersPerStep));
     else if (statement && this.#iterables.has(statement)) this.#charge(stepsPerTurn * lengthOf(result));
-    // A name or an attribute refers to an existing list; any other expression creates one.
-    else if (statement && !finds.has(statement.type)) this.#charge(lengthOf(result));
+    // A name or an attribute refers to an existing list, which an operation may read; any other expression creates one.
+    else if (statement?.type !== "Identifier" && !isAccess(statement)) this.#charge(lengthOf(result));
+    else if (!this.#accessed.has(statement)) this.#charge(Math.floor(lengthOf(result) / elementsPerStep));
     return result;
   }
 
@@ -86,7 +92,14 @@ interface Loop extends Statement {
 const iterableOf = ({ iterable }: Loop): Statement =>
   iterable.type === "SelectExpression" && iterable.lhs ? iterable.lhs : iterable;
 
-const finds: ReadonlySet<string> = new Set(["Identifier", "MemberExpression"]);
+interface Access extends Statement {
+  readonly object: Statement;
+  readonly property: Statement;
+}
+
+/** Access to one element, attribute or method; a slice creates a list. */
+const isAccess = (statement: Statement | undefined): statement is Access =>
+  statement?.type === "MemberExpression" && (statement as Access).property.type !== "SliceExpression";
 
 function lengthOf(value: Value | undefined): number {
   const held: unknown = value?.value;
