@@ -7,7 +7,7 @@ export type Shape = readonly number[];
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 
 /** Of any array: indices on the device are int32. */
-export const maxElements = 2 ** 31 - 1;
+const maxElements = 2 ** 31 - 1;
 
 /** @throws ShapeError if an array of that shape has more elements than indices can count */
 export function checkElementCount(op: string, shape: Shape): void {

@@ -61,14 +61,6 @@ export const minimum = (k: KernelBuilder, a: Value, b: Value): Value =>
 export const clampNan = (k: KernelBuilder, x: Value, low: Value, high: Value): Value =>
   minimum(k, maximum(k, x, low), high);
 
-// Comparisons with NaN are false, but for `ne`. Also for integers.
-export const ltFloat = (k: KernelBuilder, a: Value, b: Value): Value => k.lt(a, b);
-export const leFloat = (k: KernelBuilder, a: Value, b: Value): Value => k.le(a, b);
-export const gtFloat = (k: KernelBuilder, a: Value, b: Value): Value => k.gt(a, b);
-export const geFloat = (k: KernelBuilder, a: Value, b: Value): Value => k.ge(a, b);
-export const eqFloat = (k: KernelBuilder, a: Value, b: Value): Value => k.eq(a, b);
-export const neFloat = (k: KernelBuilder, a: Value, b: Value): Value => k.ne(a, b);
-
 /** Toward zero, saturating at the dtype's bounds; NaN gives 0, and true as a bool. The result has the dtype's compute type. */
 export function floatToInt(k: KernelBuilder, dtype: DType, x: Value): Value {
   const { f, i, u } = constantsLike(k, x);

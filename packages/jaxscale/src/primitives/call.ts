@@ -50,7 +50,7 @@ export function callRules<P extends CallParams>(name: string): CallRules<P> {
 }
 
 /** Linearizes into two calls: of the function, which also returns residuals, and of its derivative. */
-export function linearizeCall<P extends CallParams>(
+function linearizeCall<P extends CallParams>(
   name: string,
   { bind, transforms }: OpBuilder,
   primals: readonly Operand[],

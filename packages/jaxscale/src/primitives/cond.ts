@@ -104,10 +104,7 @@ function batch(
   return { results, dims: results.map(() => 0) };
 }
 
-export const condRules: Pick<
-  PrimitiveRules<CondParams>,
-  "differentiate" | "linearize" | "transpose" | "batch" | "prune"
-> = {
+const condRules: Pick<PrimitiveRules<CondParams>, "differentiate" | "linearize" | "transpose" | "batch" | "prune"> = {
   differentiate({ bind, transforms }, [index, ...primals], [, ...tangents], { params: { branches } }) {
     const set = tangents.map(isSet);
     const nonzero = either(branches.map((b) => transforms.jvpJaxpr(b, set).nonzero));

@@ -167,7 +167,7 @@ function splitOff(ops: OpBuilder, x: Operand, axis: number, size: number): Opera
 const sizesAlong = ({ shape }: ShapedArray, [, , ...space]: readonly number[]): number[] =>
   space.map((axis) => shape[axis]);
 
-export const convolutionRules: DerivedRules<ConvParams> = {
+const convolutionRules: DerivedRules<ConvParams> = {
   jvp: (ops, [x, w], [dx, dw], { params }) => [
     ops.addAny(dx && conv(ops, dx, w, params), dw && conv(ops, x, dw, params)),
   ],

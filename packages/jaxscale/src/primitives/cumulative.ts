@@ -38,18 +38,18 @@ export type CumulativeRules = Pick<PrimitiveRules<CumulativeParams>, "jvp" | "tr
 /** How the combined value c of a and b moves with a, and with b. */
 type Slopes = (ops: OpBuilder, a: Operand, b: Operand, c: Operand) => readonly [Operand, Operand];
 
-export const batchCumulative =
+const batchCumulative =
   (name: string): NonNullable<PrimitiveRules<CumulativeParams>["batch"]> =>
   ({ bind1 }, [x], [dim], { params }) =>
     batched(bind1(name, [x], { ...params, axis: shifted([params.axis], dim as number)[0] }), dim);
 
-export const cumsumRules: CumulativeRules = {
+const cumsumRules: CumulativeRules = {
   jvp: linearJvp("cumsum"),
   transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("cumsum", [ct], { ...params, reverse: !params.reverse })],
 };
 
 /** Scans pairs of values and tangents, combined as `combine` says. */
-export const scanJvp =
+const scanJvp =
   (
     combine: (ops: OpBuilder, a: Operand, b: Operand) => Operand,
     slopes: Slopes,
@@ -70,26 +70,22 @@ export const scanJvp =
     return [turned(tangent)];
   };
 
-export const productSlopes: Slopes = (_, a, b) => [b, a];
+const productSlopes: Slopes = (_, a, b) => [b, a];
 
 /** 1 for what is the extreme alone, 1/2 for each if both are. */
-export const extremeSlopes: Slopes = ({ div, select, eq, fullLike }, a, b, c) => {
+const extremeSlopes: Slopes = ({ div, select, eq, fullLike }, a, b, c) => {
   const share = (x: Operand, other: Operand): Operand =>
     div(select(eq(x, c), fullLike(c, 1), fullLike(c, 0)), select(eq(other, c), fullLike(c, 2), fullLike(c, 1)));
   return [share(a, b), share(b, a)];
 };
 
-export function logAddExpOf(
-  { max, sub, add, abs, neg, exp, log1p, ne, select }: OpBuilder,
-  a: Operand,
-  b: Operand,
-): Operand {
+function logAddExpOf({ max, sub, add, abs, neg, exp, log1p, ne, select }: OpBuilder, a: Operand, b: Operand): Operand {
   const difference = sub(a, b);
   // Equal infinities differ by NaN.
   return select(ne(difference, difference), add(a, b), add(max(a, b), log1p(exp(neg(abs(difference))))));
 }
 
-export const logAddExpSlopes: Slopes = ({ exp, sub, select, eq, fullLike }, a, b, c) => {
+const logAddExpSlopes: Slopes = ({ exp, sub, select, eq, fullLike }, a, b, c) => {
   const finite = (x: Operand): Operand => select(eq(x, Number.POSITIVE_INFINITY), fullLike(x, 0), x);
   const bottom = (x: Operand): Operand => select(eq(x, Number.NEGATIVE_INFINITY), fullLike(x, 0), x);
   return [exp(sub(finite(a), bottom(finite(c)))), exp(sub(finite(b), bottom(finite(c))))];

@@ -51,7 +51,7 @@ export const noTangent = (): null => null;
 
 const isList = (x: Operand | null | readonly (Operand | null)[]): x is readonly (Operand | null)[] => Array.isArray(x);
 
-export const elementwiseJvp =
+const elementwiseJvp =
   <P extends Params>(rule: ElementwiseJvp<P>): NonNullable<PrimitiveRules<P>["jvp"]> =>
   (ops, primals, tangents, { results: [result], params }) => {
     const out = rule(ops, primals, tangents, result, params);
@@ -59,7 +59,7 @@ export const elementwiseJvp =
   };
 
 /** The op on operands whose mapped axes are made to meet; axes of size 1 and scalars stretch by themselves. */
-export const batchElementwise =
+const batchElementwise =
   <P extends Params>(name: string): NonNullable<PrimitiveRules<P>["batch"]> =>
   (ops, operands, dims, { params, axis }) => {
     const first = dims.findIndex((dim) => dim !== null);

@@ -20,7 +20,7 @@ export const div = defineBinary("div", {
 });
 
 /** `of(y)`, or `otherwise` where the integer y is 0. */
-export function unlessZero(k: KernelBuilder, y: Value, of: (divisor: Value) => Value, otherwise: Value): Value {
+function unlessZero(k: KernelBuilder, y: Value, of: (divisor: Value) => Value, otherwise: Value): Value {
   const isZero = k.eq(y, constantLike(k, y, 0));
   return k.select(isZero, otherwise, of(k.select(isZero, constantLike(k, y, 1), y)));
 }

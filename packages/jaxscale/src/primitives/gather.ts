@@ -111,7 +111,7 @@ function formatFill(fill: number | boolean | null): string {
   return fill === null ? "None" : String(fill).replace("Infinity", "inf").replace("NaN", "nan");
 }
 
-export const gatherRules: DerivedRules<GatherParams> = {
+const gatherRules: DerivedRules<GatherParams> = {
   jvp: ({ bind1 }, [, indices], [dx], { params }) => {
     // What is out of bounds is constant.
     const fillValue = params.mode === "FILL_OR_DROP" ? 0 : null;

@@ -429,7 +429,7 @@ export interface Cost {
   readonly flops: number;
   readonly transcendentals: number;
 }
-export const noCost: Cost = { flops: 0, transcendentals: 0 };
+const noCost: Cost = { flops: 0, transcendentals: 0 };
 
 // ---- registry ------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ function productTo(
   );
 }
 
-export const raggedDotRules: DerivedRules<RaggedDotParams> = {
+const raggedDotRules: DerivedRules<RaggedDotParams> = {
   jvp: ({ bind1, addAny }, [x, y, sizes], [dx, dy], { params }) => [
     addAny(dx && bind1(name, [dx, y, sizes], params), dy && bind1(name, [x, dy, sizes], params)),
   ],

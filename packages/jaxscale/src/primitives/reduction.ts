@@ -71,7 +71,7 @@ export const batchReduction =
     return batched(bind1(name, [x], { ...params, axes }), others(x, axes).indexOf(dim));
   };
 
-export const sumRules: ReductionRules = {
+const sumRules: ReductionRules = {
   jvp: linearJvp("reduce_sum"),
   transpose: ({ broadcastInDim }, [ct], _, { inputs: [{ shape }], params: { axes } }) => {
     const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
@@ -80,7 +80,7 @@ export const sumRules: ReductionRules = {
 };
 
 /** The elements that are the extreme share the tangent equally. */
-export const extremeJvp: NonNullable<PrimitiveRules<ReductionParams>["jvp"]> = (
+const extremeJvp: NonNullable<PrimitiveRules<ReductionParams>["jvp"]> = (
   { reshape, convert, eq, reduceSum, div, mul },
   [x],
   [dx],
@@ -97,7 +97,7 @@ export const extremeJvp: NonNullable<PrimitiveRules<ReductionParams>["jvp"]> = (
 };
 
 /** The product as a tree of products of two, so that no factor is divided by. */
-export const productRules: ReductionRules = {
+const productRules: ReductionRules = {
   differentiate: (ops, [x], [dx], { params: { axes } }) => {
     let [value, tangent] = [x, dx as Operand].map((y) => reducedToFront(ops, y, axes));
     if (value.aval.shape[0] === 0) {

@@ -223,10 +223,7 @@ function transpose(
   return [...spread(linearConsts, ofConsts), ...ofCarry, ...spread(linearXs, out.slice(sums.length + numCarry))];
 }
 
-export const scanRules: Pick<
-  PrimitiveRules<ScanParams>,
-  "differentiate" | "linearize" | "transpose" | "batch" | "prune"
-> = {
+const scanRules: Pick<PrimitiveRules<ScanParams>, "differentiate" | "linearize" | "transpose" | "batch" | "prune"> = {
   differentiate: (ops, primals, tangents, { params }) => differentiate(ops, primals, tangents, params),
   linearize: (ops, primals, nonzero, { params }) => linearize(ops, primals, nonzero, params),
   transpose: (ops, cotangents, operands, { params, outputs }) => transpose(ops, cotangents, operands, params, outputs),

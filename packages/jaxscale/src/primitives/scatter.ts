@@ -81,7 +81,7 @@ const modeWithin = ({ mode }: ScatterParams): GatherParams["mode"] => (mode === 
 const needsUnique = (op: string): TypeError =>
   new TypeError(`${op}: no transpose rule unless uniqueIndices is promised`);
 
-export const scatterAddRules = (name: "scatter-add" | "scatter-sub"): Rules => ({
+const scatterAddRules = (name: "scatter-add" | "scatter-sub"): Rules => ({
   jvp: ({ bind, zeros }, [x, indices, updates], [dx, , dUpdates], { params }) =>
     bind(name, [dx ?? zeros(x.aval), indices, dUpdates ?? zeros(updates.aval)], params),
   transpose: (ops, [ct], [x, indices, updates], { inputs, params }) => {
@@ -91,7 +91,7 @@ export const scatterAddRules = (name: "scatter-add" | "scatter-sub"): Rules => (
   },
 });
 
-export const scatterMulRules: Rules = {
+const scatterMulRules: Rules = {
   jvp: (ops, [x, indices, updates], [dx, , dUpdates], { params }) => {
     const byOperand = dx && ops.bind1("scatter-mul", [dx, indices, updates], params);
     if (dUpdates && !params.uniqueIndices)
@@ -107,7 +107,7 @@ export const scatterMulRules: Rules = {
   },
 };
 
-export const scatterRules: Rules = {
+const scatterRules: Rules = {
   differentiate: (ops, [x, indices, updates], [dx, , dUpdates], { params }) => {
     if (dx === null && dUpdates === null)
       return { results: ops.bind("scatter", [x, indices, updates], params), tangents: [null] };
@@ -154,7 +154,7 @@ function winners(
 }
 
 /** Of several updates that reach the extreme, and of the operand if it does too, each has an equal share of the tangent. */
-export const scatterExtremeRules: Rules = {
+const scatterExtremeRules: Rules = {
   jvp: (ops, [x, indices, updates], [dx, , dUpdates], { results: [result], params }) => {
     const { bind1, zeros, fullLike, select, eq, add, div, mul } = ops;
     const read = (y: Operand): Operand =>

@@ -11,7 +11,7 @@ import type { PrimitiveRules } from "./primitive.ts";
 
 type Rules = Pick<PrimitiveRules, "transpose" | "batch"> & { readonly jvp: ElementwiseJvp<Params> };
 
-export const selectRules: Rules = {
+const selectRules: Rules = {
   jvp: ({ bind1, fullLike }, [which], [, ...tangents]) => {
     const given = tangents.find((t) => t !== null);
     if (!given) return null;
@@ -66,7 +66,7 @@ export const selectRules: Rules = {
 const spreadAlong = (ops: OpBuilder, vector: Operand, x: Operand, dim: number): Operand =>
   ops.broadcastInDim(vector, x.aval.shape, [dim]);
 
-export const clampRules: Pick<Rules, "jvp" | "batch"> = {
+const clampRules: Pick<Rules, "jvp" | "batch"> = {
   jvp: (ops, [low, x, high], [dLow, dx, dHigh]) => {
     const { select, and, gt, lt, zeros } = ops;
     const zero = zeros(x.aval);

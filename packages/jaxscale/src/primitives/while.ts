@@ -137,7 +137,7 @@ function batch(
   return { results: results(any, frozen, [...tests, ...bodies]), dims: outDims };
 }
 
-export const whileRules: Pick<PrimitiveRules<WhileParams>, "differentiate" | "linearize" | "transpose" | "batch"> = {
+const whileRules: Pick<PrimitiveRules<WhileParams>, "differentiate" | "linearize" | "transpose" | "batch"> = {
   differentiate: (ops, primals, tangents, { params }) => differentiate(ops, primals, tangents, params),
   // Tangents run beside the values once more: nothing is kept from iterations whose number is not known.
   linearize: (ops, primals, _, { params }) => ({

@@ -50,7 +50,7 @@ function shelve(shelf: PooledBuffer[], buffer: PooledBuffer): void {
 }
 
 /** Rounded up so that sizes that differ little share buffers; at most 1/16 is wasted above 4 KiB, 1/4 below. */
-export function sizeClass(sizeBytes: number): number {
+function sizeClass(sizeBytes: number): number {
   if (sizeBytes <= 256) return 256;
   const power = 2 ** Math.floor(Math.log2(sizeBytes));
   const step = Math.max(sizeBytes <= 4096 ? 256 : power / 16, 256);

@@ -130,7 +130,7 @@ export function tangentJaxpr(
 }
 
 /** Constants become leading arguments. */
-export const withoutConstants = ({ jaxpr }: ClosedJaxpr): ClosedJaxpr =>
+const withoutConstants = ({ jaxpr }: ClosedJaxpr): ClosedJaxpr =>
   jaxpr.constvars.length === 0
     ? { jaxpr, consts: [] }
     : { jaxpr: { ...jaxpr, constvars: [], invars: [...jaxpr.constvars, ...jaxpr.invars] }, consts: [] };

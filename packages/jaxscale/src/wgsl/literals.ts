@@ -5,7 +5,7 @@ const largestF32 = 3.4028234663852886e38;
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
-export function bitsOfF32(x: number): number {
+function bitsOfF32(x: number): number {
   f32[0] = x;
   return u32[0];
 }

@@ -14,7 +14,7 @@ export interface UserSource {
 }
 
 /** Comments as blanks, lines and columns kept. Block comments nest. */
-export function withoutComments(wgsl: string): string {
+function withoutComments(wgsl: string): string {
   const out = [...wgsl.split("")];
   let depth = 0;
   let line = false;

@@ -31,7 +31,7 @@ export function operandsOf(s: Statement): readonly Value[] {
   }
 }
 
-export function blocksOf(s: Statement): readonly Block[] {
+function blocksOf(s: Statement): readonly Block[] {
   if (s.kind === "for") return [s.body];
   if (s.kind === "while") return [s.condition, s.body];
   if (s.kind === "if") return [s.then, s.otherwise];

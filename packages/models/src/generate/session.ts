@@ -7,7 +7,7 @@ import { kindOf, settingsOf } from "./sampling.ts";
 
 /** Chunks have one of these widths, so that prompts of any length need few programs. */
 const bucketWidths = [16, 32, 64, 128, 256, 512] as const;
-export const chunkWidth = 512;
+const chunkWidth = 512;
 
 /** Widths of the chunks for so many tokens. */
 export function chunkWidths(count: number): number[] {

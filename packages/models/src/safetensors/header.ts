@@ -28,7 +28,7 @@ export interface SafetensorsHeader {
 
 export const lengthBytes = 8;
 /** The limit of the reference implementation. */
-export const maxHeaderBytes = 100_000_000;
+const maxHeaderBytes = 100_000_000;
 const maxRank = 32;
 
 /** The header's length, from the first 8 bytes. @throws CheckpointError */

@@ -6,7 +6,7 @@ import type { PlannedParameter } from "./plan.ts";
 import type { Located } from "./weights.ts";
 
 /** Bytes read at once. */
-export const defaultPieceBytes = 16 * 2 ** 20;
+const defaultPieceBytes = 16 * 2 ** 20;
 
 export interface ReaderOptions {
   readonly signal?: AbortSignal;

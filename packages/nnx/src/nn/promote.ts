@@ -10,11 +10,7 @@ export interface DtypeOptions {
 const isFloat = (dtype: jax.DType): boolean => dtype.includes("float");
 
 /** `dtype`, or the promoted dtype of the arrays: at least float32 for integers. @throws DTypeError unless the dtype is floating-point */
-export function computeDtype(
-  op: string,
-  arrays: readonly (jax.ArrayLike | null)[],
-  dtype: jax.DType | null,
-): jax.DType {
+function computeDtype(op: string, arrays: readonly (jax.ArrayLike | null)[], dtype: jax.DType | null): jax.DType {
   const found = dtype ?? jax.numpy.resultType(...arrays.filter((x): x is jax.ArrayLike => x !== null));
   if (isFloat(found)) return found;
   if (dtype === null) return "float32";

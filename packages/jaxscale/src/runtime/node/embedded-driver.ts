@@ -23,7 +23,7 @@ export function* filesInTar(tar: Buffer): Generator<{ readonly name: string; rea
 }
 
 /** Unpacks the driver into a folder, unless it is there. Whole or not at all: processes may race. */
-export function unpackDriver(archive: string, version: string, into: string): string {
+function unpackDriver(archive: string, version: string, into: string): string {
   const folder = join(into, `swiftshader-${version}`);
   if (existsSync(folder)) return folder;
   const temporary = temporaryName(folder);
