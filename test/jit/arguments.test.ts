@@ -80,6 +80,10 @@ test("what is neither array, number nor tree of them is refused as argument and 
   assert.throws(() => f([new Date()]), /got a Date for argument 0\[0\] of .*staticArgnums/);
   assert.throws(() => f(() => 1), /got a function for argument 0 of/);
   assert.throws(() => jit(() => "text")(), /jit: results must be arrays.*got "text" from <lambda>, called at/);
+  function* steps(): Generator<number> {
+    yield 1;
+  }
+  assert.throws(() => jit(steps)(), /jit: results must be arrays.*got a Generator from steps, called at/);
   assert.throws(
     () =>
       jit(function named(a: A) {

@@ -15,7 +15,9 @@ export function describe(x: unknown, depth = 0): string {
     return x.length > 8 || depth > 3 ? `a list of ${x.length}` : `[${x.map((y) => describe(y, depth + 1)).join(", ")}]`;
   if (isTyped(x)) return `${x.dtype}[${x.shape.join(",")}]`;
   const prototype: unknown = Object.getPrototypeOf(x);
-  if (prototype !== Object.prototype && prototype !== null) return `a ${x.constructor?.name ?? "object"}`;
+  // Generators and anonymous classes have a constructor without a name.
+  if (prototype !== Object.prototype && prototype !== null)
+    return `a ${x.constructor?.name || Object.prototype.toString.call(x).slice(8, -1)}`;
   const names = Object.keys(x);
   return names.length === 0 ? "{}" : `{ ${names.join(", ")} }`;
 }
