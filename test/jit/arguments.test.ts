@@ -113,6 +113,17 @@ test("an async function is refused, and what it throws behind its first await en
   assert.throws(() => jax.grad(untyped)(x), /must not be async; got a promise/);
   assert.throws(() => jax.vmap(untyped)(x), /vmap: .*must not be async; got a promise/);
   assert.throws(() => jax.lax.cond(true, untyped, untyped, x), /must not be async; got a promise/);
+  assert.throws(() => jit((y: A) => ({ a: late(y), b: [late(y)] }))(x), /jit: results must be .*; got a Promise at/);
+  assert.throws(() => jax.vmap((y: A) => [untyped(y), untyped(y)])(x), /vmap: the function must not be async/);
+  const ofRule = (rule: string): RegExp => new RegExp(`must not be async; got a promise from the ${rule}`);
+  const double = jax.customJvp((y: A) => y.mul(2)).defJvp(late as never);
+  assert.throws(() => jax.grad((y: A) => double(y).sum())(x), ofRule("rule of"));
+  const forwardLate = jax.customVjp((y: A) => y.mul(2)).defVjp(late as never, ((_: unknown, ct: A) => [ct]) as never);
+  assert.throws(() => jax.grad((y: A) => forwardLate(y).sum())(x), ofRule("forward rule of"));
+  const backwardLate = jax
+    .customVjp((y: A) => y.mul(2))
+    .defVjp(((y: A) => [y.mul(2), []]) as never, (async (_: unknown, ct: A) => late(ct)) as never);
+  assert.throws(() => jax.grad((y: A) => backwardLate(y).sum())(x), ofRule("backward rule of"));
   // Node looks for rejections without a handler at the end of a turn.
   await new Promise((resolve) => setTimeout(resolve, 20));
   process.off("unhandledRejection", onUnhandled);

@@ -8,6 +8,7 @@ import { customJvpCall } from "../primitives/custom-jvp.ts";
 import { customVjpCall } from "../primitives/custom-vjp.ts";
 import type { Operand } from "../primitives/op-builder.ts";
 import type { Array } from "../trace/array.ts";
+import { refusePromise } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
 import { hasTangent } from "../transforms/differentiate.ts";
@@ -158,6 +159,7 @@ function sumOfParts(f: AnyFunction, parts: readonly (AnyFunction | null)[]): Any
 function flatJvp({ tree, constants, name }: Call, rule: AnyRule, outTree: TreeDef) {
   const run = (primals: readonly Operand[], tangents: readonly Operand[]) => {
     const out = rule(...constants, unflatten(tree, primals), unflatten(tree, tangents));
+    refusePromise("customJvp", out, `the rule of ${name}`);
     if (!globalThis.Array.isArray(out) || out.length !== 2)
       throw new TypeError(
         `customJvp: a rule must return a pair [value, tangent]; got ${typeof out} from the rule of ${name}`,
@@ -224,6 +226,7 @@ function flatVjp(call: Call, forward: AnyRule, backward: AnyRule, outTree: TreeD
   const residualTree = new Once<TreeDef>();
   const runForward = (primals: readonly Operand[]) => {
     const out = call.apply(forward, primals);
+    refusePromise("customVjp", out, `the forward rule of ${name}`);
     if (!globalThis.Array.isArray(out) || out.length !== 2)
       throw new TypeError(
         `customVjp: a forward rule must return a pair [value, residuals]; got ${typeof out} from that of ${name}`,
@@ -239,6 +242,7 @@ function flatVjp(call: Call, forward: AnyRule, backward: AnyRule, outTree: TreeD
   };
   const runBackward = (residuals: readonly Operand[], cotangents: readonly Operand[]) => {
     const out = backward(...constants, unflatten(residualTree.value, residuals), unflatten(outTree, cotangents));
+    refusePromise("customVjp", out, `the backward rule of ${name}`);
     if (!globalThis.Array.isArray(out))
       throw new TypeError(
         `customVjp: a backward rule must return a list, one cotangent for each argument; got ${typeof out} from that of ${name}`,

@@ -3,7 +3,7 @@ import { describe } from "../base/describe.ts";
 import { DTypeError } from "../base/errors.ts";
 import { flatten, pathOfLeaf, type TreeDef, unflatten } from "../base/pytree.ts";
 import { Array } from "../trace/array.ts";
-import { asArray, refusePromise } from "../trace/operand.ts";
+import { asArray, handleRejections, refusePromise } from "../trace/operand.ts";
 import type { AsArrays, LeafOf } from "./tree-types.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters of a generic function are contravariant
@@ -37,6 +37,7 @@ export interface FlatArrays {
 /** @throws DTypeError naming the path of a leaf that is no array */
 export function flattenArrays(op: string, tree: unknown): FlatArrays {
   const { leaves, treedef } = flatten(tree);
+  handleRejections(leaves);
   return { leaves: leaves.map((x, i) => leafArray(op, x, () => pathOfLeaf(tree, i))), treedef };
 }
 

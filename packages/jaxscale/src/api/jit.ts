@@ -21,7 +21,7 @@ import type { Placement } from "../partition/partition.ts";
 import { jitCall } from "../primitives/call.ts";
 import { Array } from "../trace/array.ts";
 import { boundAxes } from "../trace/axis-names.ts";
-import { asArray, refusePromise } from "../trace/operand.ts";
+import { asArray, handleRejections, refusePromise } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
 import { functionOf, optionsOf, wholesOf } from "./arguments.ts";
@@ -337,6 +337,7 @@ class JittedFunction {
     const out = this.#f(...this.#rebuild(args, unflatten<unknown[]>(treedef, arrays)));
     refusePromise("jit", out, this.name);
     const flat = flatten(out);
+    handleRejections(flat.leaves);
     return { leaves: flat.leaves.map((x, i) => this.#result(x, out, i)), treedef: flat.treedef, out };
   }
 

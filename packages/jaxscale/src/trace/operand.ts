@@ -21,8 +21,13 @@ export function scalarAval(x: number | boolean): typeof weakInt {
  */
 export function refusePromise(op: string, x: unknown, of = "the function"): void {
   if (!(x instanceof Promise)) return;
-  x.catch(() => {});
+  handleRejections([x]);
   throw new TracerError(`${op}: the function must not be async; got a promise from ${of}`);
+}
+
+/** Of promises among leaves that will be refused: their rejections would end the process. */
+export function handleRejections(leaves: readonly unknown[]): void {
+  for (const x of leaves) if (x instanceof Promise) x.catch(() => {});
 }
 
 /** Numbers and booleans as weakly typed scalars (a bool is strong). @throws DTypeError for anything else that is no array */
