@@ -168,6 +168,21 @@ test("what cannot be is refused in words", async () => {
   await refused([some], { maxNewTokens: 2000 }, /RangeError: .*must fit the model's 1024 positions; got 2013/);
   await refused([[]], greedy, /RangeError: .*a token at least/);
   await refused([], greedy, /RangeError: .*there must be a prompt/);
+  await refused(
+    "Hello" as never,
+    greedy,
+    /TypeError: generate: prompts must be a list of lists of token ids; got "Hello"/,
+  );
+  await refused(
+    [7] as never,
+    greedy,
+    /TypeError: generate: prompts must be a list of lists of token ids, one list a row; got 7/,
+  );
+  const text = await model
+    .generateText("Hello" as never)
+    .next()
+    .catch(String);
+  assert.is(text, 'TypeError: generateText: prompts must be a list of texts or conversations; got "Hello"');
   await refused([[5000]], greedy, /RangeError: .*below the vocabulary's 2048.*got 5000/);
   await refused([some], { temperature: 0, doSample: true }, /RangeError: .*temperature must be above 0/);
   await refused([some], { topP: 2 }, /RangeError: .*topP must lie between 0 and 1; got 2/);

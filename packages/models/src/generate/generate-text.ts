@@ -2,7 +2,7 @@
 
 import type { ChatMessage, ChatOptions } from "../tokenizer/chat-template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type GeneratedStep, type GenerateOptions, type Generating, generate } from "./generate.ts";
+import { type GeneratedStep, type GenerateOptions, type Generating, generate, requireList } from "./generate.ts";
 import type { Usage } from "./usage.ts";
 
 /** A text to continue as it is, or a conversation to answer, by way of the checkpoint's chat template. */
@@ -34,6 +34,7 @@ export async function* generateText(
   prompts: readonly Prompt[],
   options: GenerateTextOptions = {},
 ): AsyncGenerator<GeneratedText, Usage, undefined> {
+  requireList(prompts, "generateText: prompts must be a list of texts or conversations");
   const streams = prompts.map(() => tokenizer.stream({ skipSpecialTokens: true }));
   const generated = generate(
     model,

@@ -174,9 +174,17 @@ function requireSetting(holds: boolean, rule: string, got: number): void {
   if (!holds) throw new RangeError(`generate: ${rule}; got ${got}`);
 }
 
+/** For callers without types: one prompt alone is not a list of prompts. */
+export function requireList(x: unknown, rule: string): void {
+  if (!Array.isArray(x) && !ArrayBuffer.isView(x))
+    throw new TypeError(`${rule}; got ${typeof x === "string" ? JSON.stringify(x) : String(x)}`);
+}
+
 function longestOf(prompts: readonly (readonly number[])[], { config }: CausalLM): number {
+  requireList(prompts, "generate: prompts must be a list of lists of token ids");
   requireSetting(prompts.length > 0, "there must be a prompt", 0);
   prompts.forEach((prompt, row) => {
+    requireList(prompt, "generate: prompts must be a list of lists of token ids, one list a row");
     requireSetting(prompt.length > 0, `a prompt must have a token at least, for row ${row}`, 0);
     for (const id of prompt)
       requireSetting(
