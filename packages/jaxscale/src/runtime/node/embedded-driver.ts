@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
 import type { GpuSource } from "../platform.ts";
 import { reasonOf, temporaryName, warnOfCache, writableFolders } from "./cache-folder.ts";
+import { endAtOnce } from "./end-at-once.ts";
 import { createGpu, listAdapters } from "./system-gpu.ts";
 
 const wanted = ["libvulkan.so.1", "libvk_swiftshader.so", "vk_swiftshader_icd.json"];
@@ -39,7 +40,6 @@ function unpackDriver(archive: string, version: string, into: string): string {
   return folder;
 }
 
-type Koffi = typeof import("koffi")["default"];
 type Loaded = { readonly icd: string } | { readonly missing: string };
 
 let loaded: Promise<Loaded> | undefined;
@@ -67,7 +67,7 @@ async function loadDriver(): Promise<Loaded> {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
     const { default: koffi } = await import("koffi");
     const load = (path: string): void => void koffi.load(path);
-    endWithoutDestructors(koffi);
+    await endAtOnce("all");
     return loadFrom(writableFolders(), { archive: join(root, "bin", "swiftshader.tar.br"), version, load });
   } catch (error) {
     return { missing: `the embedded driver cannot be loaded (${String(error)})` };
@@ -97,18 +97,6 @@ function loadFrom(folders: Iterable<string>, { archive, version, load }: DriverP
   return {
     missing: `the embedded driver needs a folder with 7 MB of room, got ${problems.join(", ") || "none that can be written"}`,
   };
-}
-
-/**
- * The driver's threads may still compute when the process ends, and crash once its static objects are destroyed. So what the C
- * library calls first at the end, with the exit code, is `_exit`, which ends the process at once.
- */
-function endWithoutDestructors(koffi: Koffi): void {
-  const libc = koffi.load("libc.so.6");
-  const onExit = libc.func("int on_exit(void *function, void *argument)");
-  const end: unknown = libc.symbol("_exit");
-  // Called last is run first, and the driver adds destructors while it works.
-  process.on("exit", () => void onExit(end, null));
 }
 
 /** Runs `use` while the Vulkan loader sees this driver alone; what else the process opens keeps the system's. */

@@ -1,6 +1,7 @@
 /** Dawn, through the npm package `webgpu`, on the drivers that the system has. */
 import type { GpuSource } from "../platform.ts";
 import { prepareToHoldBack, withoutDriverWarnings } from "./dawn-warnings.ts";
+import { endAtOnce } from "./end-at-once.ts";
 
 type Dawn = typeof import("webgpu");
 
@@ -23,7 +24,7 @@ function loadDawn(): Promise<Dawn> {
 
 /** A GPU object with the drivers that the Vulkan loader finds at this moment. */
 export async function createGpu(adapterName?: string): Promise<GPU> {
-  const [{ create }] = await Promise.all([loadDawn(), prepareToHoldBack()]);
+  const [{ create }] = await Promise.all([loadDawn(), prepareToHoldBack(), endAtOnce("failures")]);
   const gpu = create(adapterName === undefined ? flags : [...flags, `adapter=${adapterName}`]);
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   // Dawn looks for drivers before it returns the promise.
