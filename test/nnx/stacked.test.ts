@@ -94,7 +94,7 @@ test("state that is carried goes on, state that is scanned over has a slice a tu
   assert.equal(counter.weight.shape, [2, 3]);
 });
 
-test("weights that no turn sets are not copied", () => {
+test("weights that no iteration sets are not copied", () => {
   const counter = new Counter();
   const stacked = jnp.ones([2, 3]);
   counter.weight.set(stacked);
@@ -143,7 +143,7 @@ test("setting state that is neither scanned over nor carried is refused by its p
   });
   assert.throws(
     () => run(jnp.zeros([3]), new Counter()),
-    /nnx.scan: what a turn sets or returns must be scanned over or carried; got args\[1\].count with axis null/,
+    /nnx.scan: what an iteration sets or returns must be scanned over or carried; got args\[1\].count with axis null/,
   );
 });
 
