@@ -13,6 +13,9 @@ import { refuseEscaped } from "../trace/tracer.ts";
 import { formatArray } from "./print-array.ts";
 
 const singleDevice = new SingleDeviceSharding({ id: 0 });
+let anyPlaced = false;
+/** Whether any array was placed on a mesh: until then a call need not ask its arguments. */
+export const arraysArePlaced = (): boolean => anyPlaced;
 
 /**
  * An array with values: what calls outside of `jit` return. Its shape and dtype are known at once; its values are on the device, or will
@@ -91,6 +94,7 @@ export class DeviceArray extends Array {
   }
   /** This array, known to lie as a sharding says. */
   placedBy(sharding: NamedSharding): this {
+    anyPlaced = true;
     this.#sharding = sharding;
     return this;
   }

@@ -7,7 +7,7 @@ import type { Mesh } from "../partition/mesh.ts";
 import { NamedSharding } from "../partition/named-sharding.ts";
 import type { Placement } from "../partition/partition.ts";
 import { rulesOf } from "../primitives/primitive.ts";
-import { DeviceArray } from "./device-array.ts";
+import { arraysArePlaced, DeviceArray } from "./device-array.ts";
 
 /** Shardings of a tree: one for all leaves, or a tree that is a prefix of it; null leaves it open. */
 export type ShardingTree = NamedSharding | null | readonly ShardingTree[] | { readonly [key: string]: ShardingTree };
@@ -45,12 +45,15 @@ export function checkFits(sharding: NamedSharding, aval: ShapedArray, who: strin
   }
 }
 
-/** Shardings that arguments have already; an array that nobody placed has none. */
+/** Shardings that arguments have already; an array that nobody placed has none. Empty if no array was ever placed. */
 export const ownShardings = (leaves: readonly unknown[]): readonly (NamedSharding | null)[] =>
-  leaves.map((x) => {
-    const sharding = x instanceof DeviceArray ? x.sharding : undefined;
-    return sharding instanceof NamedSharding ? sharding : null;
-  });
+  arraysArePlaced()
+    ? leaves.map((x) => {
+        const sharding = x instanceof DeviceArray ? x.sharding : undefined;
+        return sharding instanceof NamedSharding ? sharding : null;
+      })
+    : nothing;
+const nothing: readonly null[] = [];
 
 /** What a program is partitioned by; undefined if nothing says anything of a mesh. */
 export function placementOf(
