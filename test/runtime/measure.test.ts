@@ -1,6 +1,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { adapterKindNamed } from "../../packages/jaxscale/src/runtime/adapter-kinds.ts";
 import { measureRoofs } from "../../packages/jaxscale/src/runtime/measure.ts";
+import { embeddedSource } from "../../packages/jaxscale/src/runtime/node/embedded-driver.ts";
+import { systemSource } from "../../packages/jaxscale/src/runtime/node/system-gpu.ts";
 import { adviceFor, examine, formatReport } from "../../packages/jaxscale/src/runtime/report.ts";
 import { clientWith } from "./settings.ts";
 
@@ -28,11 +31,20 @@ test("the report names adapter, limits and roofs, and on a software driver what 
 
 test("the advice is to install what is faster than the adapter, and not the adapter itself", () => {
   const advice = "install lavapipe, or a GPU's driver";
-  assert.is(adviceFor("hardware", "system", advice), undefined);
-  assert.match(adviceFor("lavapipe", "system", advice) ?? "", /^this is lavapipe, .*; a GPU .* would be faster$/);
-  assert.not.match(adviceFor("lavapipe", "system", advice) ?? "", /install/);
-  assert.match(adviceFor("swiftshader", "browser", advice) ?? "", /: install lavapipe, or a GPU's driver$/);
-  assert.match(adviceFor("swiftshader", "embedded", advice) ?? "", /install Mesa lavapipe 25 or newer/);
+  assert.is(adviceFor({ kind: adapterKindNamed("hardware"), source: systemSource }, advice), undefined);
+  assert.match(
+    adviceFor({ kind: adapterKindNamed("lavapipe"), source: systemSource }, advice) ?? "",
+    /^this is lavapipe, .*; a GPU .* would be faster$/,
+  );
+  assert.not.match(adviceFor({ kind: adapterKindNamed("lavapipe"), source: systemSource }, advice) ?? "", /install/);
+  assert.match(
+    adviceFor({ kind: adapterKindNamed("swiftshader"), source: systemSource }, advice) ?? "",
+    /: install lavapipe, or a GPU's driver$/,
+  );
+  assert.match(
+    adviceFor({ kind: adapterKindNamed("swiftshader"), source: embeddedSource }, advice) ?? "",
+    /install Mesa lavapipe 25 or newer/,
+  );
 });
 
 test.run();

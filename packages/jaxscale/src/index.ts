@@ -32,9 +32,12 @@ export type {
 export {
   blockUntilReady,
   type Device,
+  type DeviceReport,
   deviceCount,
   deviceGet,
   devices,
+  examineDevice,
+  formatDeviceReport,
   localDevices,
   ready,
   statistics,
@@ -42,7 +45,6 @@ export {
 } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
 export { effectsBarrier } from "./api/effects.ts";
-export { type DeviceReport, examineDevice, formatDeviceReport } from "./api/examine-device.ts";
 export { type GradOptions, grad, valueAndGrad } from "./api/grad.ts";
 export { hessian, jacfwd, jacrev } from "./api/jacobian.ts";
 export { type JitOptions, type Jitted, jit } from "./api/jit.ts";

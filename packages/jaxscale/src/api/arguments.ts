@@ -1,8 +1,10 @@
 /** What functions take besides arrays, checked where it is read: options, whole numbers, lists, functions. */
+
 import { describe } from "../base/describe.ts";
 import { knownDType } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { isPlainObject } from "../base/treedef.ts";
+import type { DotDimensionNumbers } from "../primitives/dot-general.ts";
 
 /** Stands for the default of an option that must be given. */
 export const required: unique symbol = Symbol("required");
@@ -89,4 +91,14 @@ export function wholesOf(op: string, what: string, x: number | readonly number[]
 export function functionOf<F>(op: string, what: string, f: F): F {
   if (typeof f === "function") return f;
   throw new TypeError(`${op}: ${what} must be a function; got ${describe(f)}`);
+}
+
+/** Dimension numbers of products, as callers write them. @throws TypeError unless they are lists of axes, nested as JAX nests them */
+export function dotNumbers(op: string, numbers: DotDimensionNumbers): DotDimensionNumbers {
+  const isPair = (x: unknown): x is readonly unknown[] => Array.isArray(x) && x.length === 2;
+  const isAxes = (x: unknown): boolean => Array.isArray(x);
+  if (isPair(numbers) && numbers.every((pair) => isPair(pair) && pair.every(isAxes))) return numbers;
+  throw new TypeError(
+    `${op}: dimension numbers must be [[lhs contracting, rhs contracting], [lhs batch, rhs batch]], lists of axes; got ${describe(numbers)}`,
+  );
 }

@@ -5,7 +5,7 @@ import type { TypedArray } from "../base/host-values.ts";
 import { flatten, treeMap } from "../base/pytree.ts";
 import type { Target } from "../base/target.ts";
 import type { MeshDevice } from "../partition/mesh.ts";
-import { type Client, getClient } from "../runtime/index.ts";
+import { type Client, type DoctorReport, examine, formatReport, getClient } from "../runtime/index.ts";
 import { Array } from "../trace/array.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
 import { asarray } from "./numpy/creation.ts";
@@ -80,3 +80,12 @@ export const trimMemory = (): void => getClient().trim();
 
 /** Counters of the default device's client: submits, dispatches, buffers, bytes. */
 export const statistics = (): Client["statistics"] => getClient().statistics;
+
+/** Adapter, driver, features, limits, and measured rates of the device. */
+export type DeviceReport = DoctorReport;
+
+/** Opens the device and measures it, which takes seconds. @throws DeviceError if there is none */
+export const examineDevice = (): Promise<DeviceReport> => examine(getClient());
+
+/** The report as lines of text. */
+export const formatDeviceReport = (report: DeviceReport): string => formatReport(report);

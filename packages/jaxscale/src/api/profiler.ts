@@ -1,5 +1,5 @@
 /** Where a computation's time goes on the device, kernel by kernel. */
-import { align } from "../base/align.ts";
+import { align } from "../base/pretty.ts";
 import { getClient, type KernelTiming, measureRoofs, type Roofs } from "../runtime/index.ts";
 
 export type { Roofs } from "../runtime/index.ts";

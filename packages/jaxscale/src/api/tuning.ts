@@ -1,5 +1,5 @@
 /** `tune`: the fastest schedules for a function on the device at hand. */
-import { align } from "../base/align.ts";
+import { align } from "../base/pretty.ts";
 import type { TuningResult } from "../tune.ts";
 import type { Lowered } from "./lowered.ts";
 

@@ -7,8 +7,8 @@ import type { GpuSource, Platform } from "./platform.ts";
 export interface FoundAdapter {
   readonly adapter: GPUAdapter;
   readonly kind: AdapterKind;
-  /** The source that offers it: `system`, `embedded` or `browser`. */
-  readonly source: string;
+  /** The source that offers it, named `system`, `embedded` or `browser`. */
+  readonly source: GpuSource;
   /** As people know it, for example `llvmpipe (LLVM 15.0.6)`. */
   readonly name: string;
   /** The adapter once more: one of WebGPU's gives one device. */
@@ -53,7 +53,7 @@ async function askSource(
   return {
     adapter,
     kind: adapterKindOf(adapter.info),
-    source: source.name,
+    source,
     name: nameOf(adapter.info),
     again: async () => (await gpu.requestAdapter(options)) ?? adapter,
   };

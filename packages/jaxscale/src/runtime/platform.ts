@@ -3,6 +3,8 @@
 /** A way to reach WebGPU; a platform's sources are tried in order. */
 export interface GpuSource {
   readonly name: string;
+  /** What would be faster than the adapters that it offers, if anything is known. */
+  readonly advice?: string;
   /**
    * The GPU object, or why there is none. The source keeps it alive: a collected one crashes its devices.
    * @param adapterName exact name of the one adapter to offer

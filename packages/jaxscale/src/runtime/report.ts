@@ -1,6 +1,6 @@
 /** What `jaxscale doctor` prints: the adapter, what it offers, and how fast it is. */
 import type { Target } from "../base/target.ts";
-import { adapterKindNamed } from "./adapter-kinds.ts";
+import type { FoundAdapter } from "./adapter.ts";
 import type { Client } from "./client.ts";
 import { measureRoofs, type Roofs } from "./measure.ts";
 
@@ -25,23 +25,22 @@ export async function examine(client: Client): Promise<DoctorReport> {
   return {
     adapter: found.name,
     driver: [vendor, architecture, device, description].filter(Boolean).join(", "),
-    source: found.source,
-    kind: target.kind,
+    source: found.source.name,
+    kind: found.kind.name,
     features: target.features,
     limits: target.limits,
     subgroupSize: target.subgroupSize,
     memoryBudgetBytes: pool.budgetBytes,
     roofs: await measureRoofs(client),
-    advice: adviceFor(target.kind, found.source, client.platform.advice),
+    advice: adviceFor(found, client.platform.advice),
   };
 }
 
-/** What would be faster than an adapter of this kind, found in this place; undefined for hardware. */
-export function adviceFor(kind: DoctorReport["kind"], source: string, platformAdvice: string): string | undefined {
-  if (source === "embedded")
-    return "this is the embedded SwiftShader; for a faster software driver install Mesa lavapipe 25 or newer (Debian 13, Ubuntu 25.04: apt install mesa-vulkan-drivers libvulkan1; Debian 12: the same from bookworm-backports), or use a GPU with a Vulkan driver";
-  return adapterKindNamed(kind).advice?.(platformAdvice);
-}
+/** What would be faster than an adapter: as its source says, else its kind; undefined for hardware. */
+export const adviceFor = (
+  { source, kind }: Pick<FoundAdapter, "source" | "kind">,
+  platformAdvice: string,
+): string | undefined => source.advice ?? kind.advice?.(platformAdvice);
 
 /** The report as lines of text. */
 export function formatReport(report: DoctorReport): string {

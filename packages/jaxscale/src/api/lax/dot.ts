@@ -7,8 +7,7 @@ import { type DotDimensionNumbers, dotGeneral as dotPrimitive } from "../../prim
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
-import { optionsOf } from "../arguments.ts";
-import { dotNumbers } from "./dot-numbers.ts";
+import { dotNumbers, optionsOf } from "../arguments.ts";
 
 /** Options of `lax.dot` and `lax.dotGeneral`. */
 export interface DotOptions {

@@ -6,9 +6,8 @@ import type { RaggedDimensionNumbers } from "../../primitives/ragged-shape.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray } from "../../trace/operand.ts";
 import { bind1 } from "../../trace/trace.ts";
-import { listOf, optionsOf, required } from "../arguments.ts";
+import { dotNumbers, listOf, optionsOf, required } from "../arguments.ts";
 import type { DotOptions } from "./dot.ts";
-import { dotNumbers } from "./dot-numbers.ts";
 
 /**
  * Products of consecutive runs of rows with a matrix each: the first `groupSizes[0]` rows of lhs with `rhs[0]`, and so on. Sizes may be 0;

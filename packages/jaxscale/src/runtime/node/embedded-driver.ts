@@ -116,6 +116,8 @@ async function withDriver<T>(icd: string, use: () => Promise<T>): Promise<T> {
 
 export const embeddedSource: GpuSource = {
   name: "embedded",
+  advice:
+    "this is the embedded SwiftShader; for a faster software driver install Mesa lavapipe 25 or newer (Debian 13, Ubuntu 25.04: apt install mesa-vulkan-drivers libvulkan1; Debian 12: the same from bookworm-backports), or use a GPU with a Vulkan driver",
   async open(adapterName) {
     loaded ??= loadDriver();
     const driver = await loaded;
