@@ -3,9 +3,7 @@ import { checkElementCount } from "../base/shapes.ts";
 import { type Donation, lazyProgram, type Optimized, optimize } from "../compile.ts";
 import { type ClosedJaxpr, newVar, type Params, type Primitive } from "../jaxpr/ir.ts";
 import { jaxprKey } from "../jaxpr/key.ts";
-import { specOf } from "../partition/layout.ts";
-import { NamedSharding } from "../partition/named-sharding.ts";
-import type { Partitioned, Placement } from "../partition/partition.ts";
+import type { Placement } from "../partition/partition.ts";
 import { getClient, type LazyProgram, type Storage } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import { captureSource } from "../trace/scope.ts";
@@ -61,12 +59,8 @@ function launchNow(
   );
   if (effects) replayBehind(storages.slice(results.length), effects.results, effects.replay);
   const arrays = results.map((aval, i) => new DeviceArray(aval, storages[i]));
-  return partitioned ? placed(arrays, partitioned) : arrays;
-}
-
-/** Says where the results of a partitioned program lie. */
-function placed(arrays: readonly DeviceArray[], { layouts, placement }: Partitioned): DeviceArray[] {
-  return arrays.map((x, i) => x.placedBy(new NamedSharding(placement.mesh, specOf(layouts[i]))));
+  partitioned?.shardings.forEach((sharding, i) => arrays[i].placedBy(sharding));
+  return arrays;
 }
 
 /** Its program gives back what it keeps between calls; the rest goes with it. */

@@ -106,6 +106,4 @@ function constrainedMeshes({ jaxpr }: ClosedJaxpr): readonly Mesh[] {
 
 /** Compared between calls: equal texts, equal placement. */
 export const placementKey = (shardings: readonly (NamedSharding | null)[]): string =>
-  shardings.every((s) => s === null)
-    ? ""
-    : shardings.map((s) => (s ? `${s} ${s.mesh.devices.map(({ id }) => id)}` : "-")).join("; ");
+  shardings.every((s) => s === null) ? "" : shardings.map((s) => s?.key ?? "-").join("; ");

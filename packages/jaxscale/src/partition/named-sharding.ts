@@ -46,6 +46,8 @@ export class NamedSharding<D extends MeshDevice = MeshDevice> {
   readonly mesh: Mesh<D>;
   readonly spec: PartitionSpec;
 
+  #key: string | undefined;
+
   /** @throws ShardingError if the spec names an axis that the mesh does not have, or one twice */
   constructor(mesh: Mesh<D>, spec: PartitionSpec) {
     const named = spec.entries.flatMap(axesOf);
@@ -61,6 +63,12 @@ export class NamedSharding<D extends MeshDevice = MeshDevice> {
       );
     this.mesh = mesh;
     this.spec = spec;
+  }
+
+  /** Equal for equal meshes and specs: what calls compare. */
+  get key(): string {
+    this.#key ??= `${this} ${this.mesh.devices.map(({ id }) => id)}`;
+    return this.#key;
   }
 
   /** Whether every device has the whole array. */

@@ -12,8 +12,9 @@ import { traceToJaxpr } from "../trace/staging.ts";
 import { evalJaxprBy } from "../transforms/eval-jaxpr.ts";
 import { ops } from "../transforms/jaxpr-transforms.ts";
 import { type Assignment, assignFactors, layoutBy } from "./assign-factors.ts";
-import { type AxisSizes, commonPrefix, deviceCount, isReplicated, type Layout, replicated } from "./layout.ts";
+import { type AxisSizes, commonPrefix, deviceCount, isReplicated, type Layout, replicated, specOf } from "./layout.ts";
 import type { Mesh } from "./mesh.ts";
+import { NamedSharding } from "./named-sharding.ts";
 import { deviceAxes } from "./stack.ts";
 
 /** Where the arguments of a program lie, and where its results are wanted. */
@@ -30,8 +31,9 @@ export interface Placement {
 export interface Partitioned {
   readonly placement: Placement;
   readonly local: ClosedJaxpr;
-  /** Layouts of the results. */
+  /** Layouts of the results, and the shardings that say the same. */
   readonly layouts: readonly Layout[];
+  readonly shardings: readonly NamedSharding[];
 }
 
 /** @param closed without calls @throws ShardingError if a layout that is asked for does not divide an array */
@@ -52,7 +54,8 @@ export function partition(closed: ClosedJaxpr, placement: Placement): Partitione
       types.map((aval, i) => localType(aval, placement.layouts[i], sizes)),
     );
   const named = deviceAxes(mesh, false).reduceRight((inner, axis) => () => withAxisName(axis, inner), trace);
-  return { placement, local: named(), layouts };
+  const local = named();
+  return { placement, local, layouts, shardings: layouts.map((layout) => new NamedSharding(mesh, specOf(layout))) };
 }
 
 const localType = ({ shape, dtype, weakType }: ShapedArray, layout: Layout, sizes: AxisSizes): ShapedArray =>
