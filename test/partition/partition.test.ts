@@ -88,6 +88,14 @@ test("outShardings and constraints are kept, and a reduction over both axes is o
   assert.equal(await inside.data(), await x.mul(2).add(1).data());
 });
 
+test("an inner jit's shardings are constraints of the outer program", async () => {
+  const inner = jax.jit((v: A) => v.mul(2), { inShardings: named("x"), outShardings: named(null, "y") });
+  const x = normal(0, [8, 16]);
+  const out = jax.jit((v: A) => inner(v).add(1))(x);
+  assert.is(`${sharding(out).spec}`, "P(None, 'y')");
+  assert.equal(await out.data(), await x.mul(2).add(1).data());
+});
+
 test("gradients of sharded programs are those of unsharded ones", async () => {
   const loss = (w: A, x: A): A => jnp.sum(nn.softmax(jnp.matmul(x, w)).pow(2));
   const [w, x] = [normal(0, [16, 8]), normal(1, [8, 16])];

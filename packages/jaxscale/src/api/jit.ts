@@ -30,7 +30,7 @@ import { forget, launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
 import { avalOf, ShapeDtypeStruct } from "./make-jaxpr.ts";
-import { ownShardings, placementKey, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
+import { constrained, ownShardings, placementKey, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
 import type { OrShapes } from "./tree-types.ts";
 
 /** Options of `jit`. */
@@ -169,8 +169,14 @@ class JittedFunction {
       const runnable = this.#runnable(entry, signature.leaves);
       return unflatten(entry.outTree, launch(runnable, signature.leaves));
     }
-    const { jaxpr, operands } = hoistConstants(entry.closed, signature.leaves);
-    return unflatten(entry.outTree, bind(jitCall, operands, { name: this.name, jaxpr }));
+    const { asked, wanted } = this.#shardings(entry);
+    const leaves = signature.leaves.map((x, i) => constrained(x, asked[i]));
+    const { jaxpr, operands } = hoistConstants(entry.closed, leaves);
+    const results = bind(jitCall, operands, { name: this.name, jaxpr });
+    return unflatten(
+      entry.outTree,
+      results.map((x, i) => constrained(x, wanted[i])),
+    );
   }
 
   lower(args: readonly unknown[]): Lowered {
@@ -193,14 +199,21 @@ class JittedFunction {
     return runnable;
   }
 
-  #placement(
-    { closed, treedef, avals, outTree }: Entry,
-    own: readonly (NamedSharding | null)[],
-  ): Placement | undefined {
-    const asked = shardingsOf(this.#inShardings, treedef, avals, `${this.name}: inShardings`);
+  #placement(entry: Entry, own: readonly (NamedSharding | null)[]): Placement | undefined {
+    const { asked, wanted } = this.#shardings(entry);
+    return placementOf(this.name, entry.closed, own, asked, wanted);
+  }
+
+  /** What the options say of each argument and result. */
+  #shardings({ closed, treedef, avals, outTree }: Entry): {
+    readonly asked: readonly (NamedSharding | null)[];
+    readonly wanted: readonly (NamedSharding | null)[];
+  } {
     const results = closed.jaxpr.outvars.map((a) => a.aval);
-    const wanted = shardingsOf(this.#outShardings, outTree, results, `${this.name}: outShardings`);
-    return placementOf(this.name, closed, own, asked, wanted);
+    return {
+      asked: shardingsOf(this.#inShardings, treedef, avals, `${this.name}: inShardings`),
+      wanted: shardingsOf(this.#outShardings, outTree, results, `${this.name}: outShardings`),
+    };
   }
 
   #callInline(args: readonly unknown[]): unknown {

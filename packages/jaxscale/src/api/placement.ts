@@ -6,7 +6,10 @@ import { type Layout, layoutOf, replicated } from "../partition/layout.ts";
 import type { Mesh } from "../partition/mesh.ts";
 import { NamedSharding } from "../partition/named-sharding.ts";
 import type { Placement } from "../partition/partition.ts";
+import { shardingConstraint } from "../primitives/identity.ts";
 import { rulesOf } from "../primitives/primitive.ts";
+import type { Array } from "../trace/array.ts";
+import { bind1 } from "../trace/trace.ts";
 import { arraysArePlaced, DeviceArray } from "./device-array.ts";
 
 /** Shardings of a tree: one for all leaves, or a tree that is a prefix of it; null leaves it open. */
@@ -44,6 +47,16 @@ export function checkFits(sharding: NamedSharding, aval: ShapedArray, who: strin
     throw new ShardingError(`${who}: ${formatAval(aval)}: ${(error as Error).message}`);
   }
 }
+
+/** A traced array, with what is asked of how it lies. */
+export const constrained = (x: Array, sharding: NamedSharding | null): Array =>
+  sharding === null
+    ? x
+    : bind1(shardingConstraint, [x], {
+        mesh: sharding.mesh,
+        dimensionAxes: layoutOf(sharding.spec, x.ndim),
+        sharding: `${sharding}`,
+      });
 
 /** Shardings that arguments have already; an array that nobody placed has none. Empty if no array was ever placed. */
 export const ownShardings = (leaves: readonly unknown[]): readonly (NamedSharding | null)[] =>

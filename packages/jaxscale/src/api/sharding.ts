@@ -2,18 +2,16 @@
 import { ShardingError } from "../base/errors.ts";
 import { unflatten } from "../base/pytree.ts";
 import { type Shape, sizeOf } from "../base/shapes.ts";
-import { layoutOf } from "../partition/layout.ts";
 import { AxisType, deviceGrid, Mesh, type MeshDevice } from "../partition/mesh.ts";
 import type { IndexRange, NamedSharding } from "../partition/named-sharding.ts";
-import { shardingConstraint } from "../primitives/identity.ts";
 import type { Array } from "../trace/array.ts";
-import { bind1, isEvaluating } from "../trace/trace.ts";
+import { isEvaluating } from "../trace/trace.ts";
 import { listOf } from "./arguments.ts";
 import { logicalDevices, onDevice } from "./device.ts";
 import { concrete } from "./device-array.ts";
 import { flattenArrays } from "./flat-function.ts";
 import { slice } from "./lax/shape.ts";
-import { checkFits, type ShardingTree, shardingsOf } from "./placement.ts";
+import { checkFits, constrained, type ShardingTree, shardingsOf } from "./placement.ts";
 
 /** Options of `makeMesh`. */
 export interface MakeMeshOptions<D extends MeshDevice> {
@@ -70,9 +68,7 @@ export function withShardingConstraint<T>(tree: T, shardings: ShardingTree): T {
     leaves.map((x, i) => {
       const sharding = flat[i];
       if (sharding === null) return x;
-      if (isEvaluating()) return place(x, sharding);
-      const dimensionAxes = layoutOf(sharding.spec, x.ndim);
-      return bind1(shardingConstraint, [x], { mesh: sharding.mesh, dimensionAxes, sharding: `${sharding}` });
+      return isEvaluating() ? place(x, sharding) : constrained(x, sharding);
     }),
   );
 }
