@@ -1,11 +1,11 @@
 /** Which mesh axes split an array's dimensions, as data that the rules of partitioning compute with. */
 import type { ShapedArray } from "../jaxpr/ir.ts";
+import type { Layout } from "../primitives/primitive.ts";
 import type { Mesh } from "./mesh.ts";
 import { axesOf } from "./named-sharding.ts";
 import { P, type PartitionSpec } from "./partition-spec.ts";
 
-/** For each dimension the mesh axes that split it, the major one first. */
-export type Layout = readonly (readonly string[])[];
+export type { Layout } from "../primitives/primitive.ts";
 
 export type AxisSizes = ReadonlyMap<string, number>;
 

@@ -5,7 +5,7 @@
 import { isFloat } from "../base/dtypes.ts";
 import { type ClosedJaxpr, type JaxprEqn, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { Operand } from "../primitives/op-builder.ts";
-import { type Factor, rulesOf, type ShardingRule } from "../primitives/primitive.ts";
+import { type Factor, type Part, rulesOf, type ShardingRule } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { withAxisName } from "../trace/axis-names.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
@@ -65,12 +65,6 @@ const localType = ({ shape, dtype, weakType }: ShapedArray, layout: Layout, size
     weakType,
   );
 
-/** A device's part of an array, and how the whole is split. */
-interface Part {
-  readonly value: Operand;
-  readonly layout: Layout;
-}
-
 /** Evaluates a jaxpr on the parts of one device, in a trace in which the mesh's axes are named. */
 function evalOnParts(
   closed: ClosedJaxpr,
@@ -103,6 +97,12 @@ function evalEquation(
       )
       .map((value, i) => ({ value, layout: replicated(outs[i]) }));
   const context = { params, inputs: inputs.map((atom) => atom.aval), outputs: outs };
+  const rewritten = rules.partition?.(ops, operands, {
+    ...context,
+    sizes,
+    relaid: (part, layout) => relaid(part, layout, sizes),
+  });
+  if (rewritten) return rewritten;
   const rule = rules.sharding(context);
   const assigned = assignFactors(
     rule,

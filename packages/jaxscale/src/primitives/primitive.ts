@@ -282,6 +282,23 @@ export interface Factor {
   readonly combine?: "add" | "mul" | "max" | "min" | "and" | "or";
 }
 
+/** For each dimension the mesh axes that split it, the major one first. */
+export type Layout = readonly (readonly string[])[];
+
+/** A device's part of an array, and how the whole is split. */
+export interface Part {
+  readonly value: Operand;
+  readonly layout: Layout;
+}
+
+/** What rewriting an equation for one device gets besides its operands' parts; types are those of whole arrays. */
+export interface PartitionContext<P = Params> extends LoweringContext<P> {
+  /** Devices along each mesh axis. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** The same array in another layout: gathered where it must be, cut where that suffices. */
+  readonly relaid: (part: Part, layout: Layout) => Part;
+}
+
 // ---- differentiation, batching (used by transforms/) --------------------------
 
 /** Types that a rule may need besides its parameters. */
@@ -335,6 +352,15 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly localParams?: (context: LoweringContext<P>, sizes: Readonly<Record<string, number>>) => P;
   /** Parameters for partial sums, which are rounded once they are combined: those of a result in float32. Absent: unchanged. */
   readonly partialParams?: (params: P) => P;
+  /**
+   * The op on one device's parts, collectives included, where factors cannot say it: an index into a dimension that is split,
+   * positions along it. At least one operand is split. Undefined: the sharding rule says all.
+   */
+  readonly partition?: (
+    ops: OpBuilder,
+    parts: readonly Part[],
+    context: PartitionContext<P>,
+  ) => readonly Part[] | undefined;
   /** Work per evaluation of the whole op. */
   readonly cost: (context: LoweringContext<P>) => Cost;
   /** Results are exact copies or selections of operands, so a packed result needs no rounding. */
@@ -411,7 +437,7 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
   readonly axisNames?: (params: P) => readonly string[];
   /** The mesh, and its axes that split each dimension of the result, where the op is there to say so. */
-  readonly laidOut?: (params: P) => { readonly mesh: unknown; readonly layout: readonly (readonly string[])[] };
+  readonly laidOut?: (params: P) => { readonly mesh: unknown; readonly layout: Layout };
   /** Its results are equal on all devices of the axes that it names. */
   readonly agrees?: true;
 }
