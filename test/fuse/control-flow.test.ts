@@ -32,7 +32,7 @@ function names(program: Program, list: readonly Step[]): string[] {
 function writesOf(program: Program, list: readonly Step[], atLeastBytes: number): string[] {
   return list.flatMap((s) => {
     if (s.kind === "copy") return s.sizeBytes >= atLeastBytes ? [`copy of ${s.sizeBytes} bytes`] : [];
-    if (s.kind === "loop") return [];
+    if (s.kind !== "dispatch") return [];
     return s.bindings
       .filter((b) => b.access === "read_write" && program.slots[b.slot].sizeBytes >= atLeastBytes)
       .map(() => program.kernels[s.kernel].name);

@@ -46,8 +46,8 @@ export type Step =
       readonly kernel: number;
       readonly bindings: readonly KernelBinding[];
       readonly workgroups: readonly [number, number, number];
-      /** One for each immediate of the kernel: a constant, or the iteration number of the loop at a depth of nesting. */
-      readonly immediates?: readonly (number | { readonly iteration: number })[];
+      /** One for each immediate of the kernel: a constant, the iteration number of the loop at a depth of nesting, or the GPU's place along an axis. */
+      readonly immediates?: readonly (number | { readonly iteration: number } | { readonly gpu: string })[];
       readonly origin: KernelOrigin;
     }
   | {
@@ -68,9 +68,41 @@ export type Step =
       readonly flag?: number;
       readonly body: readonly Step[];
       readonly origin: KernelOrigin;
-    };
+    }
+  | ExchangeStep;
 
-/** Steps that are submitted together. */
+/** How GPUs combine or move ranges of bytes; the group are those that differ along `axes` alone, in row-major order of their places. */
+export interface ExchangeStep {
+  readonly kind: "exchange";
+  /**
+   * With n GPUs in the group, parts of equal size and `from` and `to` in order of the group:
+   * allReduce: elements of `from` folded over the group into `to`; allGather: `to` has n parts, part i is GPU i's `from`;
+   * reduceScatter: `from` has n parts, `to` is the fold of the group's parts with the GPU's own place;
+   * allToAll: `from` and `to` have n parts, part i of `to` is the GPU's part of GPU i's `from`;
+   * permute: `to` is `from` of the GPU that sends to this one, zeros if none does.
+   */
+  readonly collective: "allReduce" | "allGather" | "reduceScatter" | "allToAll" | "permute";
+  readonly axes: readonly string[];
+  /** Slots. Parts are whole words. */
+  readonly from: number;
+  readonly to: number;
+  /** Of `from`; of `to` it is what follows from the collective. */
+  readonly sizeBytes: number;
+  readonly dtype: DType;
+  /** How elements are folded; partial sums of low precision are float32 already. */
+  readonly combine?: "add" | "max" | "min";
+  /** Sender and receiver, places in the group. */
+  readonly pairs?: readonly (readonly [from: number, to: number])[];
+  readonly origin: KernelOrigin;
+}
+
+/** An axis of GPUs that a program is the same on. */
+export interface GpuAxis {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** Steps that are submitted together; an exchange is the last of its segment. */
 export interface Segment {
   readonly steps: readonly Step[];
 }
@@ -92,4 +124,6 @@ export interface Program {
   readonly results: readonly Result[];
   /** Argument indices whose buffers the call consumes. */
   readonly donated: readonly number[];
+  /** Axes of the GPUs that run it together, the major one first; absent if one runs it alone. */
+  readonly gpuAxes?: readonly GpuAxis[];
 }

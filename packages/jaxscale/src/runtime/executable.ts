@@ -150,7 +150,7 @@ export class Executable {
 
   #prepare(arenas: readonly Block[]): void {
     const home = this.#home;
-    const plan = planSteps(home, this.program, this.#pipelines, this.table, arenas, this.#constants);
+    const plan = planSteps(home, this.program, this.#pipelines, this.table, arenas, this.#constants, new Map());
     this.#segments = plan.segments;
     this.#uniforms = plan.uniforms;
     this.#groups = new BindGroupCache(home.gpu, home.statistics, plan.recipes);

@@ -1,4 +1,5 @@
 /** From a program's steps to those of one device: buffers, bind groups and immediates chosen, nothing left to look up. */
+import { DeviceError, invariant } from "../base/errors.ts";
 import { estimateSeconds } from "../kernel/duration.ts";
 import type { Program, Step } from "../kernel/program.ts";
 import type { GroupEntry, GroupRecipe } from "./bind-group-cache.ts";
@@ -11,6 +12,9 @@ import type { Home } from "./storage.ts";
 
 /** A loop of more dispatches is not encoded at once: the commands would fill the memory, and the call would block. */
 const maxAtOnce = 50_000;
+
+/** Where a GPU is along each axis of GPUs. */
+export type GpuPlaces = ReadonlyMap<string, number>;
 
 export interface StepPlan {
   readonly segments: readonly (readonly PlannedStep[])[];
@@ -42,12 +46,22 @@ export function planSteps(
   table: SlotTable,
   arenas: readonly Block[],
   constants: readonly Block[],
+  places: GpuPlaces,
 ): StepPlan {
   const recipes: GroupRecipe[] = [];
   const values = new ValueTable();
-  const valuesOf = ({ kernel, immediates }: Step & { kind: "dispatch" }): Values | undefined => {
+  const valuesOf = ({ kernel, immediates = [] }: Step & { kind: "dispatch" }): Values | undefined => {
     const space = pipelines[kernel].immediates;
-    return space === "none" ? undefined : values.valuesOf(program.kernels[kernel], immediates ?? [], space);
+    if (space === "none") return undefined;
+    const known = immediates.map((value) =>
+      typeof value === "object" && "gpu" in value ? placeAlong(value.gpu) : value,
+    );
+    return values.valuesOf(program.kernels[kernel], known, space);
+  };
+  const placeAlong = (axis: string): number => {
+    const place = places.get(axis);
+    invariant(place !== undefined, `${program.name} has no axis ${axis} of GPUs`);
+    return place;
   };
   const fixed = new Set<Values>();
   const findFixed = (step: Step): void => {
@@ -111,6 +125,10 @@ export function planSteps(
         );
       case "dispatch":
         return step.workgroups.includes(0) ? [] : [planDispatch(step)];
+      case "exchange":
+        throw new DeviceError(
+          `${program.name}: ${step.collective} over ${step.axes} needs several GPUs; got a call on one`,
+        );
       case "loop": {
         const loop = planLoop(step);
         return loop.body.length === 0 || loop.trips === 0 ? [] : [loop];
