@@ -1,8 +1,9 @@
 /**
- * Devices that share a GPU as mapped axes: an array is cut into `[devices of its layout's axes…, …local shape]`, the program
- * of one device is mapped over every mesh axis, and its results are put together. Collectives become ordinary operations.
+ * Devices that share a GPU as mapped axes: each dimension of an array becomes `[devices of its axes…, local size]`, which moves
+ * nothing, the program of one device is mapped over every mesh axis, and its results are put together. Collectives become
+ * ordinary operations.
  */
-import { sizeOf } from "../base/shapes.ts";
+import { type Shape, sizeOf } from "../base/shapes.ts";
 import type { ClosedJaxpr, ShapedArray } from "../jaxpr/ir.ts";
 import type { BatchAxis } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
@@ -10,7 +11,7 @@ import { traceToJaxpr } from "../trace/staging.ts";
 import { evalJaxpr } from "../transforms/eval-jaxpr.ts";
 import { mapOver, ops } from "../transforms/jaxpr-transforms.ts";
 import { placeAxis } from "../transforms/place-axis.ts";
-import { type Layout, namedAxes } from "./layout.ts";
+import type { Layout } from "./layout.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Partitioned } from "./partition.ts";
 
@@ -53,22 +54,26 @@ export function onAllDevices(
       return local.results;
     }
     const axis = axes[depth];
-    const dims = layouts.map((layout) => (names(layout, axis) ? 0 : null));
-    const mapped = mapOver((elements) => from(depth + 1, elements), values, dims, axis);
+    const mapped = mapOver(
+      (elements) => from(depth + 1, elements),
+      values,
+      layouts.map((layout) => placeOf(layout, depth, axes)),
+      axis,
+    );
     return mapped.results.map((value, i) => {
-      if (names(outLayouts[i], axis)) return placeAxis(value, mapped.dims[i], 0, axis);
+      const place = placeOf(outLayouts[i], depth, axes);
+      if (place !== null) return placeAxis(value, mapped.dims[i], place, axis);
       if (mapped.varies[i]) refuse?.(axis.name, i);
       return mapped.dims[i] === null ? value : first(placeAxis(value, mapped.dims[i], 0, axis));
     });
   };
-  const parts = args.map((x, i) => split(x, layouts[i], axes));
-  const results = from(0, parts).map((value, i) => join(value, outLayouts[i], axes));
+  const parts = args.map((x, i) => ops.reshape(x, splitShape(x.shape, layouts[i], axes)) as Array);
+  const results = from(0, parts).map(
+    (value, i) => ops.reshape(value, joinedShape(value.shape, outLayouts[i])) as Array,
+  );
   return { results, layouts: outLayouts };
 }
 
-const names = (layout: Layout, { name }: DeviceAxis): boolean => layout.some((axes) => axes.includes(name));
-const namesIn = (layout: Layout, axes: readonly DeviceAxis[]): readonly string[] =>
-  namedAxes(layout, { axisNames: axes.map(({ name }) => name) });
 const sizeAlong = (axes: readonly DeviceAxis[], name: string): number =>
   axes.find((a) => a.name === name)?.size as number;
 
@@ -86,33 +91,31 @@ function first(x: Array): Array {
   ) as Array;
 }
 
-/** `[devices of the layout's axes, in the mesh's order…, …local shape]`: the parts of an array. */
-function split(x: Array, layout: Layout, axes: readonly DeviceAxis[]): Array {
-  const placeOf = new Map<string, number>();
-  const local: number[] = [];
-  const shape = x.shape.flatMap((size, dimension) => {
-    const sizes = layout[dimension].map((name) => sizeAlong(axes, name));
-    const before = placeOf.size + local.length;
-    for (const [i, name] of layout[dimension].entries()) placeOf.set(name, before + i);
-    local.push(before + sizes.length);
-    return [...sizes, size / sizeOf(sizes)];
-  });
-  const devices = namesIn(layout, axes).map((name) => placeOf.get(name) as number);
-  return ops.transpose(ops.reshape(x, shape), [...devices, ...local]) as Array;
+/**
+ * Where an array that is split, and not yet mapped over the axes from `depth` on, has that one: nothing is moved, an axis lies in
+ * front of the dimension that it splits. Null if it splits none.
+ */
+function placeOf(layout: Layout, depth: number, axes: readonly DeviceAxis[]): number | null {
+  const rest = axes.slice(depth).map(({ name }) => name);
+  const order = layout.flatMap((names) => [...names.filter((name) => rest.includes(name)), null]);
+  const place = order.indexOf(axes[depth].name);
+  return place < 0 ? null : place;
 }
 
-/** The reverse of `split`. */
-function join(parts: Array, layout: Layout, axes: readonly DeviceAxis[]): Array {
-  const devices = namesIn(layout, axes);
-  const local = parts.shape.slice(devices.length);
-  const order = local.flatMap((_, dimension) => [
-    ...layout[dimension].map((name) => devices.indexOf(name)),
-    devices.length + dimension,
-  ]);
-  const whole = local.map((size, dimension) =>
-    layout[dimension].reduce((product, name) => product * sizeAlong(axes, name), size),
-  );
-  return ops.reshape(ops.transpose(parts, order), whole) as Array;
+/** The shape of an array with each dimension as `[devices of its axes…, local size]`. */
+const splitShape = (shape: Shape, layout: Layout, axes: readonly DeviceAxis[]): Shape =>
+  shape.flatMap((size, dimension) => {
+    const sizes = layout[dimension].map((name) => sizeAlong(axes, name));
+    return [...sizes, size / sizeOf(sizes)];
+  });
+
+/** The reverse of `splitShape`. */
+function joinedShape(shape: Shape, layout: Layout): Shape {
+  let next = 0;
+  return layout.map((names) => {
+    const sizes = shape.slice(next, (next += names.length + 1));
+    return sizeOf(sizes);
+  });
 }
 
 /** The program of all devices of one GPU, on whole arrays. */

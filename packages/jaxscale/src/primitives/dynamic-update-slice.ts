@@ -9,8 +9,8 @@ import { Index } from "../kernel/index-space.ts";
 import { boxDimensions, checkStarts, clampStarts, indexVectors, none, readStarts } from "./dynamic-slice.ts";
 import { newFactors } from "./factors.ts";
 import { batched } from "./linear-rules.ts";
-import type { Operand } from "./op-builder.ts";
-import { type DerivedRules, definePrimitive } from "./primitive.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
+import { type BatchAxis, type Batched, type DerivedRules, definePrimitive } from "./primitive.ts";
 import { batchScatter } from "./scatter.ts";
 
 const dynamicUpdateSliceRules: DerivedRules<Params> = {
@@ -30,6 +30,7 @@ const dynamicUpdateSliceRules: DerivedRules<Params> = {
   batch: (ops, [x, update, ...starts], [dim, updateDim, ...startDims], { inputs, axis }) => {
     const axes = [...inputs[0].shape.keys()];
     if (axes.length === 0) return batched(update, updateDim);
+    if (startDims.every((start) => start === null)) return batchBox(ops, x, update, starts, dim, updateDim, axis);
     const indices = indexVectors(ops, starts, startDims, axis);
     return batchScatter(ops, "scatter", [x, indices.vectors, update], [dim, indices.dim, updateDim], axis, {
       dimensionNumbers: {
@@ -45,6 +46,23 @@ const dynamicUpdateSliceRules: DerivedRules<Params> = {
     });
   },
 };
+
+/** The box is wider by the mapped axis, which stays where the operand has it: the operand is not moved, and so may be updated in place. */
+function batchBox(
+  ops: OpBuilder,
+  x: Operand,
+  update: Operand,
+  starts: readonly Operand[],
+  dim: number | null,
+  updateDim: number | null,
+  { size }: BatchAxis,
+): Batched {
+  const at = dim ?? 0;
+  const whole = dim === null ? ops.broadcastAt(x, at, size) : x;
+  const box = updateDim === null ? ops.broadcastAt(update, at, size) : ops.moveAxis(update, updateDim, at);
+  const first = ops.literal(0, starts[0].aval.dtype);
+  return batched(ops.bind1("dynamic_update_slice", [whole, box, ...starts.toSpliced(at, 0, first)]), at);
+}
 
 /** Operands: x, update, then an integer scalar for each axis, clamped so that the update fits (negative starts are wrapped by the caller). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_update_slice.html */
 export const dynamicUpdateSlice = definePrimitive("dynamic_update_slice", {

@@ -7,17 +7,11 @@ import { type ClosedJaxpr, formatAval, newVar, shapedArray } from "../jaxpr/ir.t
 import { maximum, minimum } from "../kernel/float.ts";
 import { type Dimension, type FactorList, newFactors } from "./factors.ts";
 import type { GatherParams } from "./gather.ts";
-import { batched, shiftedByOne } from "./linear-rules.ts";
+import { batched, shifted, shiftedByOne } from "./linear-rules.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { type BatchAxis, type Batched, definePrimitive, type PrimitiveRules, primitiveNamed } from "./primitive.ts";
 import { bool } from "./python-text.ts";
-import {
-  checkScatter,
-  formatScatterDimensionNumbers,
-  type ScatterDimensionNumbers,
-  type ScatterParams,
-  scatterMap,
-} from "./scatter-dimensions.ts";
+import { checkScatter, formatScatterDimensionNumbers, type ScatterParams, scatterMap } from "./scatter-dimensions.ts";
 import { type Combine, scatterLowering } from "./scatter-lowering.ts";
 import { windowDimensions } from "./window-map.ts";
 import { hostPlaces, startOf } from "./window-start.ts";
@@ -176,6 +170,7 @@ const scatterExtremeRules: Rules = {
   },
 };
 
+/** The mapped axis stays where the operand has it: the operand is not moved, and so may be updated in place. */
 export function batchScatter(
   ops: OpBuilder,
   name: string,
@@ -185,26 +180,41 @@ export function batchScatter(
   params: ScatterParams,
 ): Batched {
   const { dimensionNumbers: numbers } = params;
-  const operand = ops.batchToFront(x, dim, size);
-  const update = ops.batchToFront(updates, updatesDim, size);
-  const shiftedNumbers: ScatterDimensionNumbers = {
-    updateWindowDims: shiftedByOne(numbers.updateWindowDims),
-    insertedWindowDims: shiftedByOne(numbers.insertedWindowDims),
-    scatterDimsToOperandDims: shiftedByOne(numbers.scatterDimsToOperandDims),
-    operandBatchingDims: shiftedByOne(numbers.operandBatchingDims),
-    scatterIndicesBatchingDims: numbers.scatterIndicesBatchingDims,
+  const at = dim ?? 0;
+  const operand = dim === null ? ops.broadcastAt(x, at, size) : x;
+  const updatesTo = (axis: number): Operand =>
+    updatesDim === null ? ops.broadcastAt(updates, axis, size) : ops.moveAxis(updates, updatesDim, axis);
+  const operandNumbers = {
+    insertedWindowDims: shifted(numbers.insertedWindowDims, at),
+    scatterDimsToOperandDims: shifted(numbers.scatterDimsToOperandDims, at),
   };
+  const operandBatchingDims = shifted(numbers.operandBatchingDims, at);
   if (indicesDim === null) {
-    const whole = { ...shiftedNumbers, updateWindowDims: [0, ...shiftedNumbers.updateWindowDims] };
-    return batched(ops.bind1(name, [operand, indices, update], { ...params, dimensionNumbers: whole }), 0);
+    // One more axis of every window: among the updates' window axes it comes where it does among the operand's.
+    const gone = [...operandNumbers.insertedWindowDims, ...operandBatchingDims];
+    const before = at - gone.filter((axis) => axis < at).length;
+    const { updateWindowDims: windows } = numbers;
+    const updatesAt = windows[before] ?? updates.aval.shape.length - (updatesDim === null ? 0 : 1);
+    const whole = {
+      ...operandNumbers,
+      operandBatchingDims,
+      scatterIndicesBatchingDims: numbers.scatterIndicesBatchingDims,
+      updateWindowDims: shifted(windows, updatesAt).toSpliced(before, 0, updatesAt),
+    };
+    return batched(
+      ops.bind1(name, [operand, indices, updatesTo(updatesAt)], { ...params, dimensionNumbers: whole }),
+      at,
+    );
   }
+  const place = operandBatchingDims.filter((axis) => axis < at).length;
   const paired = {
-    ...shiftedNumbers,
-    operandBatchingDims: [0, ...shiftedNumbers.operandBatchingDims],
-    scatterIndicesBatchingDims: [0, ...shiftedByOne(numbers.scatterIndicesBatchingDims)],
+    ...operandNumbers,
+    updateWindowDims: shiftedByOne(numbers.updateWindowDims),
+    operandBatchingDims: operandBatchingDims.toSpliced(place, 0, at),
+    scatterIndicesBatchingDims: shiftedByOne(numbers.scatterIndicesBatchingDims).toSpliced(place, 0, 0),
   };
   const vectors = ops.batchToFront(indices, indicesDim, size);
-  return batched(ops.bind1(name, [operand, vectors, update], { ...params, dimensionNumbers: paired }), 0);
+  return batched(ops.bind1(name, [operand, vectors, updatesTo(0)], { ...params, dimensionNumbers: paired }), at);
 }
 
 /** Operands: x, integer indices `[…, entries]`, whose last axis holds index vectors, and updates. Duplicates are applied in the order of the updates. */

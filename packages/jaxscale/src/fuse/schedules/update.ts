@@ -77,11 +77,11 @@ function wholeWords(shape: readonly number[], sizes: readonly number[], lanes: n
   return stride % lanes === 0 ? lanes : 1;
 }
 
-/** Whether to go through updates one by one: when each result element looking at all updates is more work. */
+/** Whether to go through updates one by one: when they run at once, or each result element looking at all updates is more work. */
 function worthStepping(group: Group, steps: UpdateSteps<Params>): boolean {
   const [eqn] = group.members;
-  const { count } = steps.plan(contextOf(eqn));
-  return sizeOf(eqn.outputs[0].aval.shape) * count > 1 << 20;
+  const { count, independent } = steps.plan(contextOf(eqn));
+  return independent || sizeOf(eqn.outputs[0].aval.shape) * count > 1 << 20;
 }
 
 /** Every invocation walks the steps of one item, or of the items that share a word; independent steps each get their own. */
