@@ -5,7 +5,7 @@
 import { isFloat } from "../base/dtypes.ts";
 import { type ClosedJaxpr, type JaxprEqn, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { Operand } from "../primitives/op-builder.ts";
-import { type Factor, type Part, rulesOf, type ShardingRule } from "../primitives/primitive.ts";
+import { type Arrangement, type Factor, type Part, rulesOf, type ShardingRule } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { withAxisName } from "../trace/axis-names.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
@@ -101,6 +101,7 @@ function evalEquation(
     ...context,
     sizes,
     relaid: (part, layout) => relaid(part, layout, sizes),
+    arranged: (rule) => arranged(rule, operands, context.inputs, sizes),
   });
   if (rewritten) return rewritten;
   const rule = rules.sharding(context);
@@ -122,6 +123,22 @@ function evalEquation(
     const layout = layoutBy(assigned, rule.results[i]);
     return relaid({ value: whole, layout }, cutAgain(rule, operands, outs[i], i, layout, sizes), sizes);
   });
+}
+
+function arranged(
+  rule: ShardingRule,
+  operands: readonly Part[],
+  inputs: readonly ShapedArray[],
+  sizes: AxisSizes,
+): Arrangement {
+  const given = operands.map(({ layout }) => layout);
+  const assigned = assignFactors(rule, inputs, given, sizes);
+  const layouts = rule.operands.map((dimensions) => layoutBy(assigned, dimensions));
+  return {
+    operands: layouts,
+    results: rule.results.map((dimensions) => layoutBy(assigned, dimensions)),
+    parts: () => operands.map((part, i) => relaid(part, layouts[i], sizes).value),
+  };
 }
 
 /**

@@ -6,9 +6,11 @@ import { forEachIndex, type Shape, sizeOf } from "../base/shapes.ts";
 import { allocateValues, hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
+import { fromOwner } from "./along-devices.ts";
 import { checkAxes, checkOperandDimensions, type OperandDimensions } from "./dimension-numbers.ts";
-import { localShape, newFactors } from "./factors.ts";
+import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
 import { batched, shiftedByOne } from "./linear-rules.ts";
+import { cutWindows, localVectors, splitPlaces, type WindowNumbers, windowsFit } from "./local-windows.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import {
   type BatchAxis,
@@ -16,6 +18,8 @@ import {
   type DerivedRules,
   definePrimitive,
   type LoweringContext,
+  type Part,
+  type PartitionContext,
   type ShardingRule,
 } from "./primitive.ts";
 import { bool, tuple } from "./python-text.ts";
@@ -88,15 +92,74 @@ function resultShape(inputs: readonly ShapedArray[], { dimensionNumbers, sliceSi
   return Array.from({ length: rank }, (_, axis) => (offsetDims.includes(axis) ? offset : batch).shift() as number);
 }
 
-function gatherRule({
-  inputs: [operand, indices],
-  outputs: [result],
-  params,
-}: LoweringContext<GatherParams>): ShardingRule {
+/** @param placed what a dimension of the operand is that smaller windows are placed along */
+function gatherRule(
+  { inputs: [operand, indices], outputs: [result], params }: LoweringContext<GatherParams>,
+  placed?: (f: FactorList, size: number) => Dimension,
+): ShardingRule {
   const f = newFactors();
   const map = mapOf(operand.shape, indices.shape, result.shape, params);
-  const dimensions = windowDimensions(map, f, f.parallel);
+  const dimensions = windowDimensions(map, f, f.parallel, placed && ((size) => placed(f, size)));
   return f.rule([dimensions.operand, dimensions.indices], [dimensions.slices]);
+}
+
+const windowNumbers = ({
+  offsetDims,
+  collapsedSliceDims,
+  startIndexMap,
+  startIndicesBatchingDims,
+}: GatherDimensionNumbers): WindowNumbers => ({
+  windowDims: offsetDims,
+  droppedDims: collapsedSliceDims,
+  startAxes: startIndexMap,
+  indicesBatchingDims: startIndicesBatchingDims,
+});
+
+/**
+ * Along a split dimension each device gathers what is its own and zeros for the rest; one device has each element, so their sum is
+ * exact. It moves the result, not the operand.
+ */
+function gatherFromOwners(ops: OpBuilder, context: PartitionContext<GatherParams>): readonly Part[] | undefined {
+  const {
+    params,
+    inputs: [operand, indices],
+    outputs: [result],
+    sizes,
+  } = context;
+  const map = mapOf(operand.shape, indices.shape, result.shape, params);
+  const arranged = context.arranged(gatherRule(context, (f, size) => f.reduction(size, "add")));
+  const [layout] = arranged.operands;
+  const split = splitPlaces(map, layout);
+  if (split.length === 0) return undefined;
+  const [x, vectors] = arranged.parts();
+  const cut = cutWindows(map, windowNumbers(params.dimensionNumbers), split, vectors.aval.shape.slice(0, -1));
+  const { windowDims, droppedDims, startAxes, indicesBatchingDims } = cut.numbers;
+  const fills = params.mode === "FILL_OR_DROP";
+  const own = ops.bind1("gather", [x, localVectors(ops, map, cut, vectors, !fills, layout, sizes)], {
+    dimensionNumbers: {
+      offsetDims: windowDims,
+      collapsedSliceDims: droppedDims,
+      startIndexMap: startAxes,
+      operandBatchingDims: params.dimensionNumbers.operandBatchingDims,
+      startIndicesBatchingDims: indicesBatchingDims,
+    },
+    sliceSizes: params.sliceSizes.map((size, d) =>
+      split.includes(d) ? 1 : size === operand.shape[d] ? x.aval.shape[d] : size,
+    ),
+    mode: "FILL_OR_DROP",
+    fillValue: 0,
+    indicesAreSorted: false,
+    uniqueIndices: params.uniqueIndices,
+  });
+  const value = fromOwner(
+    ops,
+    own,
+    split.flatMap((d) => layout[d]),
+  );
+  const fill = fillOf(operand.dtype, params.fillValue);
+  if (!fills || fill === 0) return [{ value, layout: arranged.results[0] }];
+  const fits = ops.broadcastInDim(windowsFit(ops, map, vectors), value.aval.shape, map.batchAxes);
+  return [{ value: ops.select(fits, value, ops.fullLike(value, fill)), layout: arranged.results[0] }];
 }
 
 function fillOf(dtype: DType, fill: number | boolean | null): number {
@@ -219,7 +282,8 @@ export const gather = definePrimitive<GatherParams>("gather", {
       return k.select(fits, value, fill);
     },
   },
-  sharding: gatherRule,
+  sharding: (context) => gatherRule(context),
+  partition: (ops, _, context) => gatherFromOwners(ops, context),
   localParams(context, sizes) {
     const [operand] = context.inputs;
     const local = localShape(gatherRule(context).operands[0], sizes);

@@ -297,6 +297,16 @@ export interface PartitionContext<P = Params> extends LoweringContext<P> {
   readonly sizes: ReadonlyMap<string, number>;
   /** The same array in another layout: gathered where it must be, cut where that suffices. */
   readonly relaid: (part: Part, layout: Layout) => Part;
+  /** How the operands split the factors of a rule, which may say more than the op's own where the caller combines the results. */
+  readonly arranged: (rule: ShardingRule) => Arrangement;
+}
+
+/** Layouts that a sharding rule gives to operands and results. */
+export interface Arrangement {
+  readonly operands: readonly Layout[];
+  readonly results: readonly Layout[];
+  /** The operands in those layouts: what must move for them moves here. */
+  readonly parts: () => readonly Operand[];
 }
 
 // ---- differentiation, batching (used by transforms/) --------------------------

@@ -56,11 +56,16 @@ export function windowMap(
   return { axes, indices, slices, batchAxes };
 }
 
-/** Dimensions of the operand, the indices and the slices, for a sharding rule. @param free what an axis of the indices is that pairs with none of the operand's */
+/**
+ * Dimensions of the operand, the indices and the slices, for a sharding rule.
+ * @param free what an axis of the indices is that pairs with none of the operand's
+ * @param placed what an axis of the operand is that smaller windows are placed along
+ */
 export function windowDimensions(
   map: WindowMap,
   f: FactorList,
   free: (size: number) => Dimension,
+  placed: (size: number) => Dimension = f.replicated,
 ): { readonly operand: Dimension[]; readonly indices: Dimension[]; readonly slices: Dimension[] } {
   const positions = map.batchAxes.map((_, i) => {
     const paired = map.axes.some((axis) => axis.indicesAxis === i);
@@ -68,7 +73,7 @@ export function windowDimensions(
   });
   const operand = map.axes.map((axis) => {
     if (axis.indicesAxis >= 0) return positions[axis.indicesAxis];
-    return isWhole(axis) ? f.parallel(axis.size) : f.replicated(axis.size);
+    return (isWhole(axis) ? f.parallel : placed)(axis.size);
   });
   const slices = map.slices.map((size, slicesAxis): Dimension => {
     const d = map.axes.findIndex((axis) => axis.slicesAxis === slicesAxis);

@@ -1,0 +1,103 @@
+/** Gathers and scatters along dimensions that devices split: what moves is their result, never the operand. */
+import * as jax from "jaxscale";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
+import { counting, onMesh, tensor } from "./on-mesh.ts";
+
+const { numpy: jnp, lax } = jax;
+type A = jax.Array;
+
+const special = [-0, 1.5, Number.NaN, 2, Number.POSITIVE_INFINITY, -3, Number.NEGATIVE_INFINITY, 0, 5e-3, -7];
+const dtypes: readonly DType[] = [
+  "float32",
+  "float16",
+  "bfloat16",
+  "int32",
+  "uint32",
+  "int16",
+  "uint16",
+  "int8",
+  "uint8",
+  "bool",
+];
+const ids = tensor([3, 4], "int32", [0, 15, 7, 8, -1, 16, 100, -16, -17, 3, 2 ** 31 - 1, -(2 ** 31)]);
+const meshes = [
+  { mesh: { x: 8 }, rows: ["x"] },
+  { mesh: { x: 2, y: 4 }, rows: ["y", "x"] },
+  { mesh: { x: 2, y: 2, z: 2 }, rows: ["z", "x", "y"] },
+  { mesh: { x: 1, y: 4 }, rows: ["x", "y"] },
+] as const;
+
+test("an embedding whose vocabulary is split gathers no table: each device looks up its own rows, one all-reduce joins them", async () => {
+  for (const { mesh, rows } of meshes)
+    for (const mode of ["fill", "clip", "wrap"] as const)
+      for (const dtype of dtypes) {
+        const take = (table: A, at: A): A => jnp.take(table, at, { axis: 0, mode });
+        const values = dtype === "bool" ? [1, 0, 0] : dtype.includes("float") ? special : [1, 2, 3, 100, 7];
+        const { moves, specs } = await onMesh(take, {
+          mesh,
+          args: [tensor([16, 3], dtype, values), ids],
+          specs: [[rows], []],
+        });
+        assert.is(moves.length, 1, `${mode} ${dtype}`);
+        assert.match(moves[0], dtype === "bool" ? "pmax bool[3,4,3]" : /^psum u?int\d+\[3,4,3\]$/);
+        assert.equal(specs, ["P()"]);
+      }
+});
+
+test("the hidden dimension and the batch may be split too", async () => {
+  const { moves, specs } = await onMesh((table: A, at: A): A => jnp.take(table, at, { axis: 0 }), {
+    mesh: { data: 2, tensor: 2, hidden: 2 },
+    args: [counting([8, 6], "bfloat16"), tensor([4, 3], "int32", [0, 7, 3, 9, -1, 4])],
+    specs: [["tensor", "hidden"], ["data"]],
+  });
+  assert.equal(moves, ["psum uint16[2,3,3]"]);
+  assert.equal(specs, ["P('data', None, 'hidden')"]);
+});
+
+test("indices of narrow and unsigned dtypes count past what they can hold", async () => {
+  for (const dtype of ["int8", "uint8", "uint16", "uint32"] as const)
+    await onMesh((table: A, at: A): A => jnp.take(table, at, { axis: 0 }), {
+      mesh: { x: 4 },
+      args: [
+        counting([512, 1], "float32"),
+        tensor([4], dtype, dtype === "uint32" ? [0, 511, 2 ** 32 - 1, 300] : [0, 1, 127, 99]),
+      ],
+      specs: [["x"], []],
+    });
+});
+
+test("windows, several indexed dimensions and batching dimensions", async () => {
+  const x = counting([8, 4, 8], "float32", -3);
+  // Windows of three rows that lie on two devices, or stick out.
+  const windows =
+    (mode: "fill" | "clip") =>
+    (y: A, at: A): A =>
+      lax.gather(y, at, {
+        dimensionNumbers: {
+          offsetDims: [0, 2],
+          collapsedSliceDims: [1],
+          startIndexMap: [1, 0],
+          operandBatchingDims: [],
+          startIndicesBatchingDims: [],
+        },
+        sliceSizes: [3, 1, 5],
+        mode,
+      });
+  for (const mode of ["fill", "clip"] as const)
+    for (const spec of [["x"], ["x", "y"], [null, "x", "y"], ["y", null, "x"]])
+      await onMesh(windows(mode), {
+        mesh: { x: 4, y: 2 },
+        args: [x, tensor([5, 2], "int32", [0, 1, 3, 3, 2, 7, -1, 5, 1, 0])],
+        specs: [spec, []],
+      });
+  const along = await onMesh((y: A, at: A): A => jnp.takeAlongAxis(y, at, { axis: 1 }), {
+    mesh: { x: 2, y: 4 },
+    args: [counting([4, 8], "float32"), tensor([4, 3], "int32", [0, 7, 3, 9, -1, 4])],
+    specs: [["x", "y"], ["x"]],
+  });
+  assert.equal(along.moves, ["psum uint32[2,3]"]);
+});
+
+test.run();
