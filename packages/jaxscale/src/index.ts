@@ -45,6 +45,14 @@ export {
 } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
 export { effectsBarrier } from "./api/effects.ts";
+export {
+  type GpuAnalysis,
+  type KernelAnalysis,
+  type KernelModel,
+  type ModelledGpu,
+  type ModelledGpuName,
+  modelledGpus,
+} from "./api/gpu-analysis.ts";
 export { type GradOptions, grad, valueAndGrad } from "./api/grad.ts";
 export { hessian, jacfwd, jacrev } from "./api/jacobian.ts";
 export { type JitOptions, type Jitted, jit } from "./api/jit.ts";

@@ -1,5 +1,7 @@
 /** What a traced function becomes on its way to the device, stage by stage. */
 
+import { analyzeProgram } from "../analyze/analyze-program.ts";
+import type { ModelledGpu, ModelledGpuName } from "../analyze/gpus.ts";
 import { describe } from "../base/describe.ts";
 import { DeviceError, DTypeError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
@@ -13,6 +15,7 @@ import type { Array } from "../trace/array.ts";
 import type { TuningResult } from "../tune.ts";
 import { type AutotuneOptions, retune } from "./autotune.ts";
 import { launch, type Runnable } from "./evaluate.ts";
+import { GpuAnalysis, gpuNamed, targetFor } from "./gpu-analysis.ts";
 
 /** What one call of a program computes and moves, counted from its equations. */
 export interface CostAnalysis {
@@ -76,6 +79,16 @@ export class Lowered {
     return compile(this.#runnable.optimized.closed, target, { name: this.name, ...this.#donation });
   }
 
+  /**
+   * The kernels that a GPU would run, and what each asks of it, by a model of the GPU: nothing is measured, no device is needed.
+   * @param gpu such as `"rtx4090"`, `"m1"`; or a row of figures of your own
+   * @throws TypeError for a name that there is no model of
+   */
+  analyze(gpu: ModelledGpuName | ModelledGpu): GpuAnalysis {
+    const modelled = gpuNamed(gpu);
+    return new GpuAnalysis(modelled, analyzeProgram(this.program(targetFor(modelled)), modelled));
+  }
+
   /** Measures which schedules are fastest on the device at hand, for `compile` and for calls from now on. */
   async tune(options: AutotuneOptions = {}): Promise<readonly TuningResult[]> {
     return retune(this.#runnable, options);
@@ -118,6 +131,11 @@ export class Compiled {
         `${this.lowered.name}: a compiled function takes ${listOf(types)}, for which it was lowered; got ${listOf(args.map((x) => x.aval))}`,
       );
     return launch(this.#runnable, args);
+  }
+
+  /** The kernels that a GPU would run, by a model of it; see `Lowered.analyze`. */
+  analyze(gpu: ModelledGpuName | ModelledGpu): GpuAnalysis {
+    return this.lowered.analyze(gpu);
   }
 
   /** Operations and bytes of one call, counted from the program. @see https://docs.jax.dev/en/latest/jax.stages.html */

@@ -11,6 +11,16 @@ export interface AdapterKind {
   readonly advice?: (platformAdvice: string) => string;
 }
 
+/** Of any GPU: what its driver is like is not asked. */
+export const hardwareTraits: TargetTraits = {
+  parallelWorkgroups: 512,
+  parallelInvocations: 8192,
+  costlyWorkgroups: false,
+  unrollsLoops: false,
+  compilesAtFirstDispatch: false,
+  flopsPerSecond: 5e11,
+  bytesPerSecond: 2e10,
+};
 const software = { parallelWorkgroups: 16, parallelInvocations: 64, costlyWorkgroups: true, unrollsLoops: true };
 
 /** The first that matches. */
@@ -34,15 +44,7 @@ const adapterKinds: readonly AdapterKind[] = [
     name: "hardware",
     isSoftware: false,
     matches: () => true,
-    traits: {
-      parallelWorkgroups: 512,
-      parallelInvocations: 8192,
-      costlyWorkgroups: false,
-      unrollsLoops: false,
-      compilesAtFirstDispatch: false,
-      flopsPerSecond: 5e11,
-      bytesPerSecond: 2e10,
-    },
+    traits: hardwareTraits,
   },
 ];
 

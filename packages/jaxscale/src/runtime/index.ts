@@ -1,4 +1,5 @@
 /** What the rest of the library uses of the runtime. */
+export { hardwareTraits } from "./adapter-kinds.ts";
 export { type Client, getClient } from "./client.ts";
 export type { HostConstant, LazyProgram } from "./lazy-program.ts";
 export { measureRoofs, type Roofs } from "./measure.ts";

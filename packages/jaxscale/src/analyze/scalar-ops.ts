@@ -1,0 +1,75 @@
+/** Ops of the kernel IR on one lane's numbers: integers exact modulo 2^32; floats as doubles, for nothing here depends on their rounding. */
+import type { OpName } from "../kernel/grammar.ts";
+import type { ScalarType } from "../kernel/ir.ts";
+
+type Compute = (a: number, b: number, c: number) => number;
+
+const anyType: Partial<Record<OpName, Compute>> = {
+  min: Math.min,
+  max: Math.max,
+  lt: (a, b) => +(a < b),
+  le: (a, b) => +(a <= b),
+  gt: (a, b) => +(a > b),
+  ge: (a, b) => +(a >= b),
+  eq: (a, b) => +(a === b),
+  ne: (a, b) => +(a !== b),
+  select: (a, b, c) => (a ? b : c),
+};
+
+const floats: Partial<Record<OpName, Compute>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  rem: (a, b) => a % b,
+  neg: (a) => -a,
+  abs: Math.abs,
+  fma: (a, b, c) => a * b + c,
+  floor: Math.floor,
+  ceil: Math.ceil,
+  trunc: Math.trunc,
+  round: Math.round,
+  sqrt: Math.sqrt,
+  inverseSqrt: (a) => 1 / Math.sqrt(a),
+  exp: Math.exp,
+  exp2: (a) => 2 ** a,
+  log: Math.log,
+  log2: Math.log2,
+  pow: (a, b) => a ** b,
+};
+
+const bitCount = (x: number): number => {
+  let n = 0;
+  for (let rest = x >>> 0; rest > 0; rest = (rest & (rest - 1)) >>> 0) n++;
+  return n;
+};
+
+const integers: Partial<Record<OpName, Compute>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: Math.imul,
+  div: (a, b) => (b === 0 ? a : Math.trunc(a / b)),
+  rem: (a, b) => (b === 0 ? 0 : a % b),
+  neg: (a) => -a,
+  abs: Math.abs,
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  not: (a) => ~a,
+  shl: (a, b) => a << b,
+  countOneBits: bitCount,
+  countLeadingZeros: (a) => Math.clz32(a),
+};
+
+/** As the type holds it. */
+export const wrapped = (type: ScalarType, x: number): number =>
+  type === "i32" ? x | 0 : type === "u32" ? x >>> 0 : type === "bool" ? +(x !== 0) : x;
+
+/** @param type of the operands; undefined for ops that are not computed lane by lane */
+export function scalarOp(op: OpName, type: ScalarType): Compute | undefined {
+  if (anyType[op]) return anyType[op];
+  if (type === "f32") return floats[op];
+  if (op === "shr") return type === "u32" ? (a, b) => a >>> b : (a, b) => a >> b;
+  if (type === "bool" && op === "not") return (a) => +!a;
+  return integers[op];
+}
