@@ -2,7 +2,7 @@
 import { KernelBuilder } from "../../packages/jaxscale/src/kernel/builder.ts";
 import { checkKernel } from "../../packages/jaxscale/src/kernel/check.ts";
 import type { Kernel, Value } from "../../packages/jaxscale/src/kernel/ir.ts";
-import { findAdapter } from "../../packages/jaxscale/src/runtime/adapter.ts";
+import { adapterRequests, findAdapter } from "../../packages/jaxscale/src/runtime/adapter.ts";
 import { platform } from "../../packages/jaxscale/src/runtime/node/platform.ts";
 import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
 
@@ -10,7 +10,7 @@ let opened: Promise<GPUDevice> | undefined;
 
 /** A device on the adapter that `JAXSCALE_ADAPTER` asks for. */
 async function open(): Promise<GPUDevice> {
-  const { adapter } = await findAdapter(platform);
+  const { adapter } = await findAdapter(platform, adapterRequests(platform)[0]);
   return adapter.requestDevice({
     requiredFeatures: (["subgroups", "shader-f16"] as const).filter((f) => adapter.features.has(f)),
     requiredLimits: { maxImmediateSize: 64 } as Record<string, number>,

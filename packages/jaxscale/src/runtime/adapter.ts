@@ -74,12 +74,19 @@ async function findByName(platform: Platform, part: string): Promise<FoundAdapte
   );
 }
 
+/** What `JAXSCALE_ADAPTER` asks for: a GPU for each name between commas, of which several may be the same; one if it is not set. */
+export const adapterRequests = (platform: Platform): readonly string[] =>
+  (platform.readVariable("JAXSCALE_ADAPTER") || "any").split(",").map((name) => name.trim());
+
 /**
- * The adapter that `JAXSCALE_ADAPTER` asks for, or the best one.
+ * The adapter that is asked for, or the best one of `any`.
  * @throws DeviceError if there is none, or it lacks a needed limit
  */
-export async function findAdapter(platform: Platform): Promise<FoundAdapter> {
-  const request = platform.readVariable("JAXSCALE_ADAPTER") || "any";
+export async function findAdapter(platform: Platform, request: string): Promise<FoundAdapter> {
+  if (request === "")
+    throw new DeviceError(
+      `JAXSCALE_ADAPTER: there must be a name between commas; got ${platform.readVariable("JAXSCALE_ADAPTER")}`,
+    );
   const found =
     request === "any" || request === "hardware" || request === "software" || request === "embedded"
       ? await findByKind(platform, request)

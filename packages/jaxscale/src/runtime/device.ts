@@ -28,6 +28,8 @@ export interface DeviceOptions {
   readonly platform: Platform;
   readonly statistics: Statistics;
   readonly printKernel: PrintKernel;
+  /** What `findAdapter` takes. */
+  readonly request: string;
   /** Called when the device is lost, before anything that waits for it fails. */
   readonly onLost: (device: Device) => void;
   readonly onBufferCreated: (sizeBytes: number) => void;
@@ -53,10 +55,11 @@ export async function openDevice({
   platform,
   statistics,
   printKernel,
+  request,
   onLost,
   onBufferCreated,
 }: DeviceOptions): Promise<Device> {
-  const found = await findAdapter(platform);
+  const found = await findAdapter(platform, request);
   const { adapter, name } = found;
   let gpu: GPUDevice;
   try {

@@ -45,16 +45,20 @@ export async function writePieces(home: Home, block: Block, pieces: AsyncIterabl
   if (home.lost) throw home.lost;
 }
 
-/** The words of a block as they are behind everything submitted so far. @throws DeviceError if the device is lost meanwhile */
-export async function readWords(home: Home, block: Block, sizeBytes: number): Promise<Uint32Array> {
+/**
+ * The words of a block, or of a range of it, as they are behind everything submitted so far.
+ * @param startBytes a multiple of 4 @throws DeviceError if the device is lost meanwhile
+ */
+export async function readWords(home: Home, block: Block, sizeBytes: number, startBytes = 0): Promise<Uint32Array> {
   const words = new Uint32Array(Math.ceil(sizeBytes / 4));
   if (words.length === 0) return words;
   const chunkWords = home.pool.chunkBytes / 4;
+  const start = startBytes / 4;
   const staged: { readonly staging: Block; readonly into: Uint32Array }[] = [];
   block.buffers.forEach((buffer: PooledBuffer, chunk) => {
-    const end = Math.min(words.length, (chunk + 1) * chunkWords);
-    for (let at = chunk * chunkWords; at < end; at += pieceBytes / 4) {
-      const into = words.subarray(at, Math.min(end, at + pieceBytes / 4));
+    const end = Math.min(start + words.length, (chunk + 1) * chunkWords);
+    for (let at = Math.max(start, chunk * chunkWords); at < end; at += pieceBytes / 4) {
+      const into = words.subarray(at - start, Math.min(end, at + pieceBytes / 4) - start);
       const offset = buffer.offsetBytes + 4 * (at - chunk * chunkWords);
       staged.push({ staging: stage(home, buffer.gpu, offset, into.byteLength), into });
     }
