@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
 import type { HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import { checkJaxpr } from "../../packages/jaxscale/src/jaxpr/check.ts";
 import { interpret } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
@@ -7,12 +8,13 @@ import type { ClosedJaxpr } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import { eliminateCommonSubexpressions } from "../../packages/jaxscale/src/passes/eliminate-common-subexpressions.ts";
 import { eliminateDeadCode } from "../../packages/jaxscale/src/passes/eliminate-dead-code.ts";
 import { foldConstants } from "../../packages/jaxscale/src/passes/fold-constants.ts";
-import { foldTransposes } from "../../packages/jaxscale/src/passes/fold-transposes.ts";
+import { foldIntoMakers } from "../../packages/jaxscale/src/passes/fold-into-makers.ts";
 import { inlineCalls } from "../../packages/jaxscale/src/passes/inline-calls.ts";
 import { simplify } from "../../packages/jaxscale/src/passes/simplify.ts";
 import { add, mul, sub } from "../../packages/jaxscale/src/primitives/arithmetic.ts";
 import { broadcastInDim } from "../../packages/jaxscale/src/primitives/broadcast.ts";
 import { type DotDimensionNumbers, dotGeneral } from "../../packages/jaxscale/src/primitives/dot-general.ts";
+import { reduceSum } from "../../packages/jaxscale/src/primitives/reduction.ts";
 import { reshape, rev, transpose } from "../../packages/jaxscale/src/primitives/shape.ts";
 import { slice } from "../../packages/jaxscale/src/primitives/slice.ts";
 import { JaxprBuilder, literal, tensor, testCall, testEffect } from "../jaxpr/build.ts";
@@ -159,10 +161,42 @@ test("a product whose one reader exchanges its sides is the product of its opera
     return readTwice ? b.close(moved, product) : b.close(moved);
   };
   const after = (before: ClosedJaxpr): string[] =>
-    names(checked(foldTransposes, before, [ramp(2, 3, 4), ramp(2, 4, 5)]));
+    names(checked(foldIntoMakers, before, [ramp(2, 3, 4), ramp(2, 4, 5)]));
   assert.equal(after(transposed([0, 2, 1])), ["dot_general"]);
   assert.equal(after(transposed([2, 0, 1])), ["dot_general", "transpose"]);
   assert.equal(after(transposed([0, 2, 1], true)), ["dot_general", "transpose"]);
+});
+
+test("a sum over batch axes of a product is one product; one over other axes, of what is read twice, or of what was rounded stays", () => {
+  const ramp = (...shape: number[]): HostTensor =>
+    tensor(
+      shape,
+      Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => (i % 7) - 3),
+    );
+  const summed = (sums: readonly (readonly number[])[], dtype: DType = "float32", readTwice = false): ClosedJaxpr => {
+    const b = new JaxprBuilder();
+    const product = b.op(dotGeneral, [b.input([2, 3, 3, 4], dtype), b.input([5, 2, 4, 3], dtype)], {
+      dimensionNumbers: [
+        [[3], [2]],
+        [
+          [0, 1],
+          [1, 3],
+        ],
+      ],
+      preferredElementType: null,
+    });
+    const result = sums.reduce((x, axes) => b.op(reduceSum, [x], { axes }), product);
+    return readTwice ? b.close(result, product) : b.close(result);
+  };
+  const after = (before: ClosedJaxpr): string[] =>
+    names(checked(foldIntoMakers, before, [ramp(2, 3, 3, 4), ramp(5, 2, 4, 3)]));
+  assert.equal(after(summed([[0]])), ["dot_general"]);
+  assert.equal(after(summed([[1]])), ["dot_general"]);
+  assert.equal(after(summed([[0, 1]])), ["dot_general"]);
+  assert.equal(after(summed([[1], [0]])), ["dot_general"]);
+  assert.equal(after(summed([[2], [0]])), ["dot_general", "reduce_sum"]);
+  assert.equal(after(summed([[0]], "float32", true)), ["dot_general", "reduce_sum"]);
+  assert.equal(names(foldIntoMakers(summed([[1], [0]], "bfloat16"))), ["dot_general", "reduce_sum", "reduce_sum"]);
 });
 
 test.run();

@@ -3,8 +3,8 @@ import type { ClosedJaxpr } from "../jaxpr/ir.ts";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
 import { eliminateDeadCode } from "./eliminate-dead-code.ts";
 import { foldConstants } from "./fold-constants.ts";
-import { foldTransposes } from "./fold-transposes.ts";
+import { foldIntoMakers } from "./fold-into-makers.ts";
 
 /** Folding first: it makes equal what was written differently, and leaves dead what it replaces. */
 export const simplify = (closed: ClosedJaxpr): ClosedJaxpr =>
-  foldTransposes(eliminateDeadCode(eliminateCommonSubexpressions(foldConstants(closed))));
+  foldIntoMakers(eliminateDeadCode(eliminateCommonSubexpressions(foldConstants(closed))));

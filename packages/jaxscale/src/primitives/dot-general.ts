@@ -180,6 +180,26 @@ export const dotGeneral = definePrimitive<DotGeneralParams>("dot_general", {
         }
       : undefined;
   },
+  summed: ({ outputs: [out], params }, axes) => {
+    const [[lc, rc], [lb, rb]] = params.dimensionNumbers;
+    // A narrow product is rounded before it is summed.
+    if (bitsOf(out.dtype) !== 32 || axes.some((axis) => axis >= lb.length)) return undefined;
+    const kept = (list: Axes): Axes => list.filter((_, i) => !axes.includes(i));
+    const gone = (list: Axes): Axes => list.filter((_, i) => axes.includes(i));
+    return {
+      operands: [0, 1],
+      params: {
+        ...params,
+        dimensionNumbers: [
+          [
+            [...gone(lb), ...lc],
+            [...gone(rb), ...rc],
+          ],
+          [kept(lb), kept(rb)],
+        ],
+      },
+    };
+  },
   cost: ({ inputs: [lhs], outputs: [out], params }) => ({
     flops: 2 * sizeOf(out.shape) * sizeOf(params.dimensionNumbers[0][0].map((axis) => lhs.shape[axis])),
     transcendentals: 0,

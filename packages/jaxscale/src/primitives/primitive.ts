@@ -383,11 +383,12 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly identity?: (context: LoweringContext<P>) => boolean;
   /** How an op that does nothing else permutes its operand's axes. */
   readonly permutation?: (params: P) => readonly number[];
-  /** The same op whose one result has its axes permuted: its operands, by number, and parameters; undefined if there is none. */
-  readonly permuted?: (
-    context: LoweringContext<P>,
-    permutation: readonly number[],
-  ) => { readonly operands: readonly number[]; readonly params: P } | undefined;
+  /** The same op whose one result has its axes permuted; undefined if there is none. */
+  readonly permuted?: (context: LoweringContext<P>, permutation: readonly number[]) => Refolded<P> | undefined;
+  /** Axes of its operand that an op which does nothing else sums over. */
+  readonly sumAxes?: (params: P) => readonly number[];
+  /** The same op whose one result is summed over some of its axes; undefined if there is none, or if it would round otherwise. */
+  readonly summed?: (context: LoweringContext<P>, axes: readonly number[]) => Refolded<P> | undefined;
   /**
    * Tangents of the results (null: a symbolic zero), at least one operand's being given; run after the op itself, whose results it gets.
    * Of this, `differentiate` and `linearize` an op has at most the first or the others. None of the three: it has no derivative.
@@ -450,6 +451,12 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly laidOut?: (params: P) => { readonly mesh: unknown; readonly layout: Layout };
   /** Its results are equal on all devices of the axes that it names. */
   readonly agrees?: true;
+}
+
+/** The operands of an op, by number, and parameters, with which it makes what was made of its result. */
+export interface Refolded<P extends Params = Params> {
+  readonly operands: readonly number[];
+  readonly params: P;
 }
 
 export interface LiftedEffects<P> {

@@ -1,4 +1,5 @@
 /** Reductions: axes folded away by an associative operation. */
+import { bitsOf } from "../base/dtypes.ts";
 import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { type Params, shapedArray } from "../jaxpr/ir.ts";
@@ -137,7 +138,7 @@ function halves({ slice, pad, literal }: OpBuilder, x: Operand, fill: number): r
 function defineReduction(
   name: string,
   monoid: Monoid,
-  rules: ReductionRules = {},
+  rules: ReductionRules & Pick<PrimitiveRules<ReductionParams>, "sumAxes" | "summed"> = {},
   alsoPrinted: Readonly<Record<string, string>> = {},
 ): PrimitiveRules<ReductionParams> {
   return definePrimitive<ReductionParams>(name, {
@@ -165,7 +166,22 @@ function defineReduction(
 }
 
 /** Sums; accumulates in f32 or 32-bit integers, over nothing 0. The result has the operand's dtype. */
-export const reduceSum = defineReduction("reduce_sum", sum, sumRules, { out_sharding: "None" });
+export const reduceSum = defineReduction(
+  "reduce_sum",
+  sum,
+  {
+    ...sumRules,
+    sumAxes: ({ axes }) => axes,
+    summed: ({ inputs: [x], params }, axes) => {
+      // A narrow sum is rounded before it is summed again.
+      if (bitsOf(x.dtype) !== 32) return undefined;
+      const kept = others({ aval: x }, params.axes);
+      const all = [...params.axes, ...axes.map((axis) => kept[axis])].sort((a, b) => a - b);
+      return { operands: [0], params: { axes: all } };
+    },
+  },
+  { out_sharding: "None" },
+);
 /** Products; over nothing 1. */
 export const reduceProd = defineReduction("reduce_prod", product, productRules);
 /** Largest elements; NaN if there is one; over nothing −inf or the least integer. */
