@@ -100,4 +100,56 @@ test("windows, several indexed dimensions and batching dimensions", async () => 
   assert.equal(along.moves, ["psum uint32[2,3]"]);
 });
 
+test("scatters into a split dimension write only what is the device's own, and move no table", async () => {
+  const at = tensor([3, 4], "int32", [0, 15, 7, 8, -1, 16, 100, -16, -17, 3, 2 ** 31 - 1, 3]);
+  type Scatter = (x: A, i: A, u: A, options: jax.lax.ScatterOptions) => A;
+  const numbers = { updateWindowDims: [2], insertedWindowDims: [0], scatterDimsToOperandDims: [0] };
+  const scatters: readonly Scatter[] = [lax.scatterAdd, lax.scatterMin, lax.scatterMax, lax.scatterMul];
+  for (const { mesh, rows } of meshes)
+    for (const mode of ["drop", "clip", "promise_in_bounds"] as const)
+      for (const [i, scatter] of scatters.entries()) {
+        const f = (x: A, where: A, u: A): A =>
+          scatter(x, lax.expandDims(where, [2]), u, { dimensionNumbers: numbers, mode } as jax.lax.ScatterOptions);
+        const dtype = (["float32", "bfloat16", "int8", "int32"] as const)[i];
+        const { moves, specs } = await onMesh(f, {
+          mesh,
+          args: [counting([16, 3], dtype), at, counting([3, 4, 3], dtype, -18)],
+          specs: [[rows], [], []],
+        });
+        assert.equal(moves, []);
+        assert.match(specs[0], /^P\(\(?'/);
+      }
+});
+
+test("scattered windows that lie on two devices are written by both, those that stick out by none", async () => {
+  const numbers = { updateWindowDims: [0, 2], insertedWindowDims: [1], scatterDimsToOperandDims: [1, 0] };
+  for (const mode of ["drop", "clip"] as const)
+    for (const spec of [["x"], ["x", "y"], [null, "x", "y"], ["y", null, "x"]])
+      await onMesh(
+        (x: A, at: A, u: A): A =>
+          lax.scatter(x, at, u, { dimensionNumbers: numbers, mode, uniqueIndices: true } as jax.lax.ScatterOptions),
+        {
+          mesh: { x: 4, y: 2 },
+          args: [
+            counting([8, 4, 8], "float32"),
+            tensor([3, 2], "int32", mode === "drop" ? [0, 1, 3, 3, -1, 5] : [0, 1, 3, 9, 2, -4]),
+            counting([3, 3, 5], "float32", -100),
+          ],
+          specs: [spec, [], []],
+        },
+      );
+});
+
+test("the gradient of an embedding whose vocabulary is split stays split: no all-reduce of the table", async () => {
+  const loss = (table: A, at: A, weights: A): A => jnp.sum(jnp.take(table, at, { axis: 0, mode: "clip" }).mul(weights));
+  const { moves } = await onMesh((table: A, at: A, weights: A): A => jax.grad(loss)(table, at, weights).add(table), {
+    mesh: { data: 2, tensor: 4 },
+    args: [counting([16, 8], "float32"), tensor([4], "int32", [0, 15, 7, 7]), counting([4, 8], "float32", -5)],
+    specs: [["tensor"], ["data"], ["data"]],
+    wanted: [["tensor"]],
+  });
+  // Forwards: the rows and the loss. Backwards: places and cotangents of the batch, and nothing of the table's shape.
+  assert.equal(moves, ["psum uint32[2,8]", "psum float32[]", "all_gather int32[4,1]", "all_gather float32[4,8]"]);
+});
+
 test.run();

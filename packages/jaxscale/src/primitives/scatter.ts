@@ -8,8 +8,19 @@ import { maximum, minimum } from "../kernel/float.ts";
 import { type Dimension, type FactorList, newFactors } from "./factors.ts";
 import type { GatherParams } from "./gather.ts";
 import { batched, shifted, shiftedByOne } from "./linear-rules.ts";
+import { cutWindows, localVectors, splitPlaces, type WindowNumbers } from "./local-windows.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
-import { type BatchAxis, type Batched, definePrimitive, type PrimitiveRules, primitiveNamed } from "./primitive.ts";
+import {
+  type BatchAxis,
+  type Batched,
+  definePrimitive,
+  type LoweringContext,
+  type Part,
+  type PartitionContext,
+  type PrimitiveRules,
+  primitiveNamed,
+  type ShardingRule,
+} from "./primitive.ts";
 import { bool } from "./python-text.ts";
 import { checkScatter, formatScatterDimensionNumbers, type ScatterParams, scatterMap } from "./scatter-dimensions.ts";
 import { type Combine, scatterLowering } from "./scatter-lowering.ts";
@@ -217,6 +228,56 @@ export function batchScatter(
   return batched(ops.bind1(name, [operand, vectors, updatesTo(0)], { ...params, dimensionNumbers: paired }), at);
 }
 
+/** @param placed what a dimension of the operand is that smaller windows are placed along */
+function scatterRule(
+  { inputs: [operand, indices, updates], params }: Pick<LoweringContext<ScatterParams>, "inputs" | "params">,
+  f: FactorList,
+  vectors: (size: number) => Dimension,
+  placed: (size: number) => Dimension,
+): ShardingRule {
+  const map = scatterMap(operand.shape, indices.shape, updates.shape, params);
+  const dimensions = windowDimensions(map, f, vectors, placed);
+  return f.rule([dimensions.operand, dimensions.indices, dimensions.slices], [dimensions.operand]);
+}
+
+/** Along a split dimension each device writes what falls into its own part; updates move, the operand and the result do not. */
+function scatterToOwners(
+  ops: OpBuilder,
+  name: string,
+  context: PartitionContext<ScatterParams>,
+): readonly Part[] | undefined {
+  const { params, inputs, sizes } = context;
+  const { dimensionNumbers: numbers, mode } = params;
+  const map = scatterMap(inputs[0].shape, inputs[1].shape, inputs[2].shape, params);
+  const f = newFactors();
+  const arranged = context.arranged(scatterRule(context, f, f.replicated, f.parallel));
+  const [layout] = arranged.operands;
+  const split = splitPlaces(map, layout);
+  if (split.length === 0) return undefined;
+  const [x, indices, updates] = arranged.parts();
+  const own: WindowNumbers = {
+    windowDims: numbers.updateWindowDims,
+    droppedDims: numbers.insertedWindowDims,
+    startAxes: numbers.scatterDimsToOperandDims,
+    indicesBatchingDims: numbers.scatterIndicesBatchingDims,
+  };
+  const cut = cutWindows(map, own, split, indices.aval.shape.slice(0, -1));
+  const { windowDims, droppedDims, startAxes, indicesBatchingDims } = cut.numbers;
+  const value = ops.bind1(name, [x, localVectors(ops, map, cut, indices, mode === "CLIP", layout, sizes), updates], {
+    dimensionNumbers: {
+      updateWindowDims: windowDims,
+      insertedWindowDims: droppedDims,
+      scatterDimsToOperandDims: startAxes,
+      operandBatchingDims: numbers.operandBatchingDims,
+      scatterIndicesBatchingDims: indicesBatchingDims,
+    },
+    mode: "FILL_OR_DROP",
+    indicesAreSorted: false,
+    uniqueIndices: params.uniqueIndices,
+  });
+  return [{ value, layout: arranged.results[0] }];
+}
+
 /** Operands: x, integer indices `[…, entries]`, whose last axis holds index vectors, and updates. Duplicates are applied in the order of the updates. */
 const defineScatter = (name: string, definition: ScatterDefinition) =>
   definePrimitive<ScatterParams>(name, {
@@ -249,12 +310,12 @@ const defineScatter = (name: string, definition: ScatterDefinition) =>
       return [hostTensor(operand.shape, operand.dtype, values)];
     },
     lowering: scatterLowering(definition.kernel),
-    sharding({ inputs: [operand, indices, updates], params }) {
+    sharding(context) {
       const f = newFactors();
-      const map = scatterMap(operand.shape, indices.shape, updates.shape, params);
-      const dimensions = windowDimensions(map, f, (size) => (definition.vectors ?? replicated)(f, size));
-      return f.rule([dimensions.operand, dimensions.indices, dimensions.slices], [dimensions.operand]);
+      const vectors = (size: number): Dimension => (definition.vectors ?? replicated)(f, size);
+      return scatterRule(context, f, vectors, f.replicated);
     },
+    partition: (ops, _, context) => scatterToOwners(ops, name, context),
     cost: ({ inputs: [, , updates] }) => ({ flops: definition.kernel ? sizeOf(updates.shape) : 0, transcendentals: 0 }),
     exact: definition.kernel === undefined,
     printParams: (params, [operand]) => ({
