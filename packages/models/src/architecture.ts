@@ -4,6 +4,7 @@ import type * as jax from "jaxscale";
 import type { Fields } from "./json/fields.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import type { Step } from "./layers/step.ts";
+import type { SplitSizes } from "./parallel/parallelism.ts";
 import type { IgnoreRule, StackingRule } from "./weights/plan.ts";
 
 /** A decoder layer; its cache has the type of its family. */
@@ -28,6 +29,8 @@ export interface Architecture<Config> {
   readonly layer: (config: Config, index: number, dtype: jax.DType) => DecoderLayer;
   /** An empty cache for one layer. */
   readonly cache: (config: Config, size: CacheSize) => nnx.Module;
+  /** Sizes that tensor and expert parallelism split; if absent, the family knows neither. */
+  readonly splits?: (config: Config) => SplitSizes;
   /** Checkpoint keys that the model does not use; none if absent. */
   readonly ignoredKeys?: (config: Config) => IgnoreRule;
   /** Parameters that are stacked from several tensors on disk; none if absent. */

@@ -9,6 +9,7 @@ import { emptyKeyValueCache, type KeyValueCache } from "./layers/kv-cache.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import type { Step } from "./layers/step.ts";
+import type { SplitSizes } from "./parallel/parallelism.ts";
 
 /** x + attention(norm(x)), then x + mlp(norm(x)). */
 export class GlmDecoderLayer extends nnx.Module {
@@ -45,9 +46,20 @@ export const glmRope = ({ rope, headDim, rotaryDim }: GlmConfig): RopeSettings =
   pairing: "interleaved",
 });
 
+/** Heads, hidden units and the vocabulary; keys and values have heads of their own. */
+export const glmSplits = (config: GlmConfig): SplitSizes => ({
+  tensor: {
+    num_attention_heads: config.numAttentionHeads,
+    intermediate_size: config.intermediateSize,
+    vocab_size: config.vocabSize,
+  },
+  keyValueHeads: config.numKeyValueHeads,
+});
+
 export const glm: Architecture<GlmConfig> = {
   parse: (fields) => parseGlm("glm", fields),
   rope: glmRope,
   layer: (config, _index, dtype) => new GlmDecoderLayer(config, dtype),
   cache: emptyKeyValueCache,
+  splits: glmSplits,
 };

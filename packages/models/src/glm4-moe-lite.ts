@@ -63,6 +63,15 @@ export const glm4MoeLite: Architecture<Glm4MoeLiteConfig> = {
   layer: (config, index, dtype) => new Glm4MoeLiteDecoderLayer(config, index, dtype),
   cache: ({ kvLoraRank, qkRopeHeadDim }, { batch, capacity, dtype }: CacheSize) =>
     new LatentCache(jax.numpy.zeros([batch, capacity, kvLoraRank + qkRopeHeadDim], { dtype })),
+  splits: (config) => ({
+    tensor: {
+      num_attention_heads: config.numAttentionHeads,
+      intermediate_size: config.intermediateSize,
+      moe_intermediate_size: config.moeIntermediateSize,
+      vocab_size: config.vocabSize,
+    },
+    expert: { n_routed_experts: config.nRoutedExperts },
+  }),
   ignoredKeys: predictionLayers,
   stacked: expertParts,
   activeShare: expertShare,

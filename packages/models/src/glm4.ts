@@ -3,7 +3,7 @@ import * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
 import type { Architecture } from "./architecture.ts";
 import { type GlmConfig, parseGlm } from "./config/glm.ts";
-import { glmRope } from "./glm.ts";
+import { glmRope, glmSplits } from "./glm.ts";
 import { FusedGatedMLP } from "./layers/gated-mlp.ts";
 import { GqaAttention } from "./layers/gqa-attention.ts";
 import { emptyKeyValueCache, type KeyValueCache } from "./layers/kv-cache.ts";
@@ -48,4 +48,5 @@ export const glm4: Architecture<GlmConfig> = {
   rope: glmRope,
   layer: (config, _index, dtype) => new Glm4DecoderLayer(config, dtype),
   cache: emptyKeyValueCache,
+  splits: glmSplits,
 };

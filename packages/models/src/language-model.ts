@@ -10,6 +10,7 @@ import { type GeneratedText, type GenerateTextOptions, generateText, type Prompt
 import type { Usage } from "./generate/usage.ts";
 import { CausalLM, parametersOf, setParameters } from "./model.ts";
 import { openCheckpoint } from "./open-checkpoint.ts";
+import { modelMesh, type Parallelism } from "./parallel/parallelism.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import type { LoadOptions } from "./weights/load.ts";
 
@@ -17,6 +18,8 @@ import type { LoadOptions } from "./weights/load.ts";
 export interface LoadModelOptions extends LoadOptions {
   /** Dtype of weights, activations and caches; that of the checkpoint if absent. */
   readonly dtype?: jax.DType;
+  /** Over how many devices the model is split; one if absent. */
+  readonly parallelism?: Parallelism;
 }
 
 /**
@@ -43,14 +46,14 @@ export class LanguageModel {
   /**
    * Loads a checkpoint to the device.
    * @param from a folder, a hub id `org/name[@revision]`, or files from elsewhere
-   * @throws CheckpointError, after freeing the device memory
+   * @throws CheckpointError, after freeing the device memory; RangeError if `parallelism` does not divide the model
    */
   static async load(
     from: string | CheckpointFiles,
-    { dtype, ...options }: LoadModelOptions = {},
+    { dtype, parallelism = {}, ...options }: LoadModelOptions = {},
   ): Promise<LanguageModel> {
     const { config, generation, load, tokenizer } = await openCheckpoint(from, options);
-    const model = new CausalLM(config, dtype ?? config.dtype ?? "float32");
+    const model = new CausalLM(config, dtype ?? config.dtype ?? "float32", modelMesh(config, parallelism));
     setParameters(model, await load(parametersOf(model), options));
     return new LanguageModel(model, generation, tokenizer);
   }

@@ -7,6 +7,8 @@ import { Embedding, Linear, matmulTransposed } from "./layers/linear.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import { type Step, stepAt } from "./layers/step.ts";
+import { laidOut, type ModelMesh } from "./parallel/model-mesh.ts";
+import type { ParameterSpec } from "./weights/plan.ts";
 
 /** Embedding, layers, norm. */
 export class Decoder extends nnx.Module {
@@ -47,14 +49,19 @@ export class CausalLM extends nnx.Module {
   readonly rope: RopeSettings;
   readonly config: ModelConfig;
   readonly dtype: jax.DType;
+  /** What it is split over; null on one device. */
+  readonly mesh: ModelMesh | null;
 
   /** @param dtype of weights, activations and caches */
-  constructor(config: ModelConfig, dtype: jax.DType) {
+  constructor(config: ModelConfig, dtype: jax.DType, mesh: ModelMesh | null = null) {
     super();
     this.model = new Decoder(config, dtype);
-    this.lm_head = config.tieWordEmbeddings ? null : new Linear(config.hiddenSize, config.vocabSize, { dtype });
+    this.lm_head = config.tieWordEmbeddings
+      ? null
+      : new Linear(config.hiddenSize, config.vocabSize, { dtype, out: "vocab" });
     this.config = config;
     this.dtype = dtype;
+    this.mesh = mesh;
     this.rope = architectureOf(config).rope(config);
   }
 
@@ -65,8 +72,10 @@ export class CausalLM extends nnx.Module {
    */
   call(ids: jax.Array, { start, caches }: { readonly start?: jax.Array; readonly caches?: Caches } = {}): jax.Array {
     const [batch, count] = ids.shape;
-    const first = start ?? jax.numpy.zeros([batch], { dtype: "int32" });
-    return this.model.call(ids, stepAt(first, count, this.rope, start === undefined), caches);
+    const { mesh } = this;
+    const first = laidOut(start ?? jax.numpy.zeros([batch], { dtype: "int32" }), ["batch"], mesh);
+    const step = stepAt(first, count, this.rope, { isFirst: start === undefined, mesh });
+    return this.model.call(laidOut(ids, ["batch", null], mesh), step, caches);
   }
 
   /** Scores of all tokens as the next one. @param hidden `[…,H]` @returns float32 `[…,V]` */
@@ -76,15 +85,30 @@ export class CausalLM extends nnx.Module {
 }
 
 /** Empty caches for all layers. */
-export const makeCaches = (config: ModelConfig, size: CacheSize): Caches =>
-  Array.from({ length: config.numHiddenLayers }, () => architectureOf(config).cache(config, size));
+export function makeCaches(config: ModelConfig, size: CacheSize, mesh: ModelMesh | null = null): Caches {
+  const caches = Array.from({ length: config.numHiddenLayers }, () => architectureOf(config).cache(config, size));
+  layOutCaches(caches, mesh);
+  return caches;
+}
 
-/** Shapes and dtypes of all parameters by the checkpoint's keys. */
-export function parametersOf(model: CausalLM): Record<string, { shape: readonly number[]; dtype: jax.DType }> {
+/** Caches lie on the mesh as they say of their dimensions. */
+export function layOutCaches(caches: Caches, mesh: ModelMesh | null): void {
+  if (!mesh) return;
+  for (const [, leaf] of nnx.state(caches, nnx.Cache)) {
+    const cache = leaf as nnx.Cache;
+    cache.set(jax.withShardingConstraint(cache.get(), mesh.shardingOf(cache)));
+  }
+}
+
+/** Shapes and dtypes of all parameters by the checkpoint's keys, and how they lie on the model's mesh. */
+export function parametersOf(model: CausalLM): Record<string, ParameterSpec & { dtype: jax.DType }> {
   return Object.fromEntries(
     [...nnx.state(model, nnx.Param)].map(([path, leaf]) => {
-      const { shape, dtype } = leaf as nnx.Param;
-      return [path.join("."), { shape, dtype }];
+      const parameter = leaf as nnx.Param;
+      const { shape, dtype, metadata } = parameter;
+      const sharding = model.mesh ? { sharding: model.mesh.shardingOf(parameter) } : {};
+      const stored = metadata.storedShape ? { storedShape: metadata.storedShape as readonly number[] } : {};
+      return [path.join("."), { shape, dtype, ...stored, ...sharding }];
     }),
   );
 }

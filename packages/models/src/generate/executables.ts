@@ -1,6 +1,7 @@
 /** The programs of generation: prompts and decoding on one side, the choice of tokens on the other. Each is compiled once for its shapes. */
 import * as jax from "jaxscale";
-import { type Caches, type CausalLM, makeCaches } from "../model.ts";
+import { type Caches, type CausalLM, layOutCaches, makeCaches } from "../model.ts";
+import { laidOut, type ModelMesh } from "../parallel/model-mesh.ts";
 import { chooseTokens, markSeen, type Sampling, type SamplingKind, type SamplingSettings } from "./sampling.ts";
 
 /** How tokens are chosen, and when a row ends. */
@@ -71,6 +72,7 @@ export class Executables {
   readonly weights: Weights;
   readonly #model: ReturnType<typeof jax.tree.structure>;
   readonly #caches: ReturnType<typeof jax.tree.structure>;
+  readonly #mesh: ModelMesh | null;
   readonly #choosers = new Map<string, Choose>();
   readonly prefillFirst: Prefill;
   readonly prefillNext: Prefill;
@@ -84,6 +86,7 @@ export class Executables {
     const [weights, structure] = jax.tree.flatten<jax.Array>(model);
     this.weights = weights;
     this.#model = structure;
+    this.#mesh = model.mesh;
     this.#caches = jax.tree.structure(makeCaches(model.config, { batch: 1, capacity: 1, dtype: model.dtype }));
     const prefill = (isFirst: boolean): Prefill =>
       jax.jit((w: Weights, filled: Filled, chunk: Chunk) => this.#prefill(w, filled, chunk, isFirst), {
@@ -92,7 +95,10 @@ export class Executables {
       });
     this.prefillFirst = prefill(true);
     this.prefillNext = prefill(false);
-    this.head = jax.jit((w: Weights, last: jax.Array) => this.#modelOf(w).logits(last), { name: "head" });
+    this.head = jax.jit(
+      (w: Weights, last: jax.Array) => laidOut(this.#modelOf(w).logits(last), logitsAxes, this.#mesh),
+      { name: "head" },
+    );
     this.decode = jax.jit((w: Weights, state: DecodeState, token: jax.Array) => this.#decode(w, state, token), {
       donateArgnums: 1,
       name: "decode",
@@ -105,7 +111,8 @@ export class Executables {
     let found = this.#choosers.get(key);
     if (!found) {
       found = jax.jit(
-        (logits: jax.Array, state: ChoiceState, settings: ChoiceSettings) => choose(logits, state, settings, kind),
+        (logits: jax.Array, state: ChoiceState, settings: ChoiceSettings) =>
+          choose(logits, state, settings, { kind, mesh: this.#mesh }),
         { donateArgnums: 1, name: kind.draws ? "choose_drawn" : "choose_likeliest" },
       );
       this.#choosers.set(key, found);
@@ -119,11 +126,12 @@ export class Executables {
     // Rows end in different chunks; each keeps the state of its last token.
     const [batch, width] = ids.shape;
     const place = counts.sub(1).clip(0, width - 1);
-    const rows = jax.numpy.arange(batch, { dtype: "int32" });
-    const ending = hidden.at(rows, place).get();
+    const ending = jax.numpy.takeAlongAxis(hidden, place.reshape(batch, 1, 1), { axis: 1 }).squeeze(1);
+    const before = laidOut(filled.last, ["batch", null], this.#mesh);
+    layOutCaches(caches, this.#mesh);
     return {
       caches: jax.tree.leaves<jax.Array>(caches),
-      last: jax.numpy.where(counts.greater(0).reshape(batch, 1), ending, filled.last),
+      last: jax.numpy.where(counts.greater(0).reshape(batch, 1), ending, before),
     };
   }
 
@@ -131,10 +139,11 @@ export class Executables {
     const model = this.#modelOf(weights);
     const caches = jax.tree.unflatten<Caches>(this.#caches, state.caches);
     const hidden = model.call(jax.numpy.expandDims(token, 1), { start: state.lengths, caches });
+    layOutCaches(caches, this.#mesh);
     return {
       caches: jax.tree.leaves<jax.Array>(caches),
-      logits: model.logits(hidden.squeeze(1)),
-      lengths: state.lengths.add(1),
+      logits: laidOut(model.logits(hidden.squeeze(1)), logitsAxes, this.#mesh),
+      lengths: laidOut(state.lengths.add(1), ["batch"], this.#mesh),
     };
   }
 
@@ -143,20 +152,22 @@ export class Executables {
   }
 }
 
+const logitsAxes = ["batch", "vocab"] as const;
+
 /** Chooses tokens; rows that have ended get padding. */
 function choose(
   logits: jax.Array,
   { seen, done, count }: ChoiceState,
   { sampling, eosTokenIds, padTokenId, keyData }: ChoiceSettings,
-  kind: SamplingKind,
+  { kind, mesh }: { readonly kind: SamplingKind; readonly mesh: ModelMesh | null },
 ): ChoiceState {
   const key = jax.random.foldIn(jax.random.wrapKeyData(keyData), count);
   const token = jax.numpy.where(done, padTokenId, chooseTokens(logits, seen, sampling, kind, key));
   const column = jax.numpy.expandDims(token, 1);
   return {
-    seen: seen && markSeen(seen, column),
-    done: done.or(column.equal(eosTokenIds).any({ axis: 1 })),
+    seen: seen && laidOut(markSeen(seen, column), ["batch", null], mesh),
+    done: laidOut(done.or(column.equal(eosTokenIds).any({ axis: 1 })), ["batch"], mesh),
     count: count.add(jax.numpy.array(1, { dtype: "uint32" })),
-    token,
+    token: laidOut(token, ["batch"], mesh),
   };
 }

@@ -85,7 +85,9 @@ export class Session {
     this.batch = batch;
     this.#capacity = capacity;
     this.#lengths = new Array<number>(batch).fill(0);
-    this.#caches = jax.tree.leaves<jax.Array>(makeCaches(model.config, { batch, capacity, dtype: model.dtype }));
+    this.#caches = jax.tree.leaves<jax.Array>(
+      makeCaches(model.config, { batch, capacity, dtype: model.dtype }, model.mesh),
+    );
     this.#seen = tracksSeen ? jax.numpy.zeros([batch, model.config.vocabSize], { dtype: "bool" }) : null;
   }
 
@@ -203,7 +205,7 @@ export class Session {
     if (capacity <= this.#capacity) return;
     const { batch } = this;
     const larger = jax.tree.leaves<jax.Array>(
-      makeCaches(this.#model.config, { batch, capacity, dtype: this.#model.dtype }),
+      makeCaches(this.#model.config, { batch, capacity, dtype: this.#model.dtype }, this.#model.mesh),
     );
     this.#caches = this.#caches.map((cache, i) => {
       const grown = jax.lax.dynamicUpdateSlice(

@@ -27,13 +27,13 @@ export class GqaAttention extends nnx.Module {
   constructor(sizes: GqaSizes, dtype: jax.DType) {
     super();
     const { hiddenSize, numAttentionHeads, numKeyValueHeads, headDim, attentionBias } = sizes;
-    const projection = (heads: number): Linear =>
-      new Linear(hiddenSize, heads * headDim, { dtype, bias: attentionBias });
-    this.q_proj = projection(numAttentionHeads);
-    this.k_proj = projection(numKeyValueHeads);
-    this.v_proj = projection(numKeyValueHeads);
+    const projection = (heads: number, out: "heads" | "kv_heads"): Linear =>
+      new Linear(hiddenSize, heads * headDim, { dtype, bias: attentionBias, out });
+    this.q_proj = projection(numAttentionHeads, "heads");
+    this.k_proj = projection(numKeyValueHeads, "kv_heads");
+    this.v_proj = projection(numKeyValueHeads, "kv_heads");
     // Never a bias, whatever attention_bias says.
-    this.o_proj = new Linear(numAttentionHeads * headDim, hiddenSize, { dtype });
+    this.o_proj = new Linear(numAttentionHeads * headDim, hiddenSize, { dtype, in: "heads" });
     this.headDim = headDim;
   }
 

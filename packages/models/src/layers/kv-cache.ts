@@ -2,14 +2,16 @@
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import type { CacheSize } from "../architecture.ts";
+import type { Axes } from "../parallel/model-mesh.ts";
 
 /** Sequences of vectors: `[B, capacity, …item]`. */
 export class SequenceCache extends nnx.Module {
   readonly values: nnx.Cache;
 
-  constructor(values: jax.Array) {
+  /** @param axes names of the dimensions that a mesh may split; rows if absent */
+  constructor(values: jax.Array, axes: Axes = ["batch"]) {
     super();
-    this.values = new nnx.Cache(values);
+    this.values = new nnx.Cache(values, { outSharding: axes });
   }
 
   /**
@@ -25,11 +27,11 @@ export class SequenceCache extends nnx.Module {
       const rest = before.shape.slice(2).map(() => 0);
       this.values.set(jax.lax.dynamicUpdateSlice(before, typed, [0, start.at(0).get(), ...rest]));
     } else {
-      const rows = jax.numpy.expandDims(jax.numpy.arange(batch, { dtype: "int32" }), 1);
       const places = jax.numpy.expandDims(jax.numpy.arange(count, { dtype: "int32" }), 0);
-      // Padding after a short row may exceed the capacity: it is dropped.
       const columns = jax.numpy.expandDims(start, 1).add(places);
-      this.values.set(before.at(rows, columns).set(typed));
+      // Row by row, so that a mesh may split them. Padding after a short row may exceed the capacity: it is dropped.
+      const write = (row: jax.Array, at: jax.Array, added: jax.Array): jax.Array => row.at(at).set(added);
+      this.values.set(jax.vmap(write)(before, columns, typed));
     }
     return this.values.get();
   }
@@ -42,8 +44,8 @@ export class KeyValueCache extends nnx.Module {
 
   constructor(keys: jax.Array, values: jax.Array) {
     super();
-    this.keys = new SequenceCache(keys);
-    this.values = new SequenceCache(values);
+    this.keys = new SequenceCache(keys, ["batch", null, "kv_heads", null]);
+    this.values = new SequenceCache(values, ["batch", null, "kv_heads", null]);
   }
 }
 

@@ -1,11 +1,15 @@
 /** Linear layers in the layout of checkpoints: `weight [out, in]`. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
+import type { LogicalAxis } from "../parallel/model-mesh.ts";
 import { describe } from "./param.ts";
 
 export interface LinearOptions {
   readonly dtype: jax.DType;
   readonly bias?: boolean;
+  /** What outputs and inputs are called where they are split over a mesh. */
+  readonly out?: LogicalAxis;
+  readonly in?: LogicalAxis;
 }
 
 /** x Wᵀ + b, summed in float32 and rounded once. */
@@ -13,10 +17,11 @@ export class Linear extends nnx.Module {
   readonly weight: nnx.Param;
   readonly bias: nnx.Param | null;
 
-  constructor(inFeatures: number, outFeatures: number, { dtype, bias = false }: LinearOptions) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
     super();
-    this.weight = describe([outFeatures, inFeatures], dtype);
-    this.bias = bias ? describe([outFeatures], dtype) : null;
+    const { dtype, bias = false, out = null, in: input = null } = options;
+    this.weight = describe([outFeatures, inFeatures], dtype, { axes: [out, input] });
+    this.bias = bias ? describe([outFeatures], dtype, { axes: [out] }) : null;
   }
 
   /** x Wᵀ + b. @param x `[…, in]` @returns `[…, out]`, of x's dtype */
@@ -35,13 +40,32 @@ export class Linear extends nnx.Module {
 export const matmulTransposed = (x: jax.Array, weight: jax.ArrayLike): jax.Array =>
   jax.numpy.einsum("...i,oi->...o", x, weight, { preferredElementType: "float32" });
 
+/** Two linear layers of the same size in one matrix, which a checkpoint stores one behind the other: `[2·out, in]`. */
+export class LinearPair extends nnx.Module {
+  /** `[2, out, in]`: a mesh splits `out`, so that each device has its part of both. */
+  readonly weight: nnx.Param;
+
+  constructor(inFeatures: number, outFeatures: number, { dtype, out }: Omit<LinearOptions, "bias" | "in">) {
+    super();
+    const storedShape = [2 * outFeatures, inFeatures];
+    this.weight = describe([2, outFeatures, inFeatures], dtype, { axes: [null, out ?? null, null], storedShape });
+  }
+
+  /** Both products. @param x `[…, in]` @returns `[…, out]` each, of x's dtype */
+  call(x: jax.Array): [jax.Array, jax.Array] {
+    const wide = jax.numpy.einsum("...i,poi->...po", x, this.weight, { preferredElementType: "float32" });
+    const both = wide.astype(x.dtype);
+    return [both.slice("...", 0, ":"), both.slice("...", 1, ":")];
+  }
+}
+
 /** A row for each token id. */
 export class Embedding extends nnx.Module {
   readonly weight: nnx.Param;
 
   constructor(numEmbeddings: number, features: number, dtype: jax.DType) {
     super();
-    this.weight = describe([numEmbeddings, features], dtype);
+    this.weight = describe([numEmbeddings, features], dtype, { axes: ["vocab", null] });
   }
 
   /** Rows of the table. @param ids int32 `[…]` @returns `[…, features]` */

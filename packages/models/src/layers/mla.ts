@@ -54,14 +54,14 @@ export class MultiHeadLatentAttention extends nnx.Module {
     const bias = sizes.attentionBias;
     const querySize = heads * (qkNopeHeadDim + qkRopeHeadDim);
     const lowRank = qLoraRank !== undefined;
-    this.q_proj = lowRank ? null : new Linear(hiddenSize, querySize, { dtype });
+    this.q_proj = lowRank ? null : new Linear(hiddenSize, querySize, { dtype, out: "heads" });
     this.q_a_proj = lowRank ? new Linear(hiddenSize, qLoraRank, { dtype, bias }) : null;
     this.q_a_layernorm = lowRank ? new RMSNorm(qLoraRank, latentNormEps, dtype) : null;
-    this.q_b_proj = lowRank ? new Linear(qLoraRank, querySize, { dtype }) : null;
+    this.q_b_proj = lowRank ? new Linear(qLoraRank, querySize, { dtype, out: "heads" }) : null;
     this.kv_a_proj_with_mqa = new Linear(hiddenSize, kvLoraRank + qkRopeHeadDim, { dtype, bias });
     this.kv_a_layernorm = new RMSNorm(kvLoraRank, latentNormEps, dtype);
-    this.kv_b_proj = new Linear(kvLoraRank, heads * (qkNopeHeadDim + vHeadDim), { dtype });
-    this.o_proj = new Linear(heads * vHeadDim, hiddenSize, { dtype, bias });
+    this.kv_b_proj = new Linear(kvLoraRank, heads * (qkNopeHeadDim + vHeadDim), { dtype, out: "heads" });
+    this.o_proj = new Linear(heads * vHeadDim, hiddenSize, { dtype, bias, in: "heads" });
     this.sizes = sizes;
   }
 

@@ -70,8 +70,13 @@ class Experts extends nnx.Module {
 
   constructor({ nRoutedExperts, hiddenSize, moeIntermediateSize }: MoeSizes, dtype: jax.DType) {
     super();
-    this.gate_up_proj = describe([nRoutedExperts, 2 * moeIntermediateSize, hiddenSize], dtype);
-    this.down_proj = describe([nRoutedExperts, hiddenSize, moeIntermediateSize], dtype);
+    this.gate_up_proj = describe([nRoutedExperts, 2, moeIntermediateSize, hiddenSize], dtype, {
+      axes: ["expert", null, "mlp", null],
+      storedShape: [nRoutedExperts, 2 * moeIntermediateSize, hiddenSize],
+    });
+    this.down_proj = describe([nRoutedExperts, hiddenSize, moeIntermediateSize], dtype, {
+      axes: ["expert", null, "mlp"],
+    });
   }
 
   /** Σ weight · expert(x) in float32, rounded once. @param x `[N,H]` */
@@ -85,9 +90,8 @@ class Experts extends nnx.Module {
 
   /** Products that read the weights of the chosen experts without copying them. @returns float32 `[N,k,H]` */
   private gathered(x: jax.Array, { ids }: Routing): jax.Array {
-    const gateUp = jax.numpy.einsum("nh,nkoh->nko", x, expertsAt(this.gate_up_proj, ids), wide);
-    const [gateValues, up] = jax.numpy.split(gateUp, 2, -1);
-    const hidden = gate(gateValues, up, x.dtype);
+    const both = jax.numpy.einsum("nh,nkpih->nkpi", x, expertsAt(this.gate_up_proj, ids), wide);
+    const hidden = gate(both.slice("...", 0, ":"), both.slice("...", 1, ":"), x.dtype);
     return jax.numpy.einsum("nki,nkhi->nkh", hidden, expertsAt(this.down_proj, ids), wide);
   }
 
@@ -100,9 +104,9 @@ class Experts extends nnx.Module {
     const begins = jax.numpy.searchsorted(sorted, jax.numpy.arange(experts + 1, { dtype: "int32" }));
     const sizes = begins.slice(jax.slice(1)).sub(begins.slice(jax.slice(0, experts)));
     const rows = jax.numpy.take(x, order.floorDivide(k), { axis: 0, mode: "clip" });
-    const gateUp = groupedProduct(rows, this.gate_up_proj, sizes);
+    const gateUp = groupedProduct(rows, this.gate_up_proj.get().reshape(experts, -1, x.shape[1]), sizes);
     const [gateValues, up] = jax.numpy.split(gateUp, 2, -1);
-    const down = groupedProduct(gate(gateValues, up, x.dtype), this.down_proj, sizes);
+    const down = groupedProduct(gate(gateValues, up, x.dtype), this.down_proj.get(), sizes);
     const [, back] = jax.lax.sortKeyVal(order, places);
     return jax.numpy.take(down, back, { axis: 0, mode: "clip" }).reshape(count, k, -1);
   }
@@ -114,10 +118,10 @@ const wide = { preferredElementType: "float32" } as const;
  * Multiplies the first `sizes[0]` rows of x with the first matrix, and so on.
  * @param x `[M,in]` @param weight `[E,out,in]` @returns float32 `[M,out]`
  */
-const groupedProduct = (x: jax.Array, weight: nnx.Param, sizes: jax.Array): jax.Array =>
+const groupedProduct = (x: jax.Array, weight: jax.Array, sizes: jax.Array): jax.Array =>
   jax.lax.raggedDotGeneral(
     x,
-    weight.get(),
+    weight,
     sizes,
     {
       dotDimensionNumbers: [

@@ -1,7 +1,7 @@
 /** Loads parameters from files to the device. */
-import { arrayFromChunks, type Array as DeviceArray } from "jaxscale";
+import { arrayFromChunks, type Array as DeviceArray, devicePut } from "jaxscale";
 import { PieceReader } from "./pieces.ts";
-import { type KeyRules, type LoadPlan, planLoad } from "./plan.ts";
+import { type KeyRules, type LoadPlan, type PlannedParameter, planLoad } from "./plan.ts";
 import { type OnProgress, ProgressMeter } from "./progress.ts";
 import type { Weights } from "./weights.ts";
 
@@ -29,11 +29,16 @@ export async function loadParameters(
   const reader = new PieceReader({ signal, pieceBytes, onRead: (name, sizeBytes) => meter.add(name, sizeBytes) });
   const loaded = new Map<string, DeviceArray>();
   try {
-    for (const parameter of parameters)
-      loaded.set(parameter.name, await arrayFromChunks(parameter, reader.pieces(parameter)));
+    for (const parameter of parameters) loaded.set(parameter.name, await readArray(parameter, reader));
   } catch (error) {
     for (const array of loaded.values()) array.dispose();
     throw error;
   }
   return Object.fromEntries(Object.keys(plan).map((name) => [name, loaded.get(name) as DeviceArray]));
+}
+
+/** A parameter on the devices: where it is split, devices of one GPU share the memory of the whole. */
+async function readArray(parameter: PlannedParameter, reader: PieceReader): Promise<DeviceArray> {
+  const whole = await arrayFromChunks(parameter, reader.pieces(parameter));
+  return parameter.sharding ? devicePut(whole, parameter.sharding) : whole;
 }

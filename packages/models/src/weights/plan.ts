@@ -1,5 +1,5 @@
 /** Matches the parameters of a model with the tensors of a checkpoint, before loading. */
-import type { DType } from "jaxscale";
+import type { DType, NamedSharding } from "jaxscale";
 import { quoted, refused, shapeText } from "../checkpoint-error.ts";
 import { isFloatDType } from "../safetensors/cast.ts";
 import { arrayDtype, itemSizeBytes } from "../safetensors/dtypes.ts";
@@ -10,6 +10,10 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /** Dtype on the device; that of the file if absent. */
   readonly dtype?: DType;
+  /** Shape of its tensor in the file, if that is another one of the same bytes. */
+  readonly storedShape?: readonly number[];
+  /** How it lies on a mesh; on one device if absent. */
+  readonly sharding?: NamedSharding;
 }
 
 /** Parameters by name: the keys of the checkpoint, except for stacked parameters. */
@@ -40,6 +44,7 @@ export interface PlannedParameter {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
+  readonly sharding: NamedSharding | undefined;
   readonly parts: readonly Located[];
 }
 
@@ -61,11 +66,12 @@ export interface PlannedLoad {
 export function planLoad(weights: Weights, plan: LoadPlan, { ignore, stacked }: KeyRules = {}): PlannedLoad {
   const used = new Set<string>();
   const parameters = Object.entries(plan).map(([name, spec]) => {
-    const whole = [{ key: name, shape: spec.shape }];
-    const wanted = weights.tensors.has(name) ? whole : (stacked?.(name, spec.shape) ?? whole);
+    const { shape, storedShape = shape, sharding } = spec;
+    const whole = [{ key: name, shape: storedShape }];
+    const wanted = weights.tensors.has(name) ? whole : (stacked?.(name, storedShape) ?? whole);
     const parts = wanted.map((part) => locate(part, name, weights));
     for (const { key } of parts) used.add(key);
-    return { name, shape: spec.shape, dtype: spec.dtype ?? commonDtype(parts, name), parts };
+    return { name, shape, dtype: spec.dtype ?? commonDtype(parts, name), sharding, parts };
   });
   for (const { parts, dtype } of parameters) for (const part of parts) requireCastable(part, dtype);
   return {

@@ -1,0 +1,47 @@
+/** A model on a mesh: dimensions of parameters, caches and activations have names, and each name has mesh axes. */
+import type * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+
+/** Names of the dimensions that may be split: rows, tokens of the vocabulary, attention heads, hidden units of MLPs, experts. */
+export type LogicalAxis = "batch" | "vocab" | "heads" | "kv_heads" | "mlp" | "expert";
+
+/** The name of each dimension, null where it is never split. */
+export type Axes = readonly (LogicalAxis | null)[];
+
+/** Mesh axes of each name; absent: not split. */
+export type AxisRules = Readonly<Partial<Record<LogicalAxis, readonly string[]>>>;
+
+/** A mesh, and which of its axes split what. */
+export class ModelMesh {
+  readonly mesh: jax.Mesh;
+  readonly rules: AxisRules;
+
+  constructor(mesh: jax.Mesh, rules: AxisRules) {
+    this.mesh = mesh;
+    this.rules = rules;
+  }
+
+  /** How an array with dimensions of these names lies. */
+  sharding(axes: Axes): jax.NamedSharding {
+    return new jax.NamedSharding(this.mesh, jax.P(...axes.map((axis) => (axis && this.rules[axis]) ?? null)));
+  }
+
+  /** How a parameter or cache lies, by what it says of its dimensions. */
+  shardingOf({ metadata }: nnx.Variable<unknown>): jax.NamedSharding {
+    return this.sharding((metadata.outSharding ?? []) as Axes);
+  }
+
+  /** Number of devices that a dimension is split over. */
+  parts(axis: LogicalAxis): number {
+    return (this.rules[axis] ?? []).reduce((product, name) => product * (this.mesh.shape.get(name) as number), 1);
+  }
+
+  /** Whether both split alike over the same devices. */
+  equals({ mesh, rules }: ModelMesh): boolean {
+    return this.mesh.equals(mesh) && JSON.stringify(this.rules) === JSON.stringify(rules);
+  }
+}
+
+/** An array that lies on the mesh as the names of its dimensions say; without a mesh the array itself. */
+export const laidOut = (x: jax.Array, axes: Axes, mesh: ModelMesh | null): jax.Array =>
+  mesh ? jax.withShardingConstraint(x, mesh.sharding(axes)) : x;
