@@ -8,8 +8,11 @@ import { formatAval, shapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import { constantsLike, isNaN } from "../kernel/float.ts";
 import type { Value } from "../kernel/ir.ts";
+import { takeAlong } from "./along-axis.ts";
+import { deviceOffset } from "./along-devices.ts";
 import { checkAxes } from "./axes.ts";
-import { definePrimitive, type PrimitiveRules } from "./primitive.ts";
+import type { OpBuilder } from "./op-builder.ts";
+import { definePrimitive, type Part, type PartitionContext, type PrimitiveRules } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
 import { batchReduction, forEachReduced, reductionRule } from "./reduction.ts";
 
@@ -58,6 +61,33 @@ function locate(x: HostTensor, { axes, indexDtype }: ArgReductionParams, extreme
   return out;
 }
 
+/**
+ * Along a split axis each device finds its own extreme and where it is; of the devices whose extreme is the extreme of all, the
+ * first position wins. Two numbers a row move.
+ */
+function locateAcross(
+  ops: OpBuilder,
+  name: string,
+  extreme: Extreme,
+  context: PartitionContext<ArgReductionParams>,
+): readonly Part[] | undefined {
+  const { params, sizes } = context;
+  const [axis] = params.axes;
+  const arranged = context.arranged(reductionRule(context, extreme));
+  const axes = arranged.operands[0][axis];
+  if (axes.length === 0) return undefined;
+  const [x] = arranged.parts();
+  const own = ops.bind1(name, [x], { ...params, indexDtype: "int32" });
+  const value = ops.squeeze(takeAlong(ops, x, ops.expandDims(own, [axis]), axis), [axis]);
+  const best = ops.bind1(`p${extreme}`, [value], { axes });
+  // NaN is the extreme if there is one, and equals nothing.
+  const wins = isFloat(value.aval.dtype) ? ops.or(ops.eq(value, best), ops.ne(value, value)) : ops.eq(value, best);
+  const position = ops.add(own, deviceOffset(ops, axes, sizes, x.aval.shape[axis]));
+  const candidate = ops.select(wins, position, ops.fullLike(position, greatest));
+  const first = ops.bind1("pmin", [candidate], { axes });
+  return [{ value: ops.convert(first, params.indexDtype), layout: arranged.results[0] }];
+}
+
 function defineArgReduction(name: string, extreme: Extreme): PrimitiveRules<ArgReductionParams> {
   return definePrimitive<ArgReductionParams>(name, {
     batch: batchReduction(name),
@@ -85,6 +115,7 @@ function defineArgReduction(name: string, extreme: Extreme): PrimitiveRules<ArgR
       finish: (k, [, position], { params }) => k.cast(computeType(params.indexDtype), position),
     },
     sharding: (context) => reductionRule(context, undefined),
+    partition: (ops, _, context) => locateAcross(ops, name, extreme, context),
     cost: ({ inputs: [x] }) => ({ flops: sizeOf(x.shape), transcendentals: 0 }),
     printParams: ({ axes, indexDtype }) => ({ axes: tuple(axes), index_dtype: indexDtype }),
   });

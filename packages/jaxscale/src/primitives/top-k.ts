@@ -6,14 +6,52 @@ import { sizeOf } from "../base/shapes.ts";
 import { hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { forEachRow, takeAlong } from "./along-axis.ts";
+import { deviceCount, deviceOffset, gatherAlong } from "./along-devices.ts";
 import { checkAxis } from "./axes.ts";
-import { newFactors } from "./factors.ts";
-import { definePrimitive } from "./primitive.ts";
+import { type Dimension, type FactorList, newFactors } from "./factors.ts";
+import type { OpBuilder } from "./op-builder.ts";
+import {
+  definePrimitive,
+  type LoweringContext,
+  type Part,
+  type PartitionContext,
+  type ShardingRule,
+} from "./primitive.ts";
 import { compareTotally, elementOfKey, totalOrderKey } from "./sort-order.ts";
 
 export type TopKParams = { readonly k: number; readonly axis: number };
 
 const partOf = ({ shape }: Pick<ShapedArray, "shape">, { k, axis }: TopKParams): number[] => shape.with(axis, k);
+
+function topKRule(
+  { inputs: [x], params }: Pick<LoweringContext<TopKParams>, "inputs" | "params">,
+  along: (f: FactorList, size: number) => Dimension,
+): ShardingRule {
+  const f = newFactors();
+  const parallel = x.shape.map((size, axis) => (axis === params.axis ? [] : f.parallel(size)));
+  const operand = parallel.with(params.axis, along(f, x.shape[params.axis]));
+  const result = parallel.with(params.axis, f.replicated(params.k));
+  return f.rule([operand], [result, result]);
+}
+
+/**
+ * Along a split axis the k largest are among the k largest of each device: those move, k values and positions a device. They lie
+ * in the order of their positions where they are equal, so that ties end as in the whole.
+ */
+function topKAcross(ops: OpBuilder, context: PartitionContext<TopKParams>): readonly Part[] | undefined {
+  const { params, sizes } = context;
+  const { k, axis } = params;
+  const arranged = context.arranged(topKRule(context, (f, size) => f.reduction(size, "max")));
+  const axes = arranged.operands[0][axis];
+  // Where each device would give all that it has, the operand itself is less than that and its positions.
+  if (axes.length === 0 || k * deviceCount(axes, sizes) >= context.inputs[0].shape[axis]) return undefined;
+  const [x] = arranged.parts();
+  const [values, places] = ops.bind("top_k", [x], params);
+  const positions = ops.add(places, deviceOffset(ops, axes, sizes, x.aval.shape[axis]));
+  const [best, chosen] = ops.bind("top_k", [gatherAlong(ops, values, axis, axes, sizes)], params);
+  const found = takeAlong(ops, gatherAlong(ops, positions, axis, axes, sizes), chosen, axis);
+  return [best, found].map((value, i) => ({ value, layout: arranged.results[i] }));
+}
 
 /** In falling order; NaN counts as largest, −0 below 0, of equal ones the first comes first. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.top_k.html */
 export const topK = definePrimitive<TopKParams>("top_k", {
@@ -52,13 +90,8 @@ export const topK = definePrimitive<TopKParams>("top_k", {
     key: (k, element, { inputs: [x] }) => totalOrderKey(k, element, x.dtype),
     element: (k, key, { inputs: [x] }) => elementOfKey(k, key, x.dtype),
   },
-  sharding: ({ inputs: [x], params }) => {
-    const f = newFactors();
-    const parallel = x.shape.map((size, axis) => (axis === params.axis ? [] : f.parallel(size)));
-    const operand = parallel.with(params.axis, f.replicated(x.shape[params.axis]));
-    const result = parallel.with(params.axis, f.replicated(params.k));
-    return f.rule([operand], [result, result]);
-  },
+  sharding: (context) => topKRule(context, (f, size) => f.replicated(size)),
+  partition: (ops, _, context) => topKAcross(ops, context),
   cost: ({ inputs: [x] }) => ({ flops: 2 * sizeOf(x.shape), transcendentals: 0 }),
   exact: true,
   jvp: (ops, _, [tangent], { params, results: [, positions] }) => [
