@@ -132,7 +132,7 @@ export class SourceReader {
   /** What `{ f }` stands for, which has the docstring. */
   #shorthand(property: Symbol): Symbol {
     const node = property.valueDeclaration?.resolve(this.#project);
-    return (node && this.#checker.getShorthandAssignmentValueSymbol(node)) ?? property;
+    return this.#resolved((node && this.#checker.getShorthandAssignmentValueSymbol(node)) ?? property);
   }
 
   #isPublic(member: Symbol): boolean {

@@ -48,6 +48,7 @@ const testedElsewhere: Readonly<Record<string, string>> = {
   custom_lin: "what custom_vjp_call becomes on the way: test/api/transforms-custom.test.ts",
   custom_kernel: "a user's own WGSL, which has no counterpart in JAX",
   debug_print: "no result to compare: test/api/debug-print.test.ts",
+  inspect_sharding: "no result to compare: test/api/visualize-sharding.test.ts",
   reduce_xor: "not in numpy: test/primitives/reduction.test.ts",
   "scatter-sub": "JAX gives scatter_sub no case: test/primitives/indexing.test.ts",
 };

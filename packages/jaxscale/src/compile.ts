@@ -23,6 +23,7 @@ import { liftEffects, type Replay } from "./passes/lift-effects.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
 import { inBodies } from "./passes/rewrite.ts";
 import { simplify } from "./passes/simplify.ts";
+import { tellShardings } from "./passes/tell-shardings.ts";
 import type { HostConstant, LazyProgram, Storage } from "./runtime/index.ts";
 import { tunedFor } from "./tune/table.ts";
 import { printWgsl } from "./wgsl/print.ts";
@@ -54,11 +55,13 @@ export interface Optimized {
   readonly effects: { readonly results: readonly ShapedArray[]; readonly replay: Replay } | undefined;
 }
 
-/** The stages before a target is known: inline, partition, stack, lift effects, simplify. */
+/** The stages before a target is known: inline, partition, stack, tell shardings, lift effects, simplify. */
 export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized {
   const whole = checked(inBodies(inlineCalls, inlineCalls(traced)));
   const partitioned = placement && partition(whole, placement);
-  const flat = partitioned ? checked(stack(typesOf(whole), partitioned)) : whole;
+  const stacked = partitioned ? checked(stack(typesOf(whole), partitioned)) : whole;
+  const told = (closed: ClosedJaxpr): ClosedJaxpr => tellShardings(closed, placement?.mesh);
+  const flat = told(inBodies(told, stacked));
   const { closed: pure, extra, replay } = liftEffects(flat);
   const lean = checked(inBodies(simplify, simplify(checked(pure))));
   const types = pure.jaxpr.outvars.map((a) => a.aval);

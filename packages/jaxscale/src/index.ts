@@ -54,11 +54,13 @@ export {
   modelledGpus,
 } from "./api/gpu-analysis.ts";
 export { type GradOptions, grad, valueAndGrad } from "./api/grad.ts";
+export type { InspectOptions } from "./api/inspect-sharding.ts";
 export { hessian, jacfwd, jacrev } from "./api/jacobian.ts";
 export { type JitOptions, type Jitted, jit } from "./api/jit.ts";
 export * as lax from "./api/lax/index.ts";
 export { jvp, linearize, type Pullback, vjp } from "./api/linearize.ts";
 export { Compiled, type CostAnalysis, Lowered, type MemoryAnalysis } from "./api/lowered.ts";
+export { makeArrayFromCallback, makeArrayFromSingleDeviceArrays } from "./api/make-array.ts";
 export { evalShape, makeJaxpr, type PrintableJaxpr, ShapeDtypeStruct } from "./api/make-jaxpr.ts";
 export * as nn from "./api/nn/index.ts";
 export * as numpy from "./api/numpy/index.ts";
@@ -77,6 +79,7 @@ export {
 } from "./api/sharding.ts";
 export * as tree from "./api/tree.ts";
 export { type AutotuneOptions, TuningReport, type TuningResult, tune } from "./api/tuning.ts";
+export { type VisualizeOptions, visualizeArraySharding, visualizeSharding } from "./api/visualize-sharding.ts";
 export { type AxisTree, type VmapOptions, vmap } from "./api/vmap.ts";
 export type { DType } from "./base/dtypes.ts";
 export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, TracerError } from "./base/errors.ts";

@@ -29,7 +29,7 @@ export { Embed, type EmbedOptions } from "./nn/embed.ts";
 export { Linear, LinearGeneral, type LinearGeneralOptions, type LinearOptions } from "./nn/linear.ts";
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from "./nn/norms.ts";
 export { type CallableModule, Sequential, type SequentialLayer } from "./nn/sequential.ts";
-export { getPartitionSpec, withPartitioning } from "./partitioning.ts";
+export { getNamedSharding, getPartitionSpec, logicalAxisRules, withPartitioning } from "./partitioning.ts";
 export type { Key, Path } from "./path.ts";
 export { Pytree } from "./pytree.ts";
 export { type RngSource, RngStream, Rngs } from "./rngs.ts";
@@ -49,6 +49,7 @@ export { createAbstract, evalShape } from "./transforms/eval-shape.ts";
 export { DiffState, type GradientOf, type GradOptions, grad, valueAndGrad } from "./transforms/grad.ts";
 export { type JitOptions, jit } from "./transforms/jit.ts";
 export { type ScanOptions, scan } from "./transforms/scan.ts";
+export { type ShardMapOptions, StateSharding, type StateSpecTree, shardMap } from "./transforms/shard-map.ts";
 export { type VmapOptions, vmap } from "./transforms/vmap.ts";
 export {
   Annotated,

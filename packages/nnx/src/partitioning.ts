@@ -20,14 +20,44 @@ export const withPartitioning = (
   metadata: VariableMetadata = {},
 ): MetadataInitializer => withMetadata(initializer, { outSharding, ...metadata });
 
-/** Mesh axes of the dimensions of a Variable, with logical names replaced by their rules. */
-export function partitionSpecOf({ outSharding, shardingRules }: VariableMetadata): jax.PartitionSpec {
+type Rules = NonNullable<VariableMetadata["shardingRules"]>;
+let contextRules: Rules = [];
+
+/**
+ * Runs `f` with mesh axes for logical names, `[["embed", null], ["mlp", "tensor"]]`, besides the rules that Variables have themselves.
+ * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/spmd.html
+ */
+export function logicalAxisRules<T>(rules: Rules, f: () => T): T {
+  const outer = contextRules;
+  contextRules = rules;
+  try {
+    return f();
+  } finally {
+    contextRules = outer;
+  }
+}
+
+/** Both sets of rules as one. @throws ShardingError if they say different things of a name */
+function joinedRules(outer: Rules, own: Rules): ReadonlyMap<string, Rules[number][1]> {
+  const rules = new Map(outer);
+  for (const [name, axes] of own) {
+    const known = rules.get(name);
+    if (known !== undefined && String(jax.P(known)) !== String(jax.P(axes)))
+      throw new jax.ShardingError(
+        `nnx: rules must agree on a logical name; got ${jax.P(known)} and ${jax.P(axes)} for "${name}"`,
+      );
+    rules.set(name, axes);
+  }
+  return rules;
+}
+
+/** Mesh axes of the dimensions of a Variable: logical names that have a rule are replaced by what it says, others are mesh axes. */
+export function partitionSpecOf({ outSharding, shardingRules = [] }: VariableMetadata): jax.PartitionSpec {
   if (!outSharding) return jax.P();
-  if (!shardingRules) return jax.P(...outSharding);
-  const rules = new Map(shardingRules);
+  const rules = joinedRules(contextRules, shardingRules);
   const axesOf = (name: string): readonly string[] => {
     const axes = rules.get(name);
-    return axes === undefined || axes === null ? [] : [axes].flat();
+    return axes === undefined ? [name] : axes === null ? [] : [axes].flat();
   };
   return jax.P(...outSharding.map((entry) => (entry === null ? null : [entry].flat().flatMap(axesOf))));
 }
@@ -39,8 +69,23 @@ export function partitionSpecOf({ outSharding, shardingRules }: VariableMetadata
 export function getPartitionSpec<T>(tree: T): T {
   const specOf = (leaf: unknown): unknown =>
     leaf instanceof Variable ? leaf.replace(partitionSpecOf(leaf.metadata)) : jax.P();
-  if (tree instanceof State) return mapState((_path, leaf) => specOf(leaf), tree) as T;
-  return map((_path, leaf) => specOf(leaf), tree);
+  return withLeaves(tree, specOf);
+}
+
+const withLeaves = <T>(tree: T, f: (leaf: unknown) => unknown): T =>
+  tree instanceof State ? (mapState((_path, leaf) => f(leaf), tree) as T) : map((_path, leaf) => f(leaf), tree);
+
+/**
+ * The same State, or module, with the NamedSharding of each Variable as its value, as `devicePut` takes it.
+ * @throws ShardingError if a spec names an axis that the mesh does not have
+ * @see https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/spmd.html
+ */
+export function getNamedSharding<T>(tree: T, mesh: jax.Mesh): T {
+  const shardingOf = (leaf: unknown): unknown =>
+    leaf instanceof Variable
+      ? leaf.replace(new jax.NamedSharding(mesh, partitionSpecOf(leaf.metadata)))
+      : new jax.NamedSharding(mesh, jax.P());
+  return withLeaves(tree, shardingOf);
 }
 
 /** Metadata of a Variable with an axis added, which a mesh axis may shard. */

@@ -6,7 +6,9 @@ import { asArray } from "../trace/operand.ts";
 import { bind } from "../trace/trace.ts";
 import { setWatcher, withWatcher } from "./config.ts";
 import { watchForNans } from "./find-nan.ts";
+import { inspectArraySharding } from "./inspect-sharding.ts";
 import { formatElements } from "./print-array.ts";
+import { visualizeArraySharding, visualizeSharding } from "./visualize-sharding.ts";
 
 const places = /\{\{|\}\}|\{(\d*)\}/g;
 
@@ -61,8 +63,8 @@ function nans(what: boolean | AnyFunction): unknown {
   return Object.defineProperty(checked, "name", { value: what.name });
 }
 
-/** Values of a program while it runs: `debug.print`, `debug.nans`. */
-export const debug = { print, nans };
+/** Values of a program while it runs (`debug.print`, `debug.nans`), and where its arrays lie. */
+export const debug = { print, nans, inspectArraySharding, visualizeArraySharding, visualizeSharding };
 
 /** Refused: a program on the device cannot wait for JavaScript. @throws TypeError always */
 export function pureCallback(..._given: readonly unknown[]): never {

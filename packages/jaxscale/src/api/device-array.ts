@@ -12,7 +12,8 @@ import { Array } from "../trace/array.ts";
 import { refuseEscaped } from "../trace/tracer.ts";
 import { formatArray } from "./print-array.ts";
 
-const singleDevice = new SingleDeviceSharding({ id: 0 });
+/** Where an array lies that nobody placed. */
+export const singleDevice = new SingleDeviceSharding({ id: 0 });
 let anyPlaced = false;
 /** Whether any array was placed on a mesh: until then a call need not ask its arguments. */
 export const arraysArePlaced = (): boolean => anyPlaced;

@@ -20,8 +20,8 @@ export interface ShardMapOptions {
   readonly mesh: Mesh;
   /** How arguments are split: a prefix of the list of arguments. */
   readonly inSpecs: SpecTree;
-  /** How results are put together: a prefix of the result. */
-  readonly outSpecs: SpecTree;
+  /** How results are put together: a prefix of the result, or a function that gives it once `f` was called. */
+  readonly outSpecs: SpecTree | (() => SpecTree);
   /** Refuses a result that differs between devices where `outSpecs` says it is equal; without it the first device's is taken. True by default. */
   readonly checkVma?: boolean;
   /** Mesh axes that `f` sees; all by default. Over the others it runs as if they were not there. */
@@ -46,7 +46,7 @@ export function shardMap<F extends AnyFunction>(
   const { mesh, inSpecs, outSpecs, checkVma, axisNames } = optionsOf("shardMap", options, {
     mesh: undefined as unknown as Mesh,
     inSpecs: undefined as unknown as SpecTree,
-    outSpecs: undefined as unknown as SpecTree,
+    outSpecs: undefined as unknown as ShardMapOptions["outSpecs"],
     checkVma: true,
     axisNames: undefined as readonly string[] | undefined,
   });
@@ -67,7 +67,8 @@ export function shardMap<F extends AnyFunction>(
       const result = f(...unflatten<unknown[]>(treedef, parts));
       const flat = flattenArrays("shardMap", result);
       outTree.set(result);
-      const out = resultSpecs(mesh, axes, outSpecs, result, flat.leaves);
+      const specs = typeof outSpecs === "function" ? outSpecs() : outSpecs;
+      const out = resultSpecs(mesh, axes, specs, result, flat.leaves);
       local = { results: flat.leaves, layouts: out.map((spec, i) => layoutOf(spec, flat.leaves[i].ndim)) };
       return local;
     };

@@ -27,6 +27,7 @@ export * from "./dynamic-update-slice.ts";
 export * from "./float-format.ts";
 export * from "./gather.ts";
 export * from "./identity.ts";
+export * from "./inspect-sharding.ts";
 export * from "./pad.ts";
 export * from "./ragged-dot.ts";
 export * from "./random.ts";

@@ -451,6 +451,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly laidOut?: (params: P) => { readonly mesh: unknown; readonly layout: Layout };
   /** Its results are equal on all devices of the axes that it names. */
   readonly agrees?: true;
+  /** Tells the host how the operand lies on devices, of a mesh or (undefined) of one device, instead of being run. @param rank of the operand */
+  readonly inspect?: (params: P, mesh: unknown, rank: number) => void;
 }
 
 /** The operands of an op, by number, and parameters, with which it makes what was made of its result. */

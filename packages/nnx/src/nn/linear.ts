@@ -43,7 +43,8 @@ export class Linear extends Module {
 
   /** x · kernel + bias. @param x `[..., in]` @returns `[..., out]` @throws ShapeError */
   call(x: jax.Array): jax.Array {
-    checkFeatures("Linear", x, this.inFeatures);
+    // Within shardMap the kernel may be a part of the whole one.
+    checkFeatures("Linear", x, this.kernel.shape[0]);
     const [input, kernel, bias] = promote("Linear", [x, this.kernel, this.bias], this.dtype);
     const y = jax.lax.dotGeneral(input, kernel, lastAndFirst(x.ndim), {
       preferredElementType: this.preferredElementType,

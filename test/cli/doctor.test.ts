@@ -1,0 +1,14 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { jaxscale } from "./command.ts";
+
+test("doctor --devices lists the logical devices with their GPU, and how to have more", async () => {
+  const { code, output } = await jaxscale(["doctor", "--devices"], { env: { JAXSCALE_DEVICES: "4" } });
+  assert.is(code, 0);
+  const [heading, ...rows] = output.split("\n");
+  assert.match(heading, /^device +backend +memory of its GPU/);
+  for (let i = 0; i < 4; i++) assert.match(rows[i], new RegExp(`^${i} .*GiB  \\S`));
+  assert.match(output, /JAXSCALE_DEVICES/);
+});
+
+test.run();
