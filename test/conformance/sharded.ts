@@ -1,12 +1,14 @@
 /** A golden case on a mesh: its arguments split by a seeded choice, run through partitioning and stacking. */
 
 import type { HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
-import { optimize } from "../../packages/jaxscale/src/compile.ts";
+import { type Optimized, optimize } from "../../packages/jaxscale/src/compile.ts";
 import { interpret } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
 import type { ClosedJaxpr } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import type { Layout } from "../../packages/jaxscale/src/partition/layout.ts";
 import type { Partitioned } from "../../packages/jaxscale/src/partition/partition.ts";
+import { type Topology, topologyOf } from "../../packages/jaxscale/src/partition/topology.ts";
 import { rulesOf } from "../../packages/jaxscale/src/primitives/primitive.ts";
+import { held, interpretOnGpus, joined } from "../partition/interpret-on-gpus.ts";
 import { difference } from "./compare.ts";
 import type { Case, Family } from "./fixtures.ts";
 import { meshOf } from "./rows-sharding.ts";
@@ -47,19 +49,21 @@ function someLayout(
   return layout;
 }
 
-/** What is wrong with the case on a mesh; undefined if nothing is. */
-export async function shardedFailure(item: Case, family: Family, seed: number): Promise<string | undefined> {
+/** What is wrong with the case on a mesh of devices on `gpus` GPUs; undefined if nothing is. */
+export async function shardedFailure(item: Case, family: Family, seed: number, gpus = 1): Promise<string | undefined> {
   const below = seeded(seed);
   const mesh = meshOf(meshes[below(meshes.length)]);
+  const topology = topologyOf(mesh, (id) => Math.floor(id / Math.max(1, mesh.size / gpus)));
   const prepared = prepare(item, family);
   const whole = optimize(trace(item, prepared));
   const types = whole.flat.jaxpr.invars.map((v) => v.aval.shape);
   const layouts = types.map((shape) => someLayout(shape, mesh.shape, below));
   const wanted = whole.results.map(({ shape }) => (below(2) === 0 ? undefined : someLayout(shape, mesh.shape, below)));
-  const where = `on ${mesh} with ${JSON.stringify(layouts)} to ${JSON.stringify(wanted)}`;
+  const where = `on ${mesh} on ${topology.gpus.length} GPUs with ${JSON.stringify(layouts)} to ${JSON.stringify(wanted)}`;
   try {
-    const sharded = optimize(whole.flat, { name: item.name, mesh, layouts, wanted });
-    const [got, want] = [await run(sharded.closed, prepared.args), await run(whole.closed, prepared.args)];
+    const sharded = optimize(whole.flat, { name: item.name, mesh, layouts, wanted, ...(gpus > 1 && { topology }) });
+    const want = await run(whole.closed, prepared.args);
+    const got = await runOnGpus(sharded, prepared.args, topology);
     const split = combinesPartialResults((sharded.partitioned as Partitioned).local);
     for (const [i, tensor] of got.entries()) {
       const wrong = difference(tensor, want[i], split ? item : { ...item, exact: true, tolerance: undefined });
@@ -73,6 +77,26 @@ export async function shardedFailure(item: Case, family: Family, seed: number): 
 
 const run = async (closed: ClosedJaxpr, args: readonly HostTensor[]): Promise<readonly HostTensor[]> =>
   interpret({ jaxpr: closed.jaxpr, consts: await hostConstants(closed) }, args);
+
+/** The results put together from what the GPUs hold. */
+async function runOnGpus(
+  { closed, partitioned, results }: Optimized,
+  args: readonly HostTensor[],
+  topology: Topology,
+): Promise<readonly HostTensor[]> {
+  const { placement, layouts } = partitioned as Partitioned;
+  const parts = args.map((x, i) => held(x, placement.layouts[i], topology));
+  const perGpu = topology.gpus.map((_, gpu) => parts.map((ofGpus) => ofGpus[gpu]));
+  const found = interpretOnGpus({ ...closed, consts: await hostConstants(closed) }, perGpu, topology);
+  return results.map(({ shape }, i) =>
+    joined(
+      found.map((own) => own[i]),
+      shape,
+      layouts[i],
+      topology,
+    ),
+  );
+}
 
 /** Whether a sum or extreme was taken in parts: then its rounding may differ. */
 const combinesPartialResults = ({ jaxpr }: ClosedJaxpr): boolean =>

@@ -15,9 +15,10 @@ import { checkJaxpr } from "./jaxpr/check.ts";
 import { type ClosedJaxpr, formatAval, type Jaxpr, type ShapedArray } from "./jaxpr/ir.ts";
 import { checkKernel } from "./kernel/check.ts";
 import { printKernel } from "./kernel/print.ts";
-import type { Program } from "./kernel/program.ts";
+import type { GpuAxis, Program } from "./kernel/program.ts";
 import { type Partitioned, type Placement, partition } from "./partition/partition.ts";
 import { stack } from "./partition/stack.ts";
+import { gpuAxesOf } from "./partition/topology.ts";
 import { inlineCalls } from "./passes/inline-calls.ts";
 import { liftEffects, type Replay } from "./passes/lift-effects.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
@@ -37,6 +38,8 @@ export interface Donation {
 
 export interface CompileOptions extends Donation {
   readonly name: string;
+  /** Axes of the GPUs that run it together. */
+  readonly gpuAxes?: readonly GpuAxis[];
   /** For all groups, instead of the adapter's defaults and what was tuned. */
   readonly parameters?: ScheduleParameters;
 }
@@ -49,39 +52,48 @@ export interface Optimized {
   readonly partitioned: Partitioned | undefined;
   /** Without calls, effects, duplicates or dead code; its constants are the program's, in order. */
   readonly closed: ClosedJaxpr;
-  /** Types of the function's own results, which come first. */
+  /** Types of the function's own results. */
   readonly results: readonly ShapedArray[];
+  /** Types of what a GPU holds of them, which comes first among the program's results. */
+  readonly held: readonly ShapedArray[];
+  /** Axes of the GPUs that run the program together, if several do. */
+  readonly gpuAxes: readonly GpuAxis[] | undefined;
   /** Types of the results behind them, which effects read, and what does those effects. */
   readonly effects: { readonly results: readonly ShapedArray[]; readonly replay: Replay } | undefined;
 }
 
-/** The stages before a target is known: inline, partition, stack, tell shardings, lift effects, simplify. */
+/** The stages before a target is known: inline, partition, stack, inline collectives between GPUs, tell shardings, lift effects, simplify. */
 export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized {
-  const whole = checked(inBodies(inlineCalls, inlineCalls(traced)));
+  const whole = checked(withoutCalls(traced));
   const partitioned = placement && partition(whole, placement);
-  const stacked = partitioned ? checked(stack(typesOf(whole), partitioned)) : whole;
+  const stacked = partitioned ? checked(withoutCalls(checked(stack(typesOf(whole), partitioned)))) : whole;
   const told = (closed: ClosedJaxpr): ClosedJaxpr => tellShardings(closed, placement?.mesh);
   const flat = told(inBodies(told, stacked));
   const { closed: pure, extra, replay } = liftEffects(flat);
   const lean = checked(inBodies(simplify, simplify(checked(pure))));
   const types = pure.jaxpr.outvars.map((a) => a.aval);
-  const results = types.slice(0, types.length - extra);
+  const held = types.slice(0, types.length - extra);
+  const gpuAxes = placement?.topology && gpuAxesOf(placement.topology);
   return {
     flat,
     partitioned,
     closed: checked(storeLiteralResults(lean)),
-    results,
-    effects: replay && { results: types.slice(results.length), replay },
+    results: gpuAxes ? whole.jaxpr.outvars.map((a) => a.aval) : held,
+    held,
+    gpuAxes: gpuAxes && gpuAxes.length > 0 ? gpuAxes : undefined,
+    effects: replay && { results: types.slice(held.length), replay },
   };
 }
+
+const withoutCalls = (closed: ClosedJaxpr): ClosedJaxpr => inBodies(inlineCalls, inlineCalls(closed));
 
 const typesOf = ({ jaxpr }: ClosedJaxpr): readonly ShapedArray[] => jaxpr.invars.map((v) => v.aval);
 
 /** The program of a function as the runtime takes it, to be compiled when the target is known. */
 export function lazyProgram(optimized: Optimized, options: LazyOptions): LazyProgram {
-  const { closed, results, effects } = optimized;
+  const { closed, held, effects, gpuAxes } = optimized;
   const { name, donated, takers, prepare, storageOf } = options;
-  const all = [...results, ...(effects?.results ?? [])];
+  const all = [...held, ...(effects?.results ?? [])];
   return {
     name,
     donated,
@@ -90,7 +102,7 @@ export function lazyProgram(optimized: Optimized, options: LazyOptions): LazyPro
     resultLabels: all.map(formatAval),
     constants: packConstants(closed, storageOf),
     prepare,
-    build: (target) => compile(closed, target, { name, donated, takers }),
+    build: (target) => compile(closed, target, { name, donated, takers, gpuAxes }),
   };
 }
 

@@ -76,7 +76,8 @@ export class Lowered {
       throw new DeviceError(
         `lower: no device is known yet for ${this.name}; call await jax.ready() first, or pass a target`,
       );
-    return compile(this.#runnable.optimized.closed, target, { name: this.name, ...this.#donation });
+    const { closed, gpuAxes } = this.#runnable.optimized;
+    return compile(closed, target, { name: this.name, ...this.#donation, gpuAxes });
   }
 
   /**

@@ -4,7 +4,8 @@ import type { Target } from "../base/target.ts";
 import type { Jaxpr } from "../jaxpr/ir.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import { printKernel } from "../kernel/print.ts";
-import type { KernelBinding, Program, Step } from "../kernel/program.ts";
+import type { GpuAxis, KernelBinding, Program, Step } from "../kernel/program.ts";
+import { gpuImmediate } from "../primitives/exchange.ts";
 import type { BufferAssignment } from "./buffer-assignment.ts";
 import type { Draft } from "./draft/steps.ts";
 import type { Bound } from "./emitter.ts";
@@ -16,6 +17,8 @@ export interface AssembleOptions {
   readonly name: string;
   /** Positions of invars that are donated. */
   readonly donated: readonly number[];
+  /** Axes of the GPUs that run it together. */
+  readonly gpuAxes?: readonly GpuAxis[];
 }
 
 export function assemble(
@@ -23,8 +26,9 @@ export function assemble(
   drafts: readonly Draft[],
   { slots, slotOf, arenas }: BufferAssignment,
   target: Target,
-  { name, donated }: AssembleOptions,
+  { name, donated, gpuAxes }: AssembleOptions,
 ): Program {
+  const places = new Map(gpuAxes?.map((axis) => [gpuImmediate(axis.name), { gpu: axis.name }]));
   const kernels: Kernel[] = [];
   const numbers = new Map<Kernel, number>();
   const numbersOfParts = new Map<string, number>();
@@ -48,6 +52,11 @@ export function assemble(
         const [[from], [to]] = [draft.reads, draft.writes];
         return { kind: "copy", from: slotOf(from), to: slotOf(to), sizeBytes: storageBytes(from.aval), origin };
       }
+      case "exchange": {
+        const [[from], [to]] = [draft.reads, draft.writes];
+        const [sizeBytes, { dtype }] = [storageBytes(from.aval), from.aval];
+        return { kind: "exchange", ...draft.plan, from: slotOf(from), to: slotOf(to), sizeBytes, dtype, origin };
+      }
       case "loop": {
         const { depth, trips, flag, body } = draft;
         return { kind: "loop", depth, trips, flag: flag && slotOf(flag), body: body.map(stepOf), origin };
@@ -55,7 +64,8 @@ export function assemble(
       case "launch": {
         const { kernel, bindings, workgroups, immediates: own } = draft.launch;
         const immediates = kernel.immediates.map(
-          ({ name: value }) => own?.[value] ?? { iteration: Number(value.slice("iteration".length)) },
+          ({ name: value }) =>
+            own?.[value] ?? places.get(value) ?? { iteration: Number(value.slice("iteration".length)) },
         );
         return {
           kind: "dispatch",
@@ -73,7 +83,7 @@ export function assemble(
     invariant(a.kind === "var", "literal results were made constants");
     return { shape: a.aval.shape, dtype: a.aval.dtype, slot: slotOf(a) };
   });
-  return { name, kernels, slots, arenas, segments, results, donated };
+  return { name, kernels, slots, arenas, segments, results, donated, ...(gpuAxes && { gpuAxes }) };
 }
 
 function bindingOf(b: Bound, slotOf: (memory: Bound["memory"]) => number): KernelBinding {

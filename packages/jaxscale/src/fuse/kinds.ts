@@ -121,6 +121,7 @@ export const kinds: Readonly<Record<GroupKind, KernelKind>> = {
     parts: ["rows"],
   },
   custom: { ...composed, schedule: scheduleCustom, overwrites: aliasedOperands },
+  exchange: composed,
   loop: composed,
   branch: composed,
 };

@@ -1,4 +1,7 @@
-/** Steps to submit together: a submit that would hold the device for long is split, so that it can be interrupted. */
+/**
+ * Steps to submit together: a submit that would hold the device for long is split, so that it can be interrupted. GPUs meet
+ * between segments, but for what they exchange in a loop, which is a segment of its own.
+ */
 import type { Target } from "../base/target.ts";
 import { estimateSeconds, maxSubmitSeconds } from "../kernel/duration.ts";
 import type { Segment, Step } from "../kernel/program.ts";
@@ -8,12 +11,16 @@ export function splitIntoSegments(steps: readonly Step[], target: Target): reado
   let seconds = Number.POSITIVE_INFINITY;
   for (const step of steps) {
     const own = estimateSeconds(step, target.traits);
-    if (seconds + own > maxSubmitSeconds) {
+    const meets = isExchanging(step);
+    if (seconds + own > maxSubmitSeconds || (meets && step.kind === "loop" && segments.length > 0)) {
       segments.push([]);
       seconds = 0;
     }
     segments[segments.length - 1].push(step);
-    seconds += own;
+    seconds = meets ? Number.POSITIVE_INFINITY : seconds + own;
   }
   return segments.map((s) => ({ steps: s }));
 }
+
+const isExchanging = (step: Step): boolean =>
+  step.kind === "exchange" || (step.kind === "loop" && step.body.some(isExchanging));

@@ -16,6 +16,7 @@ import { type AxisSizes, commonPrefix, deviceCount, isReplicated, type Layout, r
 import type { Mesh } from "./mesh.ts";
 import { NamedSharding } from "./named-sharding.ts";
 import { deviceAxes } from "./stack.ts";
+import type { Topology } from "./topology.ts";
 
 /** Where the arguments of a program lie, and where its results are wanted. */
 export interface Placement {
@@ -25,6 +26,8 @@ export interface Placement {
   readonly layouts: readonly Layout[];
   /** Undefined leaves a result as it comes. */
   readonly wanted: readonly (Layout | undefined)[];
+  /** How the mesh lies on GPUs; absent: on one, the first. */
+  readonly topology?: Topology;
 }
 
 /** The program of one device: local shapes, collectives over the mesh's axes. */

@@ -4,7 +4,7 @@
  * ordinary operations.
  */
 import { type Shape, sizeOf } from "../base/shapes.ts";
-import type { ClosedJaxpr, ShapedArray } from "../jaxpr/ir.ts";
+import { type ClosedJaxpr, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { BatchAxis } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
@@ -14,6 +14,7 @@ import { placeAxis } from "../transforms/place-axis.ts";
 import type { Layout } from "./layout.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Partitioned } from "./partition.ts";
+import { heldShape, isWithinGpu, localLayout } from "./topology.ts";
 
 /** An axis of a mesh that programs of one device are mapped over. */
 export interface DeviceAxis extends BatchAxis {
@@ -118,9 +119,34 @@ function joinedShape(shape: Shape, layout: Layout): Shape {
   });
 }
 
-/** The program of all devices of one GPU, on whole arrays. */
+/**
+ * The program of all devices of one GPU, on what the GPU holds of arrays: all of them, where there is one GPU. Where a mesh axis goes
+ * over several, collectives over it are left.
+ */
 export function stack(types: readonly ShapedArray[], { local, layouts, placement }: Partitioned): ClosedJaxpr {
-  const axes = deviceAxes(placement.mesh, false);
-  const program = (parts: readonly Array[]): LocalResults => ({ results: evalJaxpr(local, parts), layouts });
-  return traceToJaxpr(placement.name, (...args) => onAllDevices(axes, args, placement.layouts, program).results, types);
+  const { mesh, name, topology } = placement;
+  if (topology === undefined) return stackOn(name, deviceAxes(mesh, false), types, placement.layouts, local, layouts);
+  const within = (all: readonly Layout[]): readonly Layout[] => all.map((layout) => localLayout(layout, topology));
+  const axes = topology.axes
+    .filter(isWithinGpu)
+    .map(({ name: axis, gpus, local }): DeviceAxis => ({ name: axis, size: local, gpus: gpus > 1 ? gpus : undefined }));
+  const held = types.map(({ shape, dtype, weakType }, i) =>
+    shapedArray(heldShape(shape, placement.layouts[i], topology), dtype, weakType),
+  );
+  return stackOn(name, axes, held, within(placement.layouts), local, within(layouts));
+}
+
+function stackOn(
+  name: string,
+  axes: readonly DeviceAxis[],
+  types: readonly ShapedArray[],
+  layouts: readonly Layout[],
+  local: ClosedJaxpr,
+  resultLayouts: readonly Layout[],
+): ClosedJaxpr {
+  const program = (parts: readonly Array[]): LocalResults => ({
+    results: evalJaxpr(local, parts),
+    layouts: resultLayouts,
+  });
+  return traceToJaxpr(name, (...args) => onAllDevices(axes, args, layouts, program).results, types);
 }

@@ -18,8 +18,10 @@ function unchangedOperand({ primitive, inputs, outputs, params }: JaxprEqn): rea
 }
 
 function evaluated({ primitive, inputs, outputs, params }: JaxprEqn): readonly Atom[] | undefined {
-  const { pure, lowering } = rulesOf(primitive);
+  const { pure, lowering, axisNames } = rulesOf(primitive);
   if (!pure || lowering.kind === "custom" || !inputs.every(isLiteral)) return undefined;
+  // Each GPU has its own result.
+  if (axisNames) return undefined;
   // What calls jaxprs may be long, or hold what the host cannot do.
   if (primitive.subJaxprs(params).length > 0) return undefined;
   if (outputs.length === 0 || outputs.some(({ aval }) => aval.shape.length > 0)) return undefined;

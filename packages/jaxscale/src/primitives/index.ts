@@ -8,6 +8,7 @@ export * from "./broadcast.ts";
 export * from "./call.ts";
 export * from "./checkpoint.ts";
 export * from "./collective.ts";
+export * from "./collective-movement.ts";
 export * from "./compare.ts";
 export * from "./concatenate.ts";
 export * from "./cond.ts";

@@ -7,6 +7,7 @@ import type { ClosedJaxpr, Jaxpr, JaxprEqn, Params, Primitive, ShapedArray } fro
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { Index } from "../kernel/index-space.ts";
 import type { RawSource, Value } from "../kernel/ir.ts";
+import type { ExchangeStep } from "../kernel/program.ts";
 import type { JaxprTransforms, OpBuilder, Operand } from "./op-builder.ts";
 
 // ---- lowering: how an op becomes part of a kernel ---------------------------
@@ -226,6 +227,12 @@ export interface InPlace {
   readonly result: number;
 }
 
+/** Done between GPUs by the runtime, at the end of a segment. */
+export interface ExchangeLowering<P> {
+  readonly kind: "exchange";
+  readonly plan: (params: P) => Pick<ExchangeStep, "collective" | "axes" | "combine" | "pairs">;
+}
+
 /** Tells the host something; lifted out of the program before anything is fused. */
 export interface EffectLowering<P> {
   readonly kind: "effect";
@@ -255,6 +262,7 @@ export type Lowering<P> =
   | LoopLowering<P>
   | BranchLowering<P>
   | CustomLowering<P>
+  | ExchangeLowering<P>
   | EffectLowering<P>
   | CallLowering<P>;
 
@@ -336,6 +344,8 @@ export interface BatchAxis {
   readonly size: number;
   /** An axis of a mesh, for which it is checked which values vary over it, as JAX's `check_vma` does. */
   readonly checksVarying?: boolean;
+  /** GPUs that the named axis goes over, if several: what is mapped is its part within one, and the name stays bound to the part over GPUs. */
+  readonly gpus?: number;
 }
 
 /** Operands or results with, of each, the axis that is mapped over (null: none). */

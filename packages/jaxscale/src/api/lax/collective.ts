@@ -6,6 +6,7 @@ import { ShapeError, ShardingError } from "../../base/errors.ts";
 import { flatten, unflatten } from "../../base/pytree.ts";
 import type { CollectiveParams } from "../../primitives/collective.ts";
 import * as primitives from "../../primitives/collective.ts";
+import * as movement from "../../primitives/collective-movement.ts";
 import type { PrimitiveRules } from "../../primitives/primitive.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { sizeOfAxis } from "../../trace/axis-names.ts";
@@ -110,7 +111,7 @@ export function allGather<T>(tree: T, axisName: AxisNames, options?: AllGatherOp
   return eachLeaf("all_gather", tree, (x) => {
     const dimension = axisIn("all_gather", "axis", axis, tiled ? x.ndim : x.ndim + 1);
     const gather = (y: Array, name: string, ontoAxis: boolean): Array =>
-      bind1(primitives.allGather, [y], {
+      bind1(movement.allGather, [y], {
         axes: [name],
         axisSize: sizeOfAxis("all_gather", name),
         dimension,
@@ -140,7 +141,7 @@ export function psumScatter<T>(tree: T, axisName: AxisNames, options?: PsumScatt
     const dimension = axisIn("reduce_scatter", "scatterDimension", scatterDimension, x.ndim);
     checkParts("reduce_scatter", "scatterDimension", x.shape[dimension], count, tiled);
     const scatter = (y: Array, name: string, alongAxis: boolean): Array =>
-      bind1(primitives.reduceScatter, [y], {
+      bind1(movement.reduceScatter, [y], {
         axes: [name],
         axisSize: sizeOfAxis("reduce_scatter", name),
         dimension,
@@ -183,7 +184,7 @@ export function allToAll<T>(
     const concat = axisIn("all_to_all", "concatAxis", concatAxis, x.ndim);
     checkParts("all_to_all", "splitAxis", x.shape[split], count, tiled);
     const exchange = (y: Array, name: string, from: number, to: number, endToEnd: boolean): Array =>
-      bind1(primitives.allToAll, [y], {
+      bind1(movement.allToAll, [y], {
         axes: [name],
         axisSize: sizeOfAxis("all_to_all", name),
         splitAxis: from,
@@ -226,7 +227,7 @@ export function ppermute<T>(
       );
   }
   return eachLeaf("ppermute", tree, (x) =>
-    bind1(primitives.permute, [x], {
+    bind1(movement.permute, [x], {
       axes: [name],
       axisSize: size,
       perm: pairs.map(([from, to]) => [from, to] as const),

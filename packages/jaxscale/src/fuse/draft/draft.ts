@@ -2,11 +2,20 @@
 
 import type { Jaxpr, Var } from "../../jaxpr/ir.ts";
 import { BufferSharing, type Donated } from "../buffer-sharing.ts";
+import type { GroupKind } from "../group.ts";
 import type { Fusion } from "../grouping.ts";
 import { draftBranch } from "./branch.ts";
+import { draftExchange } from "./exchange.ts";
 import { draftKernels } from "./kernels.ts";
 import { draftLoop } from "./loop.ts";
 import type { Draft, DraftProgram, DraftScope } from "./steps.ts";
+
+/** Kinds whose steps are more, or others, than a schedule's kernels. */
+const composed: Partial<Record<GroupKind, typeof draftLoop>> = {
+  loop: draftLoop,
+  branch: draftBranch,
+  exchange: draftExchange,
+};
 
 const outermost: DraftScope = { iterations: new Map(), guards: [], depth: 0 };
 
@@ -44,9 +53,10 @@ function draftPart(fusion: Fusion, program: DraftProgram, scope: DraftScope): re
   for (const [v, memory] of fusion.aliases) program.sharing.alias(v, memory);
   return fusion.groups.flatMap((group, i) => {
     const neededLater = (memory: Var): boolean => isNeeded(memory, fusion, i + 1, program);
-    if (group.kind === "loop") return draftLoop(group, neededLater, program, scope);
-    if (group.kind === "branch") return draftBranch(group, neededLater, program, scope);
-    return draftKernels(group, fusion, neededLater, program, scope);
+    const draftComposed = composed[group.kind];
+    return draftComposed
+      ? draftComposed(group, neededLater, program, scope)
+      : draftKernels(group, fusion, neededLater, program, scope);
   });
 }
 

@@ -3,6 +3,7 @@ import type { Target } from "../../base/target.ts";
 import type { Jaxpr, Var } from "../../jaxpr/ir.ts";
 import type { Kernel } from "../../kernel/ir.ts";
 import type { KernelOrigin } from "../../kernel/program.ts";
+import type { ExchangePlan } from "../../primitives/exchange.ts";
 import type { BufferSharing } from "../buffer-sharing.ts";
 import type { Scratch } from "../emitter.ts";
 import type { Fusion } from "../grouping.ts";
@@ -23,7 +24,17 @@ export type Draft =
       readonly writes: readonly [Var];
       readonly origin: KernelOrigin;
     }
+  | ExchangeDraft
   | LoopDraft;
+
+/** What GPUs do together: it reads and writes the whole of both. */
+export interface ExchangeDraft {
+  readonly kind: "exchange";
+  readonly plan: ExchangePlan;
+  readonly reads: readonly [Var];
+  readonly writes: readonly [Var];
+  readonly origin: KernelOrigin;
+}
 
 /** Steps that are repeated. */
 export interface LoopDraft {

@@ -1,0 +1,145 @@
+/** Runs the program that all GPUs of a mesh run, by the reference of each op and the meaning of each exchange. */
+import { allocateValues, type HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
+import { interpret, scalarTensor } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
+import { type Atom, type ClosedJaxpr, type JaxprEqn, newVar, type Var } from "../../packages/jaxscale/src/jaxpr/ir.ts";
+import type { Layout } from "../../packages/jaxscale/src/partition/layout.ts";
+import { heldIndices, type Topology } from "../../packages/jaxscale/src/partition/topology.ts";
+import type { GpuExchangeParams } from "../../packages/jaxscale/src/primitives/exchange.ts";
+
+const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+const tensor = (shape: readonly number[], dtype: HostTensor["dtype"]): HostTensor => ({
+  shape,
+  dtype,
+  values: allocateValues(dtype, size(shape)),
+});
+
+/** Positions in a row-major array of the elements at some indices along each dimension. */
+const positions = (shape: readonly number[], indices: readonly (readonly number[])[]): number[] =>
+  indices.reduce((found, along, i) => found.flatMap((at) => along.map((index) => at * shape[i] + index)), [0]);
+
+/** What each GPU holds of an array. */
+export const held = ({ shape, dtype, values }: HostTensor, layout: Layout, topology: Topology): HostTensor[] =>
+  topology.gpus.map((_, place) => {
+    const indices = heldIndices(shape, layout, topology, place);
+    const part = tensor(
+      indices.map((along) => along.length),
+      dtype,
+    );
+    positions(shape, indices).forEach((from, to) => (part.values[to] = values[from]));
+    return part;
+  });
+
+/** The array that GPUs hold. @throws Error if GPUs that hold the same element differ in it */
+export function joined(
+  parts: readonly HostTensor[],
+  shape: readonly number[],
+  layout: Layout,
+  topology: Topology,
+): HostTensor {
+  const whole = tensor(shape, parts[0].dtype);
+  const known = new Set<number>();
+  parts.forEach(({ values }, place) => {
+    const indices = heldIndices(shape, layout, topology, place);
+    positions(shape, indices).forEach((to, from) => {
+      if (known.has(to) && !Object.is(whole.values[to], values[from]))
+        throw new Error(`GPUs differ at ${to}: ${whole.values[to]} and ${values[from]}`);
+      known.add(to);
+      whole.values[to] = values[from];
+    });
+  });
+  return whole;
+}
+
+/** @param args for each GPU; @returns results for each */
+export function interpretOnGpus(
+  { jaxpr, consts }: ClosedJaxpr,
+  args: readonly (readonly HostTensor[])[],
+  topology: Topology,
+): HostTensor[][] {
+  const values = args.map(() => new Map<Var, HostTensor>());
+  const read = (gpu: number, atom: Atom): HostTensor =>
+    atom.kind === "literal" ? scalarTensor(atom.value, atom.aval) : (values[gpu].get(atom) as HostTensor);
+  args.forEach((own, gpu) => {
+    jaxpr.constvars.forEach((v, i) => values[gpu].set(v, consts[i] as HostTensor));
+    jaxpr.invars.forEach((v, i) => values[gpu].set(v, own[i]));
+  });
+  for (const eqn of jaxpr.eqns) {
+    const inputs = args.map((_, gpu) => eqn.inputs.map((atom) => read(gpu, atom)));
+    const results = evaluate(eqn, inputs, topology);
+    eqn.outputs.forEach((v, i) => results.forEach((own, gpu) => values[gpu].set(v, own[i])));
+  }
+  return args.map((_, gpu) => jaxpr.outvars.map((atom) => read(gpu, atom)));
+}
+
+function evaluate(eqn: JaxprEqn, inputs: readonly (readonly HostTensor[])[], topology: Topology): HostTensor[][] {
+  const { primitive, params, outputs } = eqn;
+  if (primitive.name === "axis_index") {
+    const [axis] = params.axes as string[];
+    return inputs.map((_, gpu) => [scalarTensor(placesOf(gpu, topology).get(axis) as number, outputs[0].aval)]);
+  }
+  if (primitive.name === "exchange") {
+    const own = inputs.map(([x]) => x);
+    return own.map((_, gpu) => [
+      { ...outputs[0].aval, values: exchanged(own, gpu, params as unknown as GpuExchangeParams, topology) },
+    ]);
+  }
+  // One equation as a jaxpr of its own, so that its results are rounded.
+  return inputs.map((own) => {
+    const invars = eqn.inputs.map((a) => newVar(a.aval));
+    const jaxpr = { constvars: [], invars, eqns: [{ ...eqn, inputs: invars }], outvars: outputs };
+    return interpret({ jaxpr, consts: [] }, own);
+  });
+}
+
+function placesOf(gpu: number, { axes }: Topology): Map<string, number> {
+  const places = new Map<string, number>();
+  let rest = gpu;
+  for (const { name, gpus } of axes.toReversed()) {
+    places.set(name, rest % gpus);
+    rest = Math.floor(rest / gpus);
+  }
+  return places;
+}
+
+function exchanged(
+  own: readonly HostTensor[],
+  gpu: number,
+  { collective, axes, combine, pairs }: GpuExchangeParams,
+  topology: Topology,
+): HostTensor["values"] {
+  const mine = placesOf(gpu, topology);
+  const group = own
+    .map((_, other) => other)
+    .filter((other) =>
+      [...placesOf(other, topology)].every(([name, at]) => axes.includes(name) || at === mine.get(name)),
+    );
+  const place = group.indexOf(gpu);
+  const { dtype, values } = own[gpu];
+  const partOf = (x: HostTensor, i: number): number[] => {
+    const length = x.values.length / group.length;
+    return [...x.values.slice(i * length, (i + 1) * length)];
+  };
+  const fold = (lists: readonly number[][]): number[] =>
+    lists.reduce((a, b) =>
+      a.map((x, i) => (combine === "add" ? x + b[i] : combine === "max" ? Math.max(x, b[i]) : Math.min(x, b[i]))),
+    );
+  const of = (list: readonly number[]): HostTensor["values"] => {
+    const out = allocateValues(dtype, list.length);
+    out.set(list as number[]);
+    return out;
+  };
+  switch (collective) {
+    case "allReduce":
+      return of(fold(group.map((g) => [...own[g].values])));
+    case "allGather":
+      return of(group.flatMap((g) => [...own[g].values]));
+    case "reduceScatter":
+      return of(fold(group.map((g) => partOf(own[g], place))));
+    case "allToAll":
+      return of(group.flatMap((g) => partOf(own[g], place)));
+    case "permute": {
+      const sender = pairs?.find(([, to]) => to === place)?.[0];
+      return sender === undefined ? allocateValues(dtype, values.length) : own[group[sender]].values;
+    }
+  }
+}
