@@ -1,27 +1,23 @@
 /** Runs the program that all GPUs of a mesh run, by the reference of each op and the meaning of each exchange. */
-import { allocateValues, type HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
+import { allocateValues, type HostTensor, hostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import { interpret, scalarTensor } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
 import { type Atom, type ClosedJaxpr, type JaxprEqn, newVar, type Var } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import type { Layout } from "../../packages/jaxscale/src/partition/layout.ts";
 import { heldIndices, type Topology } from "../../packages/jaxscale/src/partition/topology.ts";
 import type { GpuExchangeParams } from "../../packages/jaxscale/src/primitives/exchange.ts";
 
-const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-const tensor = (shape: readonly number[], dtype: HostTensor["dtype"]): HostTensor => ({
-  shape,
-  dtype,
-  values: allocateValues(dtype, size(shape)),
-});
-
 /** Positions in a row-major array of the elements at some indices along each dimension. */
 const positions = (shape: readonly number[], indices: readonly (readonly number[])[]): number[] =>
-  indices.reduce((found, along, i) => found.flatMap((at) => along.map((index) => at * shape[i] + index)), [0]);
+  indices.reduce<number[]>(
+    (found, along, i) => found.flatMap((at) => along.map((index) => at * shape[i] + index)),
+    [0],
+  );
 
 /** What each GPU holds of an array. */
 export const held = ({ shape, dtype, values }: HostTensor, layout: Layout, topology: Topology): HostTensor[] =>
   topology.gpus.map((_, place) => {
     const indices = heldIndices(shape, layout, topology, place);
-    const part = tensor(
+    const part = hostTensor(
       indices.map((along) => along.length),
       dtype,
     );
@@ -36,7 +32,7 @@ export function joined(
   layout: Layout,
   topology: Topology,
 ): HostTensor {
-  const whole = tensor(shape, parts[0].dtype);
+  const whole = hostTensor(shape, parts[0].dtype);
   const known = new Set<number>();
   parts.forEach(({ values }, place) => {
     const indices = heldIndices(shape, layout, topology, place);
