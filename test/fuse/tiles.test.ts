@@ -53,4 +53,35 @@ test("a large product whose operands lie along the depth", async () => {
   await agreesScheduled((x, w) => x.dot(w.T), [floats(33, 64), floats(1024, 64)], {});
 });
 
+const staged = { tileShared: false, tileStaged: 16, tileRows: 4, tileRowsWritten: 4, tileColumns: 4 };
+
+for (const [what, lanes] of [
+  ["large", 16],
+  ["small", 8],
+] as const)
+  test(`products through shared memory in ${what} tiles, whichever way their operands lie`, async () => {
+    const parameters = { ...staged, tileLanes: lanes, tileLaneRows: lanes };
+    for (const rows of [33, 70]) {
+      await agreesScheduled((x, w) => x.dot(w), [floats(rows, 48), floats(48, 132)], { parameters });
+      await agreesScheduled((x, w) => x.dot(w.T), [floats(rows, 64), floats(132, 64)], { parameters });
+      await agreesScheduled((x, w) => x.T.dot(w), [floats(40, rows), floats(40, 68)], { parameters });
+    }
+  });
+
+test("products through shared memory in batches, of packed and of whole numbers, with work fused into loads and stores", async () => {
+  const parameters = { ...staged, tileLanes: 8, tileLaneRows: 8 };
+  const halves = (...shape: number[]) => tensorOf(shape, "bfloat16", () => Math.round(16 * random()) / 16);
+  const wholes = (...shape: number[]) => tensorOf(shape, "int32", () => Math.floor(random() * 100) - 50);
+  await agreesScheduled((x, w) => jnp.einsum("bqd,bkd->bqk", x, w), [floats(3, 40, 32), floats(3, 36, 32)], {
+    parameters,
+  });
+  await agreesScheduled((x, w) => x.dot(w.T).astype("float32"), [halves(40, 64), halves(72, 64)], { parameters });
+  await agreesScheduled((x, w) => x.dot(w), [wholes(40, 24), wholes(24, 64)], { parameters });
+  await agreesScheduled(
+    (x, w, b, r) => jnp.tanh(jnp.exp(x).dot(w.mul(2)).add(b)).mul(r),
+    [floats(41, 16), floats(16, 64), floats(64), floats(41, 64)],
+    { parameters },
+  );
+});
+
 test.run();

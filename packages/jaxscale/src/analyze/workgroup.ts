@@ -47,8 +47,8 @@ const sampledIterations = 8;
 const openIterations = 32;
 const largest = 2 ** 31 - 1;
 
-/** Ops that name what is there already. */
-const costless: ReadonlySet<string> = new Set(["get", "lane", "assume", "bitcast", "opaque"]);
+/** Ops that name what registers hold already. */
+const costless: ReadonlySet<string> = new Set(["get", "vec", "lane", "assume", "bitcast", "opaque"]);
 
 export function runWorkgroup(kernel: Kernel, gpu: ModelledGpu, place: WorkgroupPlace): WorkgroupCounts {
   const run = new WorkgroupRun(kernel, gpu, place);

@@ -21,6 +21,8 @@ export interface ScheduleParameters {
   readonly tileLaneRows: number;
   /** Whether the lanes of a subgroup load a row each and hand it round, where the device has subgroups of one size. */
   readonly tileShared: boolean;
+  /** Steps along the contracted axis that a workgroup keeps in shared memory, a multiple of 8; 0: none. */
+  readonly tileStaged: number;
   /** `tileColumns` and `tileDepth` of products with one row, of which only the columns' side is worth reading ahead. */
   readonly wideColumns: number;
   readonly wideDepth: number;
@@ -48,6 +50,7 @@ const fewWorkgroups = (lanes: number): ScheduleParameters => ({
   tileLanes: lanes,
   tileLaneRows: 1,
   tileShared: true,
+  tileStaged: 0,
   wideColumns: 32,
   wideDepth: 1,
   gemvRows: 1,
@@ -69,6 +72,7 @@ const manyWorkgroups: ScheduleParameters = {
   tileLanes: 16,
   tileLaneRows: 16,
   tileShared: false,
+  tileStaged: 16,
   wideColumns: 4,
   wideDepth: 4,
   gemvRows: 8,

@@ -27,6 +27,6 @@ export function scheduleContraction(group: Group, context: ScheduleContext, acce
   const columnsAlongDepth = depthIsContiguous(access, product, columnSide, product.columns);
   if ((fewRows && columnsAlongDepth && product.depth >= 32) || product.columns === 1)
     return scheduleDotRows(group, product, context);
-  const alongDepth = columnsAlongDepth || depthIsContiguous(access, product, rowSide, product.rows);
-  return scheduleTiles(group, product, context, alongDepth);
+  const rows = depthIsContiguous(access, product, rowSide, product.rows);
+  return scheduleTiles(group, product, context, { rows, columns: columnsAlongDepth });
 }

@@ -7,6 +7,7 @@ import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { multiplyAdd, type Product, sideIndex, widen } from "./product.ts";
 import { type Output, writeColumns } from "./result-tile.ts";
+import { accumulateStaged, stagedBytes } from "./staged-tiles.ts";
 import { isPacked } from "./store.ts";
 
 export interface Tile {
@@ -20,6 +21,8 @@ export interface Tile {
   readonly shared: boolean;
   /** Rows that are written in one iteration of a loop. */
   readonly rowsAtOnce: number;
+  /** Steps along the depth that a workgroup keeps in shared memory; 0: every invocation loads for itself. */
+  readonly staged: number;
 }
 
 /** Where an invocation's tile begins. */
@@ -34,14 +37,19 @@ export interface Corner {
   readonly depth?: { readonly start: Value; readonly end: Value };
 }
 
-/** @param alongDepth whether consecutive steps along the depth lie side by side in an operand, to be loaded as vectors */
+/** Whether consecutive steps along the depth lie side by side in an operand, to be loaded as vectors. */
+export interface AlongDepth {
+  readonly rows: boolean;
+  readonly columns: boolean;
+}
+
 export function scheduleTiles(
   group: Group,
   product: Product,
   context: ScheduleContext,
-  alongDepth: boolean,
+  alongDepth: AlongDepth,
 ): readonly Launch[] {
-  const tile = tileFor(product, context, alongDepth);
+  const tile = stagedTile(product, context, tileFor(product, context, alongDepth.rows || alongDepth.columns));
   const { lanes, laneRows } = tile;
   const across = ceilDivide(product.columns, tile.columns * lanes);
   const down = ceilDivide(product.rows, tile.rows * laneRows);
@@ -71,7 +79,22 @@ export function scheduleTiles(
     const inside = k.le(tileColumn, k.i32(lastTile));
     const column = k.mul(k.min(tileColumn, k.i32(lastTile)), k.i32(tile.columns));
     const row = (i: Value): Value => k.min(k.add(firstRow, i), k.i32(product.rows - 1));
-    const sums = accumulate(emit, product, tile, { batch, row, column, lane });
+    const sums =
+      tile.staged === 0
+        ? accumulate(emit, product, tile, { batch, row, column, lane })
+        : accumulateStaged(
+            emit,
+            product,
+            tile,
+            {
+              batch,
+              row: k.mul(workgroupRow, k.i32(laneRows * tile.rows)),
+              column: k.mul(workgroupColumn, k.i32(lanes * tile.columns)),
+              lane,
+              laneRow: k.local(1, laneRows),
+            },
+            alongDepth,
+          );
     k.if(inside, () => writeTile(emit, product, tile, outputs, sums, batch, firstRow, k.i32(product.rows), column));
   });
   return [
@@ -139,7 +162,21 @@ export function tileFor(product: Product, { parameters: p, target }: ScheduleCon
     laneRows: Math.min(p.tileLaneRows, ceilDivide(product.rows, p.tileRows)),
     shared,
     rowsAtOnce: p.tileRowsWritten,
+    staged: 0,
   };
+}
+
+/** The tile through shared memory, where what a workgroup loads is used often enough; smaller if there would be few of them. */
+function stagedTile(product: Product, { parameters: p, target }: ScheduleContext, tile: Tile): Tile {
+  const staged = [p.tileStaged, p.tileStaged / 2].find((depth) => depth >= 4 && product.depth % depth === 0) ?? 0;
+  if (staged === 0 || tile.shared || tile.rows !== p.tileRows || tile.columns % 4 !== 0) return tile;
+  const count = (side: number): number =>
+    product.batch * ceilDivide(product.rows, tile.rows * side) * ceilDivide(product.columns, tile.columns * side);
+  const few = count(p.tileLanes) < target.traits.parallelWorkgroups / 4;
+  const side = few ? p.tileLanes / 2 : p.tileLanes;
+  const made = { ...tile, staged, lanes: side, laneRows: few ? side : p.tileLaneRows };
+  const wasted = side > ceilDivide(product.columns, tile.columns) || product.rows < tile.rows * 2;
+  return wasted || stagedBytes(made) > target.limits.maxComputeWorkgroupStorageSize ? tile : made;
 }
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
