@@ -16,16 +16,25 @@ import {
 } from "./row-fold.ts";
 import type { Team } from "./team.ts";
 
+/** Invocations that are worth a workgroup; below, each takes a row alone. */
+const smallestTeam = 32;
+
+/** Invocations for a row of so many columns, each with a vector of them at least. */
+function teamFor(columns: number, most: number): number {
+  let lanes = most;
+  while (columns < runLength * lanes && lanes > smallestTeam) lanes /= 2;
+  return columns < runLength * lanes ? 1 : lanes;
+}
+
 export function scheduleReduce(group: Group, context: ScheduleContext): readonly Launch[] {
   const { domain } = group;
   if (domain.rows === 0) return [];
   const parts = partsOf(group, context);
   if (parts > 1) return scheduleReduceInParts(group, context, parts);
-  const { rowWorkgroup } = context.parameters;
   const inRuns = isTrailing(domain) && domain.columns % runLength === 0;
-  const cooperative = isTrailing(domain) && domain.columns >= 4 * rowWorkgroup;
-  const lanes = cooperative ? rowWorkgroup : 1;
-  const workgroup = cooperative ? rowWorkgroup : Math.min(domain.rows, context.parameters.mapWorkgroup);
+  const lanes = isTrailing(domain) ? teamFor(domain.columns, context.parameters.rowWorkgroup) : 1;
+  const cooperative = lanes > 1;
+  const workgroup = cooperative ? lanes : Math.min(domain.rows, context.parameters.mapWorkgroup);
   const grid = gridFor(domain.rows, cooperative ? 1 : workgroup, context.target, context.part);
 
   const emit = emitterFor(group, context);
