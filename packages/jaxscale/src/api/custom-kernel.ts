@@ -56,7 +56,8 @@ export interface CustomKernelOptions<In extends string, Out extends string> {
   readonly atomics?: readonly NoInfer<Out>[];
   /**
    * How it may be split over devices: `m k, k n -> m n`, `*` for a dimension that every device needs whole, and how partial results
-   * over a dimension of inputs only combine. Without it every device computes the whole.
+   * over a dimension of inputs only combine. Without it every device computes the whole. Devices that share a GPU run the kernel one
+   * after the other, or all at once by `vmapRule`.
    */
   readonly shardingRule?: string | { readonly rule: string; readonly reductions: Readonly<Record<string, Combine>> };
   /**

@@ -119,7 +119,7 @@ function evalEquation(
   const sums = [...assigned].filter(([name]) => rule.factors[name].kind === "reduction");
   const results =
     sums.length > 0
-      ? ops.bind(primitive.name, unrounded(parts), rules.partialParams?.(local) ?? local)
+      ? ops.bind(primitive.name, rules.readsMemory ? parts : unrounded(parts), rules.partialParams?.(local) ?? local)
       : ops.bind(primitive.name, parts, local);
   return results.map((value, i) => {
     const whole = ops.convert(combined(value, rule, sums), outs[i].dtype, outs[i].weakType);

@@ -29,7 +29,7 @@ export const deviceAxes = (
 ): readonly DeviceAxis[] =>
   mesh.axisNames
     .filter((name) => names.includes(name))
-    .map((name) => ({ name, size: mesh.shape.get(name) as number, checksVarying }));
+    .map((name) => ({ name, size: mesh.shape.get(name) as number, checksVarying, ofDevices: true }));
 
 export interface LocalResults {
   readonly results: readonly Array[];
@@ -127,9 +127,14 @@ export function stack(types: readonly ShapedArray[], { local, layouts, placement
   const { mesh, name, topology } = placement;
   if (topology === undefined) return stackOn(name, deviceAxes(mesh, false), types, placement.layouts, local, layouts);
   const within = (all: readonly Layout[]): readonly Layout[] => all.map((layout) => localLayout(layout, topology));
-  const axes = topology.axes
-    .filter(isWithinGpu)
-    .map(({ name: axis, gpus, local }): DeviceAxis => ({ name: axis, size: local, gpus: gpus > 1 ? gpus : undefined }));
+  const axes = topology.axes.filter(isWithinGpu).map(
+    ({ name: axis, gpus, local }): DeviceAxis => ({
+      name: axis,
+      size: local,
+      gpus: gpus > 1 ? gpus : undefined,
+      ofDevices: true,
+    }),
+  );
   const held = types.map(({ shape, dtype, weakType }, i) =>
     shapedArray(heldShape(shape, placement.layouts[i], topology), dtype, weakType),
   );

@@ -7,8 +7,8 @@ import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import type { UserSource } from "../wgsl/user-source.ts";
 import { checkTypes, type NamedAval, planKernel } from "./custom-plan.ts";
 import { replicatedRule } from "./factors.ts";
-import type { Operand } from "./op-builder.ts";
-import { type Cost, definePrimitive, type ShardingRule } from "./primitive.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
+import { type Batched, type Cost, definePrimitive, type ShardingRule } from "./primitive.ts";
 
 /** What a user said of a kernel; inputs and results are by position, in the order of their names. */
 export interface KernelDefinition {
@@ -77,10 +77,14 @@ export const customKernel = definePrimitive<CustomKernelParams>("custom_kernel",
   transpose: (_ops, _cotangents, _operands, { params }) => {
     throw noRule(params.kernel.definition.name, "transpose");
   },
-  batch({ moveAxis }, operands, dims, { params, axis, inputs }) {
+  readsMemory: true,
+  batch(ops, operands, dims, { params, axis, inputs }) {
     const { name, vmap, outputs } = params.kernel.definition;
-    if (!vmap) throw noRule(name, "vmap");
-    const moved = operands.map((x, i) => (dims[i] === null ? x : moveAxis(x, dims[i] as number, 0)));
+    const moved = operands.map((x, i) => (dims[i] === null ? x : ops.moveAxis(x, dims[i] as number, 0)));
+    if (!vmap) {
+      if (!axis.ofDevices) throw noRule(name, "vmap");
+      return onEachDevice(ops, moved, dims, axis.size, params);
+    }
     const batched = dims.map((dim) => dim !== null);
     const results = vmap(axis.size, batched, moved);
     outputs(inputs).forEach((output, i) => {
@@ -90,6 +94,32 @@ export const customKernel = definePrimitive<CustomKernelParams>("custom_kernel",
     return { results, dims: results.map(() => 0) };
   },
 });
+
+/** One run for each device. @param operands those that are mapped with the axis in front */
+function onEachDevice(
+  ops: OpBuilder,
+  operands: readonly Operand[],
+  dims: readonly (number | null)[],
+  devices: number,
+  params: CustomKernelParams,
+): Batched {
+  const runs = Array.from({ length: devices }, (_, device) => {
+    const parts = operands.map((x, i) => {
+      if (dims[i] === null) return x;
+      const [, ...rest] = x.aval.shape;
+      const part = ops.slice(x, [device, ...rest.map(() => 0)], [device + 1, ...rest]);
+      return ops.squeeze(part, [0]);
+    });
+    return ops.bind("custom_kernel", parts, params);
+  });
+  const results = runs[0].map((_, i) =>
+    ops.concatenate(
+      runs.map((run) => ops.expandDims(run[i], [0])),
+      0,
+    ),
+  );
+  return { results, dims: results.map(() => 0) };
+}
 
 /** @throws ShapeError unless what a rule gives for a result has the type that it must have */
 function checkResult(

@@ -346,6 +346,8 @@ export interface BatchAxis {
   readonly checksVarying?: boolean;
   /** GPUs that the named axis goes over, if several: what is mapped is its part within one, and the name stays bound to the part over GPUs. */
   readonly gpus?: number;
+  /** Its elements are devices: what has no rule for mapping runs once on each. */
+  readonly ofDevices?: true;
 }
 
 /** Operands or results with, of each, the axis that is mapped over (null: none). */
@@ -381,6 +383,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
     parts: readonly Part[],
     context: PartitionContext<P>,
   ) => readonly Part[] | undefined;
+  /** Reads the memory of its operands as it is: their dtypes must stay, also for partial sums. */
+  readonly readsMemory?: true;
   /** Work per evaluation of the whole op. */
   readonly cost: (context: LoweringContext<P>) => Cost;
   /** Results are exact copies or selections of operands, so a packed result needs no rounding. */

@@ -193,7 +193,7 @@ export function batchJaxpr(
 ): { readonly jaxpr: ClosedJaxpr; readonly dims: Dims } {
   return memoized(
     closed,
-    `batch ${axis.name ?? ""} ${axis.size} ${axis.gpus ?? 1} ${axis.checksVarying ?? false} ${dims.map(String)} ${force}`,
+    `batch ${axis.name ?? ""} ${axis.size} ${axis.gpus ?? 1} ${axis.checksVarying ?? false} ${axis.ofDevices ?? false} ${dims.map(String)} ${force}`,
     () => {
       let dimsOut: Dims = [];
       const jaxpr = traceToJaxpr(
