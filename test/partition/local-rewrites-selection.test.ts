@@ -18,7 +18,7 @@ const rows = [
   ...Array<number>(16).fill(inf),
   ...[inf, -inf, 1, 2, 3, 4, 5, 6, -inf, inf, 1, 2, 3, 4, 5, 6],
 ];
-/** What `jax.numpy.argmax` and `argmin` give for them, in JAX 0.7. */
+/** What `jax.numpy.argmax` and `argmin` give for them, in JAX 0.10. */
 const argmaxOfJax = [3, 7, 1, 0, 0, 0];
 const argminOfJax = [9, 7, 5, 0, 0, 1];
 

@@ -6,12 +6,29 @@ import { hostTensor } from "../base/tensor-data.ts";
 import type { Params } from "../jaxpr/ir.ts";
 import { formatAval, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
-import { boxDimensions, checkStarts, clampStarts, indexVectors, none, readStarts } from "./dynamic-slice.ts";
+import {
+  boxAsWindow,
+  boxDimensions,
+  checkStarts,
+  clampStarts,
+  indexVectors,
+  none,
+  readStarts,
+} from "./dynamic-slice.ts";
 import { newFactors } from "./factors.ts";
 import { batched } from "./linear-rules.ts";
+import { scatterToOwners } from "./local-windows.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
-import { type BatchAxis, type Batched, type DerivedRules, definePrimitive } from "./primitive.ts";
+import {
+  type BatchAxis,
+  type Batched,
+  type DerivedRules,
+  definePrimitive,
+  type Part,
+  type PartitionContext,
+} from "./primitive.ts";
 import { batchScatter } from "./scatter.ts";
+import type { ScatterParams } from "./scatter-dimensions.ts";
 
 const dynamicUpdateSliceRules: DerivedRules<Params> = {
   jvp: ({ bind1, zeros }, [x, update, ...starts], [dx, dUpdate]) =>
@@ -62,6 +79,36 @@ function batchBox(
   const box = updateDim === null ? ops.broadcastAt(update, at, size) : ops.moveAxis(update, updateDim, at);
   const first = ops.literal(0, starts[0].aval.dtype);
   return batched(ops.bind1("dynamic_update_slice", [whole, box, ...starts.toSpliced(at, 0, first)]), at);
+}
+
+/** Along a split axis each device writes what falls into its own part: the update is needed whole, x and the result stay. */
+function partitionUpdate(ops: OpBuilder, context: PartitionContext): readonly Part[] | undefined {
+  const {
+    inputs: [operand, box, ...scalars],
+    sizes,
+  } = context;
+  const f = newFactors();
+  const dimensions = boxDimensions(f, operand.shape, box.shape, f.parallel);
+  const rule = f.rule([dimensions.whole, dimensions.box, ...scalars.map(() => [])], [dimensions.whole]);
+  const arranged = context.arranged(rule);
+  const [layout] = arranged.operands;
+  if (!layout.some((axes, d) => axes.length > 0 && box.shape[d] < operand.shape[d])) return undefined;
+  const [x, update, ...starts] = arranged.parts();
+  const { map, windowDims, startAxes, indices } = boxAsWindow(ops, operand.shape, box.shape, starts);
+  const scatter: ScatterParams = {
+    dimensionNumbers: {
+      updateWindowDims: windowDims,
+      insertedWindowDims: [],
+      scatterDimsToOperandDims: startAxes,
+      operandBatchingDims: [],
+      scatterIndicesBatchingDims: [],
+    },
+    mode: "CLIP",
+    indicesAreSorted: true,
+    uniqueIndices: true,
+  };
+  const value = scatterToOwners(ops, "scatter", map, scatter, update, { x, indices, layout, sizes });
+  return [{ value, layout }];
 }
 
 /** Operands: x, update, then an integer scalar for each axis, clamped so that the update fits (negative starts are wrapped by the caller). @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.dynamic_update_slice.html */
@@ -124,5 +171,6 @@ export const dynamicUpdateSlice = definePrimitive("dynamic_update_slice", {
     const { whole, box } = boxDimensions(f, operand.shape, update.shape);
     return f.rule([whole, box, ...starts.map(() => [])], [whole]);
   },
+  partition: (ops, _, context) => partitionUpdate(ops, context),
   exact: true,
 });

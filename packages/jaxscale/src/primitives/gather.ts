@@ -6,11 +6,10 @@ import { forEachIndex, type Shape, sizeOf } from "../base/shapes.ts";
 import { allocateValues, hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { Index } from "../kernel/index-space.ts";
-import { fromOwner } from "./along-devices.ts";
 import { checkAxes, checkOperandDimensions, type OperandDimensions } from "./dimension-numbers.ts";
 import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
 import { batched, shiftedByOne } from "./linear-rules.ts";
-import { cutWindows, localVectors, splitPlaces, type WindowNumbers, windowsFit } from "./local-windows.ts";
+import { gatherFromOwners, splitPlaces, windowsFit } from "./local-windows.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import {
   type BatchAxis,
@@ -103,62 +102,22 @@ function gatherRule(
   return f.rule([dimensions.operand, dimensions.indices], [dimensions.slices]);
 }
 
-const windowNumbers = ({
-  offsetDims,
-  collapsedSliceDims,
-  startIndexMap,
-  startIndicesBatchingDims,
-}: GatherDimensionNumbers): WindowNumbers => ({
-  windowDims: offsetDims,
-  droppedDims: collapsedSliceDims,
-  startAxes: startIndexMap,
-  indicesBatchingDims: startIndicesBatchingDims,
-});
-
-/**
- * Along a split dimension each device gathers what is its own and zeros for the rest; one device has each element, so their sum is
- * exact. It moves the result, not the operand.
- */
-function gatherFromOwners(ops: OpBuilder, context: PartitionContext<GatherParams>): readonly Part[] | undefined {
+function partitionGather(ops: OpBuilder, context: PartitionContext<GatherParams>): readonly Part[] | undefined {
   const {
     params,
-    inputs: [operand, indices],
+    inputs: [operand, vectors],
     outputs: [result],
     sizes,
   } = context;
-  const map = mapOf(operand.shape, indices.shape, result.shape, params);
+  const map = mapOf(operand.shape, vectors.shape, result.shape, params);
   const arranged = context.arranged(gatherRule(context, (f, size) => f.reduction(size, "add")));
   const [layout] = arranged.operands;
-  const split = splitPlaces(map, layout);
-  if (split.length === 0) return undefined;
-  const [x, vectors] = arranged.parts();
-  const cut = cutWindows(map, windowNumbers(params.dimensionNumbers), split, vectors.aval.shape.slice(0, -1));
-  const { windowDims, droppedDims, startAxes, indicesBatchingDims } = cut.numbers;
-  const fills = params.mode === "FILL_OR_DROP";
-  const own = ops.bind1("gather", [x, localVectors(ops, map, cut, vectors, !fills, layout, sizes)], {
-    dimensionNumbers: {
-      offsetDims: windowDims,
-      collapsedSliceDims: droppedDims,
-      startIndexMap: startAxes,
-      operandBatchingDims: params.dimensionNumbers.operandBatchingDims,
-      startIndicesBatchingDims: indicesBatchingDims,
-    },
-    sliceSizes: params.sliceSizes.map((size, d) =>
-      split.includes(d) ? 1 : size === operand.shape[d] ? x.aval.shape[d] : size,
-    ),
-    mode: "FILL_OR_DROP",
-    fillValue: 0,
-    indicesAreSorted: false,
-    uniqueIndices: params.uniqueIndices,
-  });
-  const value = fromOwner(
-    ops,
-    own,
-    split.flatMap((d) => layout[d]),
-  );
+  if (splitPlaces(map, layout).length === 0) return undefined;
+  const [x, indices] = arranged.parts();
+  const value = gatherFromOwners(ops, map, params, { x, indices, layout, sizes });
   const fill = fillOf(operand.dtype, params.fillValue);
-  if (!fills || fill === 0) return [{ value, layout: arranged.results[0] }];
-  const fits = ops.broadcastInDim(windowsFit(ops, map, vectors), value.aval.shape, map.batchAxes);
+  if (params.mode !== "FILL_OR_DROP" || fill === 0) return [{ value, layout: arranged.results[0] }];
+  const fits = ops.broadcastInDim(windowsFit(ops, map, indices), value.aval.shape, map.batchAxes);
   return [{ value: ops.select(fits, value, ops.fullLike(value, fill)), layout: arranged.results[0] }];
 }
 
@@ -283,7 +242,7 @@ export const gather = definePrimitive<GatherParams>("gather", {
     },
   },
   sharding: (context) => gatherRule(context),
-  partition: (ops, _, context) => gatherFromOwners(ops, context),
+  partition: (ops, _, context) => partitionGather(ops, context),
   localParams(context, sizes) {
     const [operand] = context.inputs;
     const local = localShape(gatherRule(context).operands[0], sizes);

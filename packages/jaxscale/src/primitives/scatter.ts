@@ -8,7 +8,7 @@ import { maximum, minimum } from "../kernel/float.ts";
 import { type Dimension, type FactorList, newFactors } from "./factors.ts";
 import type { GatherParams } from "./gather.ts";
 import { batched, shifted, shiftedByOne } from "./linear-rules.ts";
-import { cutWindows, localVectors, splitPlaces, type WindowNumbers } from "./local-windows.ts";
+import { scatterToOwners, splitPlaces } from "./local-windows.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import {
   type BatchAxis,
@@ -240,41 +240,19 @@ function scatterRule(
   return f.rule([dimensions.operand, dimensions.indices, dimensions.slices], [dimensions.operand]);
 }
 
-/** Along a split dimension each device writes what falls into its own part; updates move, the operand and the result do not. */
-function scatterToOwners(
+function partitionScatter(
   ops: OpBuilder,
   name: string,
   context: PartitionContext<ScatterParams>,
 ): readonly Part[] | undefined {
   const { params, inputs, sizes } = context;
-  const { dimensionNumbers: numbers, mode } = params;
   const map = scatterMap(inputs[0].shape, inputs[1].shape, inputs[2].shape, params);
   const f = newFactors();
   const arranged = context.arranged(scatterRule(context, f, f.replicated, f.parallel));
   const [layout] = arranged.operands;
-  const split = splitPlaces(map, layout);
-  if (split.length === 0) return undefined;
+  if (splitPlaces(map, layout).length === 0) return undefined;
   const [x, indices, updates] = arranged.parts();
-  const own: WindowNumbers = {
-    windowDims: numbers.updateWindowDims,
-    droppedDims: numbers.insertedWindowDims,
-    startAxes: numbers.scatterDimsToOperandDims,
-    indicesBatchingDims: numbers.scatterIndicesBatchingDims,
-  };
-  const cut = cutWindows(map, own, split, indices.aval.shape.slice(0, -1));
-  const { windowDims, droppedDims, startAxes, indicesBatchingDims } = cut.numbers;
-  const value = ops.bind1(name, [x, localVectors(ops, map, cut, indices, mode === "CLIP", layout, sizes), updates], {
-    dimensionNumbers: {
-      updateWindowDims: windowDims,
-      insertedWindowDims: droppedDims,
-      scatterDimsToOperandDims: startAxes,
-      operandBatchingDims: numbers.operandBatchingDims,
-      scatterIndicesBatchingDims: indicesBatchingDims,
-    },
-    mode: "FILL_OR_DROP",
-    indicesAreSorted: false,
-    uniqueIndices: params.uniqueIndices,
-  });
+  const value = scatterToOwners(ops, name, map, params, updates, { x, indices, layout, sizes });
   return [{ value, layout: arranged.results[0] }];
 }
 
@@ -315,7 +293,7 @@ const defineScatter = (name: string, definition: ScatterDefinition) =>
       const vectors = (size: number): Dimension => (definition.vectors ?? replicated)(f, size);
       return scatterRule(context, f, vectors, f.replicated);
     },
-    partition: (ops, _, context) => scatterToOwners(ops, name, context),
+    partition: (ops, _, context) => partitionScatter(ops, name, context),
     cost: ({ inputs: [, , updates] }) => ({ flops: definition.kernel ? sizeOf(updates.shape) : 0, transcendentals: 0 }),
     exact: definition.kernel === undefined,
     printParams: (params, [operand]) => ({
