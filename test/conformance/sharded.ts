@@ -84,8 +84,8 @@ async function runOnGpus(
   args: readonly HostTensor[],
   topology: Topology,
 ): Promise<readonly HostTensor[]> {
-  const { placement, layouts } = partitioned as Partitioned;
-  const parts = args.map((x, i) => held(x, placement.layouts[i], topology));
+  const { args: given, layouts } = partitioned as Partitioned;
+  const parts = args.map((x, i) => held(x, given[i], topology));
   const perGpu = topology.gpus.map((_, gpu) => parts.map((ofGpus) => ofGpus[gpu]));
   const found = interpretOnGpus({ ...closed, consts: await hostConstants(closed) }, perGpu, topology);
   return results.map(({ shape }, i) =>
@@ -100,4 +100,7 @@ async function runOnGpus(
 
 /** Whether a sum or extreme was taken in parts: then its rounding may differ. */
 const combinesPartialResults = ({ jaxpr }: ClosedJaxpr): boolean =>
-  jaxpr.eqns.some(({ primitive }) => rulesOf(primitive).agrees === true);
+  jaxpr.eqns.some(
+    ({ primitive, params }) =>
+      rulesOf(primitive).agrees === true || primitive.subJaxprs(params).some(combinesPartialResults),
+  );

@@ -106,16 +106,6 @@ test("gradients of sharded programs are those of unsharded ones", async () => {
   );
 });
 
-test("loops and branches run on whole values inside, and give the same", async () => {
-  const f = (x: A): A =>
-    jax.lax.scan((c: A, row: A): [A, A] => [c.add(row), c.mul(row)], jnp.zeros([16]), x)[1].sum({ axis: 0 });
-  const x = normal(3, [8, 16]);
-  const got = await jax
-    .jit(f)(jax.devicePut(x, named("x", "y")))
-    .data();
-  assert.equal(got, await jax.jit(f)(x).data());
-});
-
 test("an array's shards are its parts, in the mesh's order", async () => {
   const x = jax.devicePut(jnp.arange(16).reshape(4, 4), named("x"));
   const shards = jax.addressableShards(x);

@@ -2,7 +2,7 @@
 import { ShardingError } from "../base/errors.ts";
 import { broadcastPrefix, type TreeDef, unflatten } from "../base/pytree.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray } from "../jaxpr/ir.ts";
-import { type Layout, layoutOf, replicated } from "../partition/layout.ts";
+import { dividing, type Layout, layoutOf } from "../partition/layout.ts";
 import type { Mesh } from "../partition/mesh.ts";
 import { NamedSharding } from "../partition/named-sharding.ts";
 import type { Placement } from "../partition/partition.ts";
@@ -48,24 +48,21 @@ export function checkFits(sharding: NamedSharding, aval: ShapedArray, who: strin
   }
 }
 
-/** A traced array, with what is asked of how it lies. */
+/** A traced array, with what is asked of how it lies: as far as the mesh's axes divide it, as where JAX pads its result is whole. */
 export const constrained = (x: Array, sharding: NamedSharding | null): Array =>
   sharding === null
     ? x
     : bind1(shardingConstraint, [x], {
         mesh: sharding.mesh,
-        dimensionAxes: layoutOf(sharding.spec, x.ndim),
+        dimensionAxes: dividing(layoutOf(sharding.spec, x.ndim), x.shape, sharding.mesh.shape),
         sharding: `${sharding}`,
       });
 
 /** Shardings that arguments have already; an array that nobody placed has none. Empty if no array was ever placed. */
 export const ownShardings = (leaves: readonly unknown[]): readonly (NamedSharding | null)[] =>
-  arraysArePlaced()
-    ? leaves.map((x) => {
-        const sharding = x instanceof DeviceArray ? x.sharding : undefined;
-        return sharding instanceof NamedSharding ? sharding : null;
-      })
-    : nothing;
+  arraysArePlaced() ? leaves.map(ownSharding) : nothing;
+const ownSharding = (x: unknown): NamedSharding | null =>
+  x instanceof DeviceArray && x.sharding instanceof NamedSharding ? x.sharding : null;
 const nothing: readonly null[] = [];
 
 /** What a program is partitioned by; undefined if nothing says anything of a mesh. */
@@ -85,7 +82,7 @@ export function placementOf(
       );
     return has ?? wants;
   });
-  const mesh = oneMesh(name, [...given, ...wanted], constrainedMeshes(closed));
+  const mesh = oneMesh(name, [...given, ...wanted, ...ownShardings(constantsOf(closed))], constrainedMeshes(closed));
   if (!mesh) return undefined;
   const layout = (sharding: NamedSharding | null, aval: ShapedArray): Layout | undefined =>
     sharding ? layoutOf(sharding.spec, aval.shape.length) : undefined;
@@ -93,7 +90,8 @@ export function placementOf(
   return {
     name,
     mesh,
-    layouts: types.map((aval, i) => layout(given[i], aval) ?? replicated(aval)),
+    layouts: types.map((aval, i) => layout(given[i], aval)),
+    constants: (x) => layout(ownSharding(x), (x as Array).aval),
     wanted: results.map((aval, i) => layout(wanted[i] ?? null, aval)),
   };
 }
@@ -109,6 +107,11 @@ function oneMesh(
   if (other) throw new ShardingError(`${name}: all shardings must be of one mesh; got ${first} and ${other}`);
   return first;
 }
+
+const constantsOf = ({ jaxpr, consts }: ClosedJaxpr): readonly unknown[] => [
+  ...consts,
+  ...jaxpr.eqns.flatMap(({ primitive, params }) => primitive.subJaxprs(params).flatMap(constantsOf)),
+];
 
 function constrainedMeshes({ jaxpr }: ClosedJaxpr): readonly Mesh[] {
   return jaxpr.eqns.flatMap(({ primitive, params }) => {

@@ -55,10 +55,12 @@ export const newLiteral = (value: number, aval: ShapedArray): Literal => ({
 export type ParamValue = unknown;
 export type Params = Readonly<Record<string, ParamValue>>;
 
-/** Where an equation came from: the user's call site (captured raw, formatted on demand) and `namedScope`s. */
+/** Where an equation came from: the user's call site (captured raw, formatted on demand), `namedScope`s, a call to be kept apart. */
 export interface SourceInfo {
   readonly site?: { readonly stack?: string };
   readonly scope: string;
+  /** Equal equations of different regions stay apart: one is meant to be computed again. */
+  readonly region?: object;
 }
 
 export interface JaxprEqn {
@@ -67,8 +69,6 @@ export interface JaxprEqn {
   readonly outputs: readonly Var[];
   readonly params: Params;
   readonly source: SourceInfo;
-  /** Equal equations of different regions stay apart: one is meant to be computed again. */
-  readonly region?: object;
 }
 
 export interface Jaxpr {

@@ -18,24 +18,19 @@ interface Claim {
 /** How partial results can be combined between devices. */
 const combinable: ReadonlySet<string> = new Set(["add", "max", "min", "or", "and"]);
 
+/** Arrays, and how each is split. */
+export interface LaidOut {
+  readonly types: readonly ShapedArray[];
+  readonly layouts: readonly Layout[];
+}
+
 /**
  * Factors that slice the result come before those that it sums over; among equals that of the larger operand wins, so that
  * the fewest bytes move. Two operands that split one factor differently agree on the axes that they begin with.
+ * What `wanted` says of the results comes last: it gets the axes that no operand claims.
  */
-export function assignFactors(
-  rule: ShardingRule,
-  inputs: readonly ShapedArray[],
-  layouts: readonly Layout[],
-  sizes: AxisSizes,
-): Assignment {
-  const claims = new Map<string, Claim>();
-  layouts.forEach((layout, operand) => {
-    const bytes = sizeOf(inputs[operand].shape) * itemSizeBytes(inputs[operand].dtype);
-    layout.forEach((axes, dimension) => {
-      for (const [factor, own] of splitAxes(axes, rule.operands[operand][dimension], rule, sizes))
-        claims.set(factor, merged(claims.get(factor), { axes: own, bytes }));
-    });
-  });
+export function assignFactors(rule: ShardingRule, operands: LaidOut, sizes: AxisSizes, wanted?: LaidOut): Assignment {
+  const claims = claimsOf(rule, rule.operands, operands, sizes);
   const order = [...claims.keys()]
     .filter((name) => mayBeSplit(rule, name))
     .sort((a, b) => rank(rule, a) - rank(rule, b) || (claims.get(b) as Claim).bytes - (claims.get(a) as Claim).bytes);
@@ -48,7 +43,35 @@ export function assignFactors(
     for (const axis of free) used.add(axis);
     if (free.length > 0) assigned.set(name, free);
   }
+  if (wanted)
+    for (const [name, { axes }] of claimsOf(rule, rule.results, wanted, sizes)) {
+      const own = assigned.get(name) ?? [];
+      if (!mayBeSplit(rule, name) || commonPrefix(own, axes).length < own.length) continue;
+      const more = axes.slice(own.length);
+      if (more.length === 0 || more.some((axis) => used.has(axis))) continue;
+      for (const axis of more) used.add(axis);
+      assigned.set(name, axes);
+    }
   return expressible(rule, assigned, sizes);
+}
+
+/** What arrays say of the factors of their dimensions. */
+function claimsOf(
+  rule: ShardingRule,
+  arrays: ShardingRule["operands"],
+  { types, layouts }: LaidOut,
+  sizes: AxisSizes,
+): Map<string, Claim> {
+  const claims = new Map<string, Claim>();
+  layouts.forEach((layout, array) => {
+    const bytes = sizeOf(types[array].shape) * itemSizeBytes(types[array].dtype);
+    layout.forEach((axes, dimension) => {
+      if (axes.length === 0) return;
+      for (const [factor, own] of splitAxes(axes, arrays[array][dimension], rule, sizes))
+        claims.set(factor, merged(claims.get(factor), { axes: own, bytes }));
+    });
+  });
+  return claims;
 }
 
 const mayBeSplit = ({ factors }: ShardingRule, name: string): boolean => {
@@ -107,3 +130,27 @@ function expressible(rule: ShardingRule, assigned: Map<string, readonly string[]
 /** The layout of an operand or result whose dimensions are products of factors. */
 export const layoutBy = (assigned: Assignment, dimensions: ShardingRule["operands"][number]): Layout =>
   dimensions.map((factors) => factors.flatMap((factor) => assigned.get(factor) ?? []));
+
+/**
+ * The layout of a result whose dimension was needed whole (concatenated, sorted, summed up) and lay in parts in the first operand:
+ * in parts again, which moves nothing.
+ */
+export function cutAgain(
+  rule: ShardingRule,
+  first: Layout,
+  result: number,
+  { shape }: ShapedArray,
+  layout: Layout,
+  sizes: AxisSizes,
+): Layout {
+  if (first.length !== shape.length) return layout;
+  const isWhole = (factors: readonly string[]): boolean =>
+    factors.length > 0 && factors.every((name) => rule.factors[name].kind === "replicated");
+  const used = new Set(layout.flat());
+  return layout.map((axes, dimension) => {
+    const before = first[dimension];
+    const whole = isWhole(rule.operands[0][dimension]) && isWhole(rule.results[result][dimension]);
+    const divides = shape[dimension] % deviceCount(before, sizes) === 0;
+    return whole && divides && !before.some((axis) => used.has(axis)) ? before : axes;
+  });
+}

@@ -1,4 +1,5 @@
 /** Which mesh axes split an array's dimensions, as data that the rules of partitioning compute with. */
+import type { Shape } from "../base/shapes.ts";
 import type { ShapedArray } from "../jaxpr/ir.ts";
 import type { Layout } from "../primitives/primitive.ts";
 import type { Mesh } from "./mesh.ts";
@@ -9,8 +10,38 @@ export type { Layout } from "../primitives/primitive.ts";
 
 export type AxisSizes = ReadonlyMap<string, number>;
 
-export const replicated = ({ shape }: ShapedArray): Layout => shape.map(() => []);
+/** One for each rank: most layouts are compared with these. */
+const whole: Layout[] = [];
+export const replicated = ({ shape: { length } }: ShapedArray): Layout =>
+  (whole[length] ??= Array.from({ length }, () => []));
 export const isReplicated = (layout: Layout): boolean => layout.every((axes) => axes.length === 0);
+
+export const sameLayout = (a: Layout, b: Layout): boolean =>
+  a === b ||
+  a.every((axes, dimension) => axes.length === b[dimension].length && commonPrefix(axes, b[dimension]) === axes);
+
+/** A layout with the further axes that another one has, where they are free and divide the dimension. */
+export function extended(layout: Layout, more: Layout, shape: Shape, sizes: AxisSizes): Layout {
+  if (isReplicated(more)) return layout;
+  const used = new Set(layout.flat());
+  return layout.map((axes, dimension) => {
+    const wanted = more[dimension];
+    if (wanted.length <= axes.length || commonPrefix(axes, wanted).length < axes.length) return axes;
+    const added = wanted.slice(axes.length);
+    if (added.some((axis) => used.has(axis)) || shape[dimension] % deviceCount(wanted, sizes) !== 0) return axes;
+    for (const axis of added) used.add(axis);
+    return wanted;
+  });
+}
+
+/** As many of a layout's axes as divide the dimensions, the major ones first. */
+export const dividing = (layout: Layout, shape: Shape, sizes: AxisSizes): Layout =>
+  layout.map((axes, dimension) => {
+    const fitting = axes
+      .map((_, i) => i + 1)
+      .filter((n) => shape[dimension] % deviceCount(axes.slice(0, n), sizes) === 0);
+    return axes.slice(0, fitting.at(-1) ?? 0);
+  });
 
 export const layoutOf = (spec: PartitionSpec, rank: number): Layout =>
   Array.from({ length: rank }, (_, dimension) => axesOf(spec.entries[dimension]));

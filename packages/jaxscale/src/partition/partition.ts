@@ -1,8 +1,9 @@
 /**
  * From a jaxpr on whole arrays to the program of one device: equations on parts of the arrays, and collectives where a
- * device needs what another one has. Layouts flow from the arguments through the equations' sharding rules.
+ * device needs what another one has. The operands' layouts decide, then the hints of propagation.
  */
 import { isFloat } from "../base/dtypes.ts";
+import { invariant } from "../base/errors.ts";
 import { type ClosedJaxpr, type JaxprEqn, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { Operand } from "../primitives/op-builder.ts";
 import { type Arrangement, type Factor, type Part, rulesOf, type ShardingRule } from "../primitives/primitive.ts";
@@ -11,10 +12,21 @@ import { withAxisName } from "../trace/axis-names.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { evalJaxprBy } from "../transforms/eval-jaxpr.ts";
 import { ops } from "../transforms/jaxpr-transforms.ts";
-import { type Assignment, assignFactors, layoutBy } from "./assign-factors.ts";
-import { type AxisSizes, commonPrefix, deviceCount, isReplicated, type Layout, replicated, specOf } from "./layout.ts";
+import { pruneJaxpr } from "../transforms/prune-jaxpr.ts";
+import { type Assignment, assignFactors, cutAgain, layoutBy } from "./assign-factors.ts";
+import {
+  type AxisSizes,
+  commonPrefix,
+  deviceCount,
+  extended,
+  isReplicated,
+  type Layout,
+  replicated,
+  specOf,
+} from "./layout.ts";
 import type { Mesh } from "./mesh.ts";
 import { NamedSharding } from "./named-sharding.ts";
+import { type Call, type Hints, layoutIn, propagate } from "./propagate.ts";
 import { deviceAxes } from "./stack.ts";
 import type { Topology } from "./topology.ts";
 
@@ -23,7 +35,10 @@ export interface Placement {
   /** Of the program. */
   readonly name: string;
   readonly mesh: Mesh;
-  readonly layouts: readonly Layout[];
+  /** Of the arguments; undefined for one that may be cut as the program wants it. */
+  readonly layouts: readonly (Layout | undefined)[];
+  /** Of the arrays that the function closed over. */
+  readonly constants?: (constant: unknown) => Layout | undefined;
   /** Undefined leaves a result as it comes. */
   readonly wanted: readonly (Layout | undefined)[];
   /** How the mesh lies on GPUs; absent: on one, the first. */
@@ -34,6 +49,8 @@ export interface Placement {
 export interface Partitioned {
   readonly placement: Placement;
   readonly local: ClosedJaxpr;
+  /** Layouts of the arguments. */
+  readonly args: readonly Layout[];
   /** Layouts of the results, and the shardings that say the same. */
   readonly layouts: readonly Layout[];
   readonly shardings: readonly NamedSharding[];
@@ -42,23 +59,59 @@ export interface Partitioned {
 /** @param closed without calls @throws ShardingError if a layout that is asked for does not divide an array */
 export function partition(closed: ClosedJaxpr, placement: Placement): Partitioned {
   const { name, mesh, wanted } = placement;
-  const sizes = mesh.shape;
-  const types = closed.jaxpr.invars.map((v) => v.aval);
+  const hints = propagate(closed, placement);
+  const args = closed.jaxpr.invars.map((v, i) => placement.layouts[i] ?? layoutIn(hints, v));
+  const { local, layouts } = deviceAxes(mesh, false).reduceRight<() => LocalJaxpr>(
+    (inner, axis) => () => withAxisName(axis, inner),
+    () => localJaxpr(name, hints, args, wanted, { sizes: mesh.shape, constants: placement.constants }),
+  )();
+  return {
+    placement,
+    local,
+    args,
+    layouts,
+    shardings: layouts.map((layout) => new NamedSharding(mesh, specOf(layout))),
+  };
+}
+
+/** What rewriting needs of a placement. */
+interface Devices extends Pick<Placement, "constants"> {
+  readonly sizes: AxisSizes;
+}
+
+/** A jaxpr for one device, and how its results lie. */
+interface LocalJaxpr {
+  readonly local: ClosedJaxpr;
+  readonly layouts: readonly Layout[];
+}
+
+/** Traces a jaxpr on the parts of one device; the mesh's axes are named. */
+function localJaxpr(
+  name: string,
+  hints: Hints,
+  args: readonly Layout[],
+  wanted: readonly (Layout | undefined)[],
+  devices: Devices,
+): LocalJaxpr {
+  const { sizes, constants } = devices;
   let layouts: readonly Layout[] = [];
-  const trace = (): ClosedJaxpr =>
-    traceToJaxpr(
-      name,
-      (...values) => {
-        const args = values.map((value, i) => ({ value, layout: placement.layouts[i] }));
-        const results = evalOnParts(closed, args, sizes, wanted);
-        layouts = results.map(({ layout }) => layout);
-        return results.map(({ value }) => value as Array);
-      },
-      types.map((aval, i) => localType(aval, placement.layouts[i], sizes)),
-    );
-  const named = deviceAxes(mesh, false).reduceRight((inner, axis) => () => withAxisName(axis, inner), trace);
-  const local = named();
-  return { placement, local, layouts, shardings: layouts.map((layout) => new NamedSharding(mesh, specOf(layout))) };
+  const traced = traceToJaxpr(
+    name,
+    (...values) => {
+      const parts = values.map((value, i) => ({ value, layout: args[i] }));
+      const results = evalJaxprBy<Part>(hints.closed, parts, {
+        lift: (value) => {
+          const part = { value, layout: replicated(value.aval) };
+          return relaid(part, constants?.(value) ?? part.layout, sizes);
+        },
+        process: (eqn, operands) => evalEquation(eqn, operands, hints, devices),
+      }).map((part, i) => relaid(part, wanted[i] ?? part.layout, sizes));
+      layouts = results.map(({ layout }) => layout);
+      return results.map(({ value }) => value as Array);
+    },
+    hints.closed.jaxpr.invars.map(({ aval }, i) => localType(aval, args[i], sizes)),
+  );
+  return { local: pruneJaxpr(traced, undefined, true).jaxpr, layouts };
 }
 
 const localType = ({ shape, dtype, weakType }: ShapedArray, layout: Layout, sizes: AxisSizes): ShapedArray =>
@@ -68,52 +121,33 @@ const localType = ({ shape, dtype, weakType }: ShapedArray, layout: Layout, size
     weakType,
   );
 
-/** Evaluates a jaxpr on the parts of one device, in a trace in which the mesh's axes are named. */
-function evalOnParts(
-  closed: ClosedJaxpr,
-  args: readonly Part[],
-  sizes: AxisSizes,
-  wanted: readonly (Layout | undefined)[],
-): readonly Part[] {
-  const results = evalJaxprBy<Part>(closed, args, {
-    lift: (value) => ({ value, layout: replicated(value.aval) }),
-    process: (eqn, operands) => evalEquation(eqn, operands, sizes),
-  });
-  return results.map((part, i) => relaid(part, wanted[i] ?? part.layout, sizes));
-}
-
-function evalEquation(
-  { primitive, params, inputs, outputs }: JaxprEqn,
-  operands: readonly Part[],
-  sizes: AxisSizes,
-): readonly Part[] {
+function evalEquation(eqn: JaxprEqn, operands: readonly Part[], hints: Hints, devices: Devices): readonly Part[] {
+  const { primitive, params, inputs, outputs } = eqn;
+  const { sizes } = devices;
   const rules = rulesOf(primitive);
   const asked = rules.laidOut?.(params);
   if (asked) return [relaid(operands[0], asked.layout, sizes)];
-  const outs = outputs.map((v) => v.aval);
-  if (operands.every(({ layout }) => isReplicated(layout)))
-    return ops
-      .bind(
-        primitive.name,
-        operands.map(({ value }) => value),
-        params,
-      )
-      .map((value, i) => ({ value, layout: replicated(outs[i]) }));
-  const context = { params, inputs: inputs.map((atom) => atom.aval), outputs: outs };
-  const rewritten = rules.partition?.(ops, operands, {
-    ...context,
-    sizes,
-    relaid: (part, layout) => relaid(part, layout, sizes),
-    arranged: (rule) => arranged(rule, operands, context.inputs, sizes),
-  });
+  const call = hints.calls.get(eqn);
+  if (call) return evalCall(eqn, operands, call, devices);
+  const context = { params, inputs: inputs.map((atom) => atom.aval), outputs: outputs.map((v) => v.aval) };
+  const wanted = outputs.map((v) => layoutIn(hints, v));
+  const layouts = operands.map(({ layout }) => layout);
+  const whole = layouts.every(isReplicated);
+  if (whole && wanted.every(isReplicated)) return bindWhole(eqn, operands);
+  const rewritten = whole
+    ? undefined
+    : rules.partition?.(ops, operands, {
+        ...context,
+        sizes,
+        relaid: (part, layout) => relaid(part, layout, sizes),
+        arranged: (rule) => arranged(rule, operands, context.inputs, sizes),
+      });
   if (rewritten) return rewritten;
   const rule = rules.sharding(context);
-  const assigned = assignFactors(
-    rule,
-    context.inputs,
-    operands.map(({ layout }) => layout),
-    sizes,
-  );
+  const assigned = assignFactors(rule, { types: context.inputs, layouts }, sizes, {
+    types: context.outputs,
+    layouts: wanted,
+  });
   const parts = operands.map((part, i) => relaid(part, layoutBy(assigned, rule.operands[i]), sizes).value);
   const local = rules.localParams?.(context, localSizes(rule, assigned, sizes)) ?? params;
   const sums = [...assigned].filter(([name]) => rule.factors[name].kind === "reduction");
@@ -122,9 +156,12 @@ function evalEquation(
       ? ops.bind(primitive.name, rules.readsMemory ? parts : unrounded(parts), rules.partialParams?.(local) ?? local)
       : ops.bind(primitive.name, parts, local);
   return results.map((value, i) => {
-    const whole = ops.convert(combined(value, rule, sums), outs[i].dtype, outs[i].weakType);
-    const layout = layoutBy(assigned, rule.results[i]);
-    return relaid({ value: whole, layout }, cutAgain(rule, operands, outs[i], i, layout, sizes), sizes);
+    const { aval } = outputs[i];
+    const part = {
+      value: ops.convert(combined(value, rule, sums), aval.dtype, aval.weakType),
+      layout: layoutBy(assigned, rule.results[i]),
+    };
+    return operands.length > 0 ? relaid(part, cutAgain(rule, layouts[0], i, aval, part.layout, sizes), sizes) : part;
   });
 }
 
@@ -134,8 +171,8 @@ function arranged(
   inputs: readonly ShapedArray[],
   sizes: AxisSizes,
 ): Arrangement {
-  const given = operands.map(({ layout }) => layout);
-  const assigned = assignFactors(rule, inputs, given, sizes);
+  const given = { types: inputs, layouts: operands.map(({ layout }) => layout) };
+  const assigned = assignFactors(rule, given, sizes);
   const layouts = rule.operands.map((dimensions) => layoutBy(assigned, dimensions));
   return {
     operands: layouts,
@@ -144,29 +181,52 @@ function arranged(
   };
 }
 
-/**
- * The layout of a result whose dimension was needed whole (concatenated, sorted, summed up) and lay in parts in the first operand:
- * in parts again, which moves nothing.
- */
-function cutAgain(
-  rule: ShardingRule,
-  [first]: readonly Part[],
-  { shape }: ShapedArray,
-  result: number,
-  layout: Layout,
-  sizes: AxisSizes,
-): Layout {
-  if (first.layout.length !== shape.length) return layout;
-  const isWhole = (factors: readonly string[]): boolean =>
-    factors.length > 0 && factors.every((name) => rule.factors[name].kind === "replicated");
-  const used = new Set(layout.flat());
-  return layout.map((axes, dimension) => {
-    const before = first.layout[dimension];
-    const whole = isWhole(rule.operands[0][dimension]) && isWhole(rule.results[result][dimension]);
-    const divides = shape[dimension] % deviceCount(before, sizes) === 0;
-    return whole && divides && !before.some((axis) => used.has(axis)) ? before : axes;
+/** An equation on whole arrays. */
+const bindWhole = ({ primitive, params, outputs }: JaxprEqn, operands: readonly Part[]): readonly Part[] =>
+  ops
+    .bind(
+      primitive.name,
+      operands.map(({ value }) => value),
+      params,
+    )
+    .map((value, i) => ({ value, layout: replicated(outputs[i].aval) }));
+
+/** An equation that calls jaxprs, with the jaxprs of one device: what they have in common with it lies alike on both sides. */
+function evalCall(eqn: JaxprEqn, operands: readonly Part[], call: Call, devices: Devices): readonly Part[] {
+  const { primitive, params, outputs } = eqn;
+  const { sizes } = devices;
+  if (operands.every(({ layout }) => isReplicated(layout)) && isWhole(call)) return bindWhole(eqn, operands);
+  const { edges, bodies } = call;
+  const given = operands.map(({ layout }) => layout);
+  const args = bodies.map(({ closed }) => closed.jaxpr.invars.map((v) => replicated(v.aval)));
+  const wanted = bodies.map(({ closed }) => closed.jaxpr.outvars.map((a) => replicated(a.aval)));
+  const results = outputs.map((v) => replicated(v.aval));
+  edges.forEach(({ operand, arguments: inside, outputs: from, result, stacked }, i) => {
+    const lead: Layout = stacked ? [[]] : [];
+    let layout = call.layouts[i];
+    if (operand !== undefined) {
+      // Operands may lie in more parts than was foreseen.
+      const { shape } = eqn.inputs[operand].aval;
+      layout = extended(layout, given[operand].slice(lead.length), shape.slice(lead.length), sizes);
+      given[operand] = [...lead, ...layout];
+    }
+    for (const [body, argument] of inside) args[body][argument] = layout;
+    for (const [body, output] of from) wanted[body][output] = layout;
+    if (result !== undefined) results[result] = [...lead, ...layout];
   });
+  const locals = bodies.map((body, i) => localJaxpr(primitive.name, body, args[i], wanted[i], devices).local);
+  const parts = operands.map((part, i) => relaid(part, given[i], sizes).value);
+  const { withSubJaxprs } = rulesOf(primitive);
+  invariant(withSubJaxprs, `${primitive.name} can have other bodies`);
+  return ops
+    .bind(primitive.name, parts, withSubJaxprs(params, locals))
+    .map((value, i) => ({ value, layout: results[i] }));
 }
+
+/** Whether nothing is split within a call. */
+const isWhole = ({ layouts, bodies }: Call): boolean =>
+  layouts.every(isReplicated) &&
+  bodies.every((body) => [...body.layouts.values()].every(isReplicated) && [...body.calls.values()].every(isWhole));
 
 /** Sizes of the factors of one device's part. */
 const localSizes = (rule: ShardingRule, assigned: Assignment, sizes: AxisSizes): Record<string, number> =>
@@ -187,16 +247,19 @@ const collectives: Readonly<Record<string, string>> = {
 const unrounded = (parts: readonly Operand[]): readonly Operand[] =>
   parts.map((x) => (isFloat(x.aval.dtype) ? ops.convert(x, "float32", x.aval.weakType) : x));
 
-/** The result, combined over the mesh axes of the factors that it sums over. */
+/** The result, combined over the mesh axes of the factors that it sums over: one collective a kind of sum. */
 const combined = (
   value: Operand,
   rule: ShardingRule,
   sums: readonly (readonly [string, readonly string[]])[],
-): Operand =>
-  sums.reduce((partial, [name, axes]) => {
-    const combine = rule.factors[name].combine as NonNullable<Factor["combine"]>;
-    return ops.bind1(collectives[combine], [partial], { axes });
-  }, value);
+): Operand => {
+  const axesOf = new Map<string, readonly string[]>();
+  for (const [name, axes] of sums) {
+    const collective = collectives[rule.factors[name].combine as NonNullable<Factor["combine"]>];
+    axesOf.set(collective, [...(axesOf.get(collective) ?? []), ...axes]);
+  }
+  return [...axesOf].reduce((partial, [collective, axes]) => ops.bind1(collective, [partial], { axes }), value);
+};
 
 /** The part in another layout: what is split in both the same way stays, the rest is gathered, then cut. */
 function relaid({ value, layout }: Part, wanted: Layout, sizes: AxisSizes): Part {

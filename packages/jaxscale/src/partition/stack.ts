@@ -123,9 +123,9 @@ function joinedShape(shape: Shape, layout: Layout): Shape {
  * The program of all devices of one GPU, on what the GPU holds of arrays: all of them, where there is one GPU. Where a mesh axis goes
  * over several, collectives over it are left.
  */
-export function stack(types: readonly ShapedArray[], { local, layouts, placement }: Partitioned): ClosedJaxpr {
+export function stack(types: readonly ShapedArray[], { local, args, layouts, placement }: Partitioned): ClosedJaxpr {
   const { mesh, name, topology } = placement;
-  if (topology === undefined) return stackOn(name, deviceAxes(mesh, false), types, placement.layouts, local, layouts);
+  if (topology === undefined) return stackOn(name, deviceAxes(mesh, false), types, args, local, layouts);
   const within = (all: readonly Layout[]): readonly Layout[] => all.map((layout) => localLayout(layout, topology));
   const axes = topology.axes.filter(isWithinGpu).map(
     ({ name: axis, gpus, local }): DeviceAxis => ({
@@ -136,9 +136,9 @@ export function stack(types: readonly ShapedArray[], { local, layouts, placement
     }),
   );
   const held = types.map(({ shape, dtype, weakType }, i) =>
-    shapedArray(heldShape(shape, placement.layouts[i], topology), dtype, weakType),
+    shapedArray(heldShape(shape, args[i], topology), dtype, weakType),
   );
-  return stackOn(name, axes, held, within(placement.layouts), local, within(layouts));
+  return stackOn(name, axes, held, within(args), local, within(layouts));
 }
 
 function stackOn(

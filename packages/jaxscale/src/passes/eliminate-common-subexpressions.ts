@@ -13,7 +13,9 @@ export function eliminateCommonSubexpressions(closed: ClosedJaxpr): ClosedJaxpr 
     const alike = seen.get(key);
     const same = alike?.find(
       (other) =>
-        other.primitive === eqn.primitive && other.region === eqn.region && sameStatic(other.params, eqn.params),
+        other.primitive === eqn.primitive &&
+        other.source.region === eqn.source.region &&
+        sameStatic(other.params, eqn.params),
     );
     if (same) return same.outputs;
     if (alike) alike.push(eqn);

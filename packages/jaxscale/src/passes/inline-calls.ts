@@ -28,7 +28,7 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
     const nameOf = (atom: Atom): Atom => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom);
     for (const eqn of body.eqns) {
       const inputs = eqn.inputs.map(nameOf);
-      const source = { ...eqn.source, scope: joinScopes(scope, eqn.source.scope) };
+      const source = { ...eqn.source, scope: joinScopes(scope, eqn.source.scope), ...(region && { region }) };
       if (isCall(eqn)) {
         const results = call(eqn, inputs, source.scope, region);
         eqn.outputs.forEach((output, i) => names.set(output, results[i]));
@@ -36,7 +36,7 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
       }
       const outputs = rename ? eqn.outputs.map((output) => newVar(output.aval)) : eqn.outputs;
       if (rename) eqn.outputs.forEach((output, i) => names.set(output, outputs[i]));
-      eqns.push({ ...eqn, inputs, outputs, source, ...(region && { region }) });
+      eqns.push({ ...eqn, inputs, outputs, source });
     }
   };
 

@@ -16,7 +16,14 @@ import { broadcastInDim } from "./broadcast.ts";
 import { spread } from "./call.ts";
 import { replicatedRule } from "./factors.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
-import { type BatchAxis, type Batched, definePrimitive, type Linearized, type PrimitiveRules } from "./primitive.ts";
+import {
+  type BatchAxis,
+  type Batched,
+  definePrimitive,
+  type Edge,
+  type Linearized,
+  type PrimitiveRules,
+} from "./primitive.ts";
 
 export type CondParams = {
   /** All of one type; without constants. */
@@ -152,6 +159,14 @@ export const cond = definePrimitive<CondParams>("cond", {
         ran(chosen, results.slice(before[chosen], before[chosen] + extra[chosen]));
       },
     };
+  },
+  edges: ({ branches }) => {
+    const inAll = (i: number) => branches.map((_, branch) => [branch, i] as const);
+    const [{ jaxpr }] = branches;
+    return [
+      ...jaxpr.invars.map((_, i): Edge => ({ operand: i + 1, arguments: inAll(i), outputs: [] })),
+      ...jaxpr.outvars.map((_, i): Edge => ({ arguments: [], outputs: inAll(i), result: i })),
+    ];
   },
   lowering: { kind: "branch", branches: ({ params }) => params.branches },
   sharding: replicatedRule,

@@ -317,6 +317,18 @@ export interface Arrangement {
   readonly parts: () => readonly Operand[];
 }
 
+/** A value that an equation and the jaxprs it calls have in common, such as a carry of a loop: an operand, arguments, outputs, a result. */
+export interface Edge {
+  readonly operand?: number;
+  readonly arguments: readonly BodyPlace[];
+  readonly outputs: readonly BodyPlace[];
+  readonly result?: number;
+  /** Operand and result have one more axis in front, of which a body sees one slice. */
+  readonly stacked?: boolean;
+}
+/** Number of one of `subJaxprs`, and of its argument or output. */
+export type BodyPlace = readonly [body: number, index: number];
+
 // ---- differentiation, batching (used by transforms/) --------------------------
 
 /** Types that a rule may need besides its parameters. */
@@ -385,6 +397,8 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   ) => readonly Part[] | undefined;
   /** Reads the memory of its operands as it is: their dtypes must stay, also for partial sums. */
   readonly readsMemory?: true;
+  /** For ops that call jaxprs without being inlined: which values are one and the same, and lie alike on a mesh. */
+  readonly edges?: (params: P) => readonly Edge[];
   /** Work per evaluation of the whole op. */
   readonly cost: (context: LoweringContext<P>) => Cost;
   /** Results are exact copies or selections of operands, so a packed result needs no rounding. */

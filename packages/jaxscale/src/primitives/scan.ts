@@ -11,7 +11,7 @@ import { dynamicSlice } from "./dynamic-slice.ts";
 import { dynamicUpdateSlice } from "./dynamic-update-slice.ts";
 import { replicatedRule } from "./factors.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
-import { definePrimitive, type LoopPlan, type PrimitiveRules } from "./primitive.ts";
+import { definePrimitive, type Edge, type LoopPlan, type PrimitiveRules } from "./primitive.ts";
 import { bool } from "./python-text.ts";
 import { reshape } from "./shape.ts";
 
@@ -335,6 +335,19 @@ export const scan = definePrimitive<ScanParams>("scan", {
     },
   }),
   lowering: { kind: "loop", loop: ({ params, inputs, outputs }) => planScan(params, inputs, outputs) },
+  edges: ({ jaxpr: { jaxpr }, numConsts, numCarry }) => [
+    ...jaxpr.invars.map((_, i): Edge => {
+      const carry = i - numConsts;
+      const isCarry = carry >= 0 && carry < numCarry;
+      const own = { operand: i, arguments: [[0, i]] } as const;
+      return isCarry
+        ? { ...own, outputs: [[0, carry]], result: carry }
+        : { ...own, outputs: [], stacked: i >= numConsts };
+    }),
+    ...jaxpr.outvars
+      .map((_, i): Edge => ({ arguments: [], outputs: [[0, i]], result: i, stacked: true }))
+      .slice(numCarry),
+  ],
   sharding: replicatedRule,
   ...scanRules,
 });

@@ -12,6 +12,7 @@ import {
   type Batched,
   type Differentiated,
   definePrimitive,
+  type Edge,
   type PrimitiveRules,
 } from "./primitive.ts";
 import { reduceOr } from "./reduction.ts";
@@ -176,6 +177,21 @@ export const whileLoop = definePrimitive<WhileParams>("while", {
   }),
   subJaxprs: ({ bodyJaxpr, condJaxpr }) => [bodyJaxpr, condJaxpr],
   withSubJaxprs: (params, [bodyJaxpr, condJaxpr]) => ({ ...params, bodyJaxpr, condJaxpr }),
+  edges: (params) => {
+    const { bodyJaxpr, condNconsts, bodyNconsts } = params;
+    const [tests, bodies, carries] = parts(
+      params,
+      Array.from({ length: condNconsts + bodyJaxpr.jaxpr.invars.length }, (_, i) => i),
+    );
+    return [
+      ...tests.map((operand, i): Edge => ({ operand, arguments: [[1, i]], outputs: [] })),
+      ...bodies.map((operand, i): Edge => ({ operand, arguments: [[0, i]], outputs: [] })),
+      ...carries.map((operand, i): Edge => {
+        const arguments_ = [[0, bodyNconsts + i] as const, [1, condNconsts + i] as const];
+        return { operand, arguments: arguments_, outputs: [[0, i]], result: i };
+      }),
+    ];
+  },
   lowering: {
     kind: "loop",
     loop({ params: { condJaxpr, condNconsts, bodyJaxpr, bodyNconsts, maxTrips }, inputs }) {

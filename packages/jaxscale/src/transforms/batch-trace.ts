@@ -1,6 +1,6 @@
 /** Vectorization: values have an extra axis somewhere, which the function does not see. */
 import { invariant } from "../base/errors.ts";
-import { type Params, type Primitive, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { type Jaxpr, type Params, type Primitive, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { OpBuilder } from "../primitives/op-builder.ts";
 import { type BatchAxis, rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
@@ -61,9 +61,9 @@ export class BatchTrace implements Trace {
   process = (primitive: Primitive, operands: readonly Array[], params: Params): readonly Array[] => {
     const values = operands.map(this.valueOf);
     const dims = operands.map(this.dimOf);
-    const { batch, axisNames, agrees } = rulesOf(primitive);
+    const { batch, agrees } = rulesOf(primitive);
     const { axis } = this;
-    const overAxis = axis.name !== undefined && (axisNames?.(params).includes(axis.name) ?? false);
+    const overAxis = axis.name !== undefined && worksOver(axis.name, primitive, params);
     const varies = axis.checksVarying && !(overAxis && agrees) && operands.some(this.varies);
     const origin = { primitive, source: captureSource(this.process) };
     return withTrace(this.parent, () => {
@@ -87,3 +87,19 @@ export class BatchTrace implements Trace {
     });
   };
 }
+
+/** Whether an op works over a named axis, itself or in a jaxpr that it calls. */
+function worksOver(axis: string, primitive: Primitive, params: Params): boolean {
+  if (rulesOf(primitive).axisNames?.(params).includes(axis)) return true;
+  return primitive.subJaxprs(params).some(({ jaxpr }) => {
+    let names = axesWorkedOver.get(jaxpr);
+    if (!names) axesWorkedOver.set(jaxpr, (names = new Map()));
+    let found = names.get(axis);
+    if (found === undefined) {
+      found = jaxpr.eqns.some((eqn) => worksOver(axis, eqn.primitive, eqn.params));
+      names.set(axis, found);
+    }
+    return found;
+  });
+}
+const axesWorkedOver = new WeakMap<Jaxpr, Map<string, boolean>>();
