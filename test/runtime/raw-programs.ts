@@ -1,6 +1,14 @@
 /** Programs whose kernels are WGSL text, so that the runtime is tested without the compiler. */
 import type { Kernel } from "../../packages/jaxscale/src/kernel/ir.ts";
-import type { KernelBinding, KernelOrigin, Program, Slot, Step } from "../../packages/jaxscale/src/kernel/program.ts";
+import type {
+  GpuAxis,
+  KernelBinding,
+  KernelOrigin,
+  Program,
+  Segment,
+  Slot,
+  Step,
+} from "../../packages/jaxscale/src/kernel/program.ts";
 import type { LazyProgram } from "../../packages/jaxscale/src/runtime/lazy-program.ts";
 import type { PrintKernel } from "../../packages/jaxscale/src/runtime/pipeline-cache.ts";
 
@@ -71,6 +79,7 @@ export interface RawProgram {
   readonly steps: readonly Step[];
   readonly results: readonly number[];
   readonly donated?: readonly number[];
+  readonly gpuAxes?: readonly GpuAxis[];
 }
 
 export const dispatch = (
@@ -78,7 +87,7 @@ export const dispatch = (
   slots: readonly (number | KernelBinding)[],
   access: readonly ("read" | "read_write")[],
   items: number,
-  immediates?: readonly (number | { readonly iteration: number })[],
+  immediates?: readonly (number | { readonly iteration: number } | { readonly gpu: string })[],
 ): Step => ({
   kind: "dispatch",
   kernel,
@@ -88,6 +97,12 @@ export const dispatch = (
   origin: origin(),
 });
 
+/** Cut behind exchanges. */
+function segmentsOf(steps: readonly Step[]): Segment[] {
+  const ends = steps.flatMap(({ kind }, i) => (kind === "exchange" ? [i + 1] : []));
+  return [0, ...ends].map((start, i) => ({ steps: steps.slice(start, ends[i]) }));
+}
+
 export function rawProgram({
   name = "raw",
   kernels,
@@ -96,13 +111,15 @@ export function rawProgram({
   steps,
   results,
   donated = [],
+  gpuAxes,
 }: RawProgram): Program {
   return {
     name,
     kernels,
     slots,
     arenas,
-    segments: [{ steps }],
+    segments: segmentsOf(steps),
+    gpuAxes,
     results: results.map((slot) => ({ shape: [slots[slot].sizeBytes / 4], dtype: "float32", slot })),
     donated,
   };

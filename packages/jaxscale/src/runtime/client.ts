@@ -1,13 +1,15 @@
 /** The GPUs as the API uses them: arrays up, programs over them, arrays down; in order, and without waiting. */
 import { platform as currentPlatform } from "#platform";
-
+import { DeviceError } from "../base/errors.ts";
 import type { Target } from "../base/target.ts";
 import { printWgsl } from "../wgsl/print.ts";
 import { adapterRequests } from "./adapter.ts";
 import type { Block } from "./buffer-pool.ts";
+import { BuiltPrograms } from "./built-programs.ts";
 import type { Device } from "./device.ts";
 import type { Executable } from "./executable.ts";
 import { Gpu } from "./gpu.ts";
+import { InProcessTransport } from "./in-process-transport.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { borrowArguments } from "./launch.ts";
 import type { LazyProgram } from "./lazy-program.ts";
@@ -19,6 +21,7 @@ import type { Argument } from "./scalar-rows.ts";
 import { newStatistics } from "./statistics.ts";
 import { type Home, type Memory, Storage } from "./storage.ts";
 import { readWords, writePieces } from "./transfer.ts";
+import { exchangeTimeoutOf, type Transport, type TransportOptions } from "./transport.ts";
 import { UnreadErrors } from "./unread-errors.ts";
 
 export interface ClientOptions {
@@ -27,6 +30,8 @@ export interface ClientOptions {
   readonly printKernel?: PrintKernel;
   /** Where an error goes that nobody read. */
   readonly warn?: (message: string) => void;
+  /** What carries exchanges between GPUs. */
+  readonly transport?: (options: TransportOptions) => Transport;
 }
 
 /** A program whose pipelines are compiled. */
@@ -46,22 +51,47 @@ export interface ByteRange {
 export class Client {
   readonly statistics = newStatistics();
   readonly platform: Platform;
-  readonly #gpus: readonly Gpu[];
+  readonly #transport: Transport;
+  /** By number; absent are those of other processes. */
+  readonly #gpus: (Gpu | undefined)[];
+  /** Calls on several GPUs so far, by their numbers. */
+  readonly #calls = new Map<string, number>();
   readonly #errors: UnreadErrors;
 
-  constructor({ platform = currentPlatform, printKernel = printWgsl, warn }: ClientOptions = {}) {
+  constructor({
+    platform = currentPlatform,
+    printKernel = printWgsl,
+    warn,
+    transport = (options) => new InProcessTransport(options),
+  }: ClientOptions = {}) {
     this.platform = platform;
     this.#errors = new UnreadErrors(warn);
     const { statistics } = this;
-    const pressure = new MemoryPressure(platform, statistics);
-    this.#gpus = adapterRequests(platform).map(
-      (request) => new Gpu({ platform, statistics, printKernel, request, pressure, errors: this.#errors }),
-    );
+    const shared = {
+      platform,
+      statistics,
+      printKernel,
+      pressure: new MemoryPressure(platform, statistics, () => this.#own.flatMap((gpu) => gpu.device ?? [])),
+      errors: this.#errors,
+      built: new BuiltPrograms(),
+    };
+    const requests = adapterRequests(platform);
+    this.#transport = transport({ ownCount: requests.length, timeoutSeconds: exchangeTimeoutOf(platform) });
+    this.#gpus = Array.from({ length: this.#transport.gpuCount });
+    this.#transport.ownGpus.forEach((number, i) => {
+      const copyHere = (storage: Storage): Storage => this.copyTo(number, storage);
+      this.#gpus[number] = new Gpu({ ...shared, number, request: requests[i], copyHere });
+    });
   }
 
-  /** How many there are; known before any is opened. */
+  /** How many there are, those of other processes included; known before any is opened. */
   get gpuCount(): number {
-    return this.#gpus.length;
+    return this.#transport.gpuCount;
+  }
+
+  /** Numbers of those that this process has. */
+  get ownGpus(): readonly number[] {
+    return this.#transport.ownGpus;
   }
 
   /** What programs are compiled for on the first GPU, once it is known; undefined before and after a loss. */
@@ -71,7 +101,7 @@ export class Client {
 
   /** The same for any GPU. */
   targetOf(gpu: number): Target | undefined {
-    return this.#gpus[gpu].device?.target;
+    return this.#gpu(gpu).device?.target;
   }
 
   /** Opens a GPU if need be. @throws DeviceError if there is none */
@@ -81,7 +111,7 @@ export class Client {
 
   /** An open GPU, for measurements and reports. @throws DeviceError if there is none */
   device(gpu = 0): Promise<Device> {
-    return this.#gpus[gpu].open();
+    return this.#gpu(gpu).open();
   }
 
   /**
@@ -89,7 +119,7 @@ export class Client {
    * @param label for messages, such as `float32[4,8]`
    */
   upload(words: Uint32Array, sizeBytes = words.byteLength, label = `${sizeBytes} bytes`, gpu = 0): Storage {
-    return this.#gpus[gpu].upload(words, sizeBytes, label);
+    return this.#gpu(gpu).upload(words, sizeBytes, label);
   }
 
   /**
@@ -97,8 +127,8 @@ export class Client {
    * @throws DeviceError if there is no memory or the device is lost; what the pieces throw. Then the memory is given back
    */
   async uploadPieces(pieces: AsyncIterable<Uint32Array>, sizeBytes: number, label: string, gpu = 0): Promise<Storage> {
-    const memory = this.#gpus[gpu].newMemory(sizeBytes, label);
-    await this.#gpus[gpu].placeInTurn(memory);
+    const memory = this.#gpu(gpu).newMemory(sizeBytes, label);
+    await this.#gpu(gpu).placeInTurn(memory);
     try {
       await writePieces(memory.home as Home, memory.block as Block, pieces);
     } catch (error) {
@@ -117,8 +147,8 @@ export class Client {
     const words = this.#wordsOf(storage, offsetBytes, sizeBytes);
     // It is awaited in the turn of the copy, perhaps long after it failed.
     words.catch(() => {});
-    const memory = this.#gpus[gpu].newMemory(sizeBytes, label);
-    this.#gpus[gpu].fillLater(memory, () => words);
+    const memory = this.#gpu(gpu).newMemory(sizeBytes, label);
+    this.#gpu(gpu).fillLater(memory, () => words);
     return new Storage(memory);
   }
 
@@ -148,19 +178,28 @@ export class Client {
    * @throws DeviceError if an argument is deleted, or donated and passed twice
    */
   launch(lazy: LazyProgram, args: readonly Argument[], gpu = 0): Storage[] {
-    return this.#gpus[gpu].launch(lazy, args);
+    return this.#gpu(gpu).launch(lazy, args);
   }
 
   /**
    * Calls a program on several GPUs at once; its collectives are exchanges among them.
    * @param gpus their numbers, in row-major order of their places along `Program.gpuAxes`
-   * @param argsPerGpu what `launch` takes, for each of `gpus`
-   * @returns the results on each of `gpus`
+   * @param argsPerGpu what `launch` takes, for each of `gpus` that this process has
+   * @returns the results on each of them
    * @throws DeviceError as `launch` does; then no GPU was called
    */
   launchOn(gpus: readonly number[], lazy: LazyProgram, argsPerGpu: readonly (readonly Argument[])[]): Storage[][] {
     for (const args of argsPerGpu) borrowArguments(lazy.name, args, lazy.donated ?? []);
-    return gpus.map((gpu, i) => this.#gpus[gpu].launch(lazy, argsPerGpu[i]));
+    const key = String(gpus);
+    const count = (this.#calls.get(key) ?? 0) + 1;
+    this.#calls.set(key, count);
+    const own = gpus.flatMap((number, index) => (this.#gpus[number] ? [{ number, index }] : []));
+    const parts = own.map(({ number, index }) => ({
+      gpus,
+      index,
+      member: this.#transport.join(`${key} #${count}`, gpus, number),
+    }));
+    return own.map(({ number }, i) => this.#gpu(number).launch(lazy, argsPerGpu[i], parts[i]));
   }
 
   /**
@@ -170,23 +209,30 @@ export class Client {
    */
   async load(lazy: LazyProgram, gpus: readonly number[] = [0]): Promise<LoadedProgram> {
     const started = performance.now();
-    const [program] = await Promise.all(gpus.map((gpu) => this.#gpus[gpu].load(lazy)));
-    return { program, target: await this.ready(gpus[0]), compileMs: performance.now() - started };
+    const own = gpus.flatMap((number, index) => (this.#gpus[number] ? [{ number, index }] : []));
+    const [program] = await Promise.all(own.map(({ number, index }) => this.#gpu(number).load(lazy, { gpus, index })));
+    return { program, target: await this.ready(own[0].number), compileMs: performance.now() - started };
   }
 
   /** Settles when everything launched so far is done on all GPUs. */
   async idle(): Promise<void> {
-    await Promise.all(this.#gpus.map((gpu) => gpu.idle()));
+    await Promise.all(this.#own.map((gpu) => gpu.idle()));
   }
 
   /** Gives back what a program keeps between calls. A call takes it again. */
   unload(lazy: LazyProgram): void {
-    for (const gpu of this.#gpus) gpu.unload(lazy);
+    for (const gpu of this.#own) gpu.unload(lazy);
   }
 
   /** Gives back what is kept for reuse: idle buffers, and temporaries of programs that do not wait to run. */
   trim(): void {
-    for (const gpu of this.#gpus) gpu.trim();
+    for (const gpu of this.#own) gpu.trim();
+  }
+
+  /** Ends exchanges that are under way, and gives the GPUs back; errors of what was not done are those of its results. */
+  dispose(): void {
+    this.#transport.dispose();
+    for (const gpu of this.#own) gpu.device?.gpu.destroy();
   }
 
   /**
@@ -195,17 +241,28 @@ export class Client {
    */
   async profile(run: () => unknown): Promise<KernelTiming[]> {
     await this.idle();
-    const recorders = await Promise.all(this.#gpus.map(async (gpu) => new ProfileRecorder(await gpu.open())));
-    this.#gpus.forEach((gpu, i) => {
+    const recorders = await Promise.all(this.#own.map(async (gpu) => new ProfileRecorder(await gpu.open())));
+    this.#own.forEach((gpu, i) => {
       gpu.recorder = recorders[i];
     });
     try {
       await run();
-      await Promise.all(this.#gpus.map(({ queue }) => queue.drained()));
+      await Promise.all(this.#own.map(({ queue }) => queue.drained()));
     } finally {
-      for (const gpu of this.#gpus) gpu.recorder = undefined;
+      for (const gpu of this.#own) gpu.recorder = undefined;
     }
     return (await Promise.all(recorders.map((recorder) => recorder.finish()))).flat();
+  }
+
+  get #own(): readonly Gpu[] {
+    return this.#gpus.filter((gpu) => gpu !== undefined);
+  }
+
+  #gpu(number: number): Gpu {
+    const gpu = this.#gpus[number];
+    if (gpu === undefined)
+      throw new DeviceError(`GPU: must be one of this process, which has ${this.ownGpus}; got ${number}`);
+    return gpu;
   }
 
   async #wordsOf(storage: Storage, offsetBytes: number, sizeBytes: number): Promise<Uint32Array> {

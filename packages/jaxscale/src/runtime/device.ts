@@ -3,6 +3,7 @@ import { DeviceError } from "../base/errors.ts";
 import { type Target, windowBytes } from "../base/target.ts";
 import { type FoundAdapter, findAdapter } from "./adapter.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import type { BuiltPrograms } from "./built-programs.ts";
 import { CommandStream } from "./command-stream.ts";
 import { PipelineCache, type PrintKernel } from "./pipeline-cache.ts";
 import type { Platform } from "./platform.ts";
@@ -14,6 +15,7 @@ import { describeTarget } from "./target.ts";
 import { PipelineWarmer } from "./warm-pipelines.ts";
 
 export interface Device extends Home {
+  readonly built: BuiltPrograms;
   readonly found: FoundAdapter;
   readonly pipelines: PipelineCache;
   readonly programs: ProgramTable;
@@ -28,6 +30,7 @@ export interface DeviceOptions {
   readonly platform: Platform;
   readonly statistics: Statistics;
   readonly printKernel: PrintKernel;
+  readonly built: BuiltPrograms;
   /** What `findAdapter` takes. */
   readonly request: string;
   /** Called when the device is lost, before anything that waits for it fails. */
@@ -55,6 +58,7 @@ export async function openDevice({
   platform,
   statistics,
   printKernel,
+  built,
   request,
   onLost,
   onBufferCreated,
@@ -78,6 +82,7 @@ export async function openDevice({
   const pipelines = new PipelineCache(gpu, statistics, printKernel, target.limits.maxImmediateSize);
   const home: Home = { gpu, target, pool, commands, statistics, lost: undefined, uncaptured: undefined };
   const device: Device = Object.assign(home, {
+    built,
     found,
     pipelines,
     programs: new ProgramTable(),

@@ -1,4 +1,5 @@
 /** Puts planned steps into the command stream. What a call costs on the host is spent here. */
+import { invariant } from "../base/errors.ts";
 import { maxSubmitSeconds } from "../kernel/duration.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import type { CommandStream } from "./command-stream.ts";
@@ -40,7 +41,8 @@ export function encodeSteps(call: Encoding, steps: readonly PlannedStep[], from 
       count(call, dispatches);
       dispatches = 0;
       if (step.kind === "loop") encodeLoop(call, step);
-      else copy(call, step.from, step.to);
+      else if (step.kind === "copy") copy(call, step.from, step.to);
+      else invariant(false, `${call.program} exchanges in a call that does not wait`);
       continue;
     }
     const { values } = step;

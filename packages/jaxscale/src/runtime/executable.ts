@@ -7,11 +7,13 @@ import { type DispatchRecorder, type Encoding, encodeSteps } from "./encode-step
 import type { HostConstant } from "./lazy-program.ts";
 import { bothPending, type PendingValidation } from "./pending-validation.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
+import { type GpuLocation, isSameLocation } from "./plan-exchange.ts";
 import { planSteps, waits } from "./plan-steps.ts";
 import type { PlannedStep } from "./planned-step.ts";
 import { type OutputPlan, SlotTable } from "./slot-table.ts";
 import type { Home, Memory } from "./storage.ts";
 import { writeWords } from "./transfer.ts";
+import type { Member } from "./transport.ts";
 import { runSteps } from "./waiting-loop.ts";
 
 /** Where a result of the program lies. */
@@ -29,6 +31,8 @@ export class Executable {
   /** Of the first run, in which the device checks what all later ones repeat. */
   validation: PendingValidation | undefined;
   hasRun = false;
+  /** While it is, its memory stays. */
+  isRunning = false;
   readonly #home: Home;
   readonly #pipelines: readonly Pipeline[];
   readonly #constantSources: readonly (Memory | HostConstant)[];
@@ -40,6 +44,7 @@ export class Executable {
   #uniforms: GPUBuffer | undefined;
   #segments: readonly (readonly PlannedStep[])[] | undefined;
   #groups: BindGroupCache | undefined;
+  #location: GpuLocation | undefined;
 
   constructor(
     home: Home,
@@ -76,6 +81,18 @@ export class Executable {
   get neededBytes(): number {
     const outputs = this.table.outputs.reduce((sum, { sizeBytes, donor }) => sum + (donor < 0 ? sizeBytes : 0), 0);
     return this.program.arenas.reduce((sum, sizeBytes) => sum + sizeBytes, outputs);
+  }
+
+  /** Whether it is made for this place among GPUs, or is the same at every place. */
+  isAt(location: GpuLocation | undefined): boolean {
+    return this.program.gpuAxes === undefined || isSameLocation(this.#location, location);
+  }
+
+  /** Makes it for a place among GPUs; undefined: for one GPU alone. */
+  moveTo(location: GpuLocation | undefined): void {
+    if (this.isAt(location)) return;
+    this.release();
+    this.#location = location;
   }
 
   constant(index: number): Block {
@@ -122,8 +139,9 @@ export class Executable {
     return true;
   }
 
-  /** Gives the memory of temporaries back until the next call; always false. */
+  /** Gives the memory of temporaries back until the next call, unless one is under way; always false. */
   release(): false {
+    if (this.isRunning) return false;
     for (const block of this.#owned) this.#home.pool.release(block);
     this.#owned = [];
     this.#constants = [];
@@ -150,7 +168,16 @@ export class Executable {
 
   #prepare(arenas: readonly Block[]): void {
     const home = this.#home;
-    const plan = planSteps(home, this.program, this.#pipelines, this.table, arenas, this.#constants, new Map());
+    const plan = planSteps(
+      home,
+      this.program,
+      this.#pipelines,
+      this.table,
+      arenas,
+      this.#constants,
+      this.#location,
+      this.#buffers,
+    );
     this.#segments = plan.segments;
     this.#uniforms = plan.uniforms;
     this.#groups = new BindGroupCache(home.gpu, home.statistics, plan.recipes);
@@ -182,10 +209,11 @@ export class Executable {
     outputs: readonly Block[],
     copied: readonly number[] | undefined,
     recorder: DispatchRecorder | undefined,
+    member: Pick<Member, "exchange"> | undefined,
   ): Promise<void> {
     const call = this.#begin(args, outputs, copied, recorder);
     for (const steps of this.#segments as readonly (readonly PlannedStep[])[]) {
-      await runSteps(this.#home, call, steps);
+      await runSteps(this.#home, call, member, steps);
       call.commands.flush();
     }
   }

@@ -9,14 +9,24 @@ import { LaunchQueue } from "./launch-queue.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import type { MemoryPressure } from "./memory-pressure.ts";
 import { popScopes, pushScopes } from "./pending-validation.ts";
+import type { GpuLocation } from "./plan-exchange.ts";
 import { type Argument, unplaced } from "./scalar-rows.ts";
 import { Memory, Storage } from "./storage.ts";
 import { writeWords } from "./transfer.ts";
+import type { Exchange, Member } from "./transport.ts";
 import type { UnreadErrors } from "./unread-errors.ts";
 
 export interface GpuOptions extends Omit<DeviceOptions, "onLost" | "onBufferCreated"> {
+  readonly number: number;
   readonly pressure: MemoryPressure;
   readonly errors: UnreadErrors;
+  /** A copy on this GPU of an array that lies on another. */
+  readonly copyHere: (storage: Storage) => Storage;
+}
+
+/** This GPU's part in a call on several. */
+export interface GpuPart extends GpuLocation {
+  readonly member: Member;
 }
 
 const none: readonly number[] = [];
@@ -71,7 +81,7 @@ export class Gpu {
 
   /** An array that nothing fills yet. */
   newMemory(sizeBytes: number, label: string): Memory {
-    return new Memory(sizeBytes, label, this.#errors);
+    return new Memory(sizeBytes, label, this.#errors, this.#options.number);
   }
 
   /** Words as an array. Returns at once; the words are copied. */
@@ -126,17 +136,17 @@ export class Gpu {
     });
   }
 
-  /** Calls a program; see `Client.launch`. */
-  launch(lazy: LazyProgram, args: readonly Argument[]): Storage[] {
+  /** Calls a program; see `Client.launch` and `Client.launchOn`. */
+  launch(lazy: LazyProgram, args: readonly Argument[], part?: GpuPart): Storage[] {
     const donated = lazy.donated ?? none;
     const memories = borrowArguments(lazy.name, args, donated);
     const results = new Array<Memory>(lazy.resultCount);
     for (let i = 0; i < results.length; i++)
       results[i] = this.newMemory(lazy.resultBytes[i], lazy.resultLabels?.[i] ?? lazy.name);
     const device = this.#device;
-    if (device === undefined || !this.#launchNow(device, lazy, args, memories, results)) {
+    if (device === undefined || !this.#launchNow(device, lazy, args, memories, results, part)) {
       for (const i of donated) (args[i] as Storage).consume(lazy.name);
-      this.#launchLater(device, lazy, args, memories, results, donated);
+      this.#launchLater(device, lazy, args, memories, results, donated, part);
     } else for (let i = 0; i < donated.length; i++) (args[donated[i]] as Storage).consume(lazy.name).release();
     const storages = new Array<Storage>(results.length);
     for (let i = 0; i < results.length; i++) storages[i] = new Storage(results[i]);
@@ -144,12 +154,16 @@ export class Gpu {
   }
 
   /** Compiles a program's pipelines, in parallel. @throws DeviceError naming the kernel that does not compile */
-  async load(lazy: LazyProgram): Promise<Executable["program"]> {
+  async load(lazy: LazyProgram, location: GpuLocation | undefined): Promise<Executable["program"]> {
     const device = await this.open();
-    const executable = await device.programs.compile(device, lazy);
+    const constants = this.#heldConstants(lazy, location);
+    const executable = await device.programs.compile(device, lazy, constants).finally(() => {
+      for (const memory of constants) memory?.release();
+    });
     await device.warmer.warm(device);
-    // Short of memory, or behind constants that are still queued, the first call does it.
-    if (executable.constantsPlaced && executable.acquire()) {
+    // Short of memory, behind constants that are still queued, or made for other GPUs, the first call does it.
+    if (this.queue.empty) executable.moveTo(location);
+    if (executable.isAt(location) && executable.constantsPlaced && executable.acquire()) {
       await device.pool.confirmed();
       if (executable.failed) executable.release();
     }
@@ -184,10 +198,12 @@ export class Gpu {
     given: readonly Argument[],
     args: Memory[],
     results: readonly Memory[],
+    part: GpuPart | undefined,
   ): boolean {
-    if (!this.queue.empty) return false;
+    if (!this.queue.open) return false;
     const executable = device.programs.ready(lazy);
-    if (executable === undefined || executable.waits || !device.scalars.place(given, args)) return false;
+    if (executable === undefined || executable.waits || !executable.isAt(part)) return false;
+    if (!device.scalars.place(given, args)) return false;
     for (let i = 0; i < args.length; i++) if (!args[i].settled) return false;
     if (argumentError(device, args) !== undefined) return false;
     const blocks = takeOutputs(device, executable, args);
@@ -197,6 +213,7 @@ export class Gpu {
       return false;
     }
     runInto(device, executable, { args, blocks, results, recorder: this.recorder });
+    part?.member.leave();
     return true;
   }
 
@@ -207,11 +224,12 @@ export class Gpu {
     args: Memory[],
     results: readonly Memory[],
     donated: readonly number[],
+    part: GpuPart | undefined,
   ): void {
     for (let i = 0; i < given.length; i++) if (typeof given[i] === "number") args[i] = unplaced;
     const kept = [...args.filter((_, i) => typeof given[i] !== "number" && !donated.includes(i)), ...results];
     for (const memory of kept) memory.retain();
-    const constants = heldConstants(lazy);
+    const constants = this.#heldConstants(lazy, part);
     const held = [...kept, ...donated.map((i) => args[i]), ...constants.filter((memory) => memory !== undefined)];
     this.queue.push(
       {
@@ -220,13 +238,19 @@ export class Gpu {
           const executable = await device.programs.compile(device, lazy, constants);
           const error = argumentError(device, args);
           if (error) throw error;
+          executable.moveTo(part);
           const blocks = await this.#obtainMemory(device, executable, given, args);
-          const call = { args, blocks, results, recorder: this.recorder };
+          const member = part && { exchange: (e: Exchange) => this.queue.others(part.member.exchange(e)) };
+          const call = { args, blocks, results, recorder: this.recorder, member };
           if (executable.waits) await runWaitingInto(device, executable, call);
           else runInto(device, executable, call);
+          part?.member.leave();
           for (const memory of held) memory.release();
         },
-        fail: (error) => this.#fail(results, held, error),
+        fail: (error) => {
+          this.#fail(results, held, part?.member.fail(error) ?? error);
+          part?.member.leave();
+        },
       },
       known,
     );
@@ -256,6 +280,21 @@ export class Gpu {
     );
   }
 
+  /** The memory of a program's constants here, by index, kept for a launch that waits; undefined for what is no array or deleted. */
+  #heldConstants(lazy: LazyProgram, location: GpuLocation | undefined): readonly (Memory | undefined)[] {
+    return (lazy.constants ?? []).map((constant) => {
+      if ("words" in constant) return undefined;
+      const storage = "length" in constant ? constant[location?.index ?? 0] : constant;
+      if (storage.deleted) return undefined;
+      const memory = storage.borrow();
+      if (memory.gpu !== this.#options.number)
+        // A program that is compiled has a copy.
+        return this.#device?.programs.has(lazy) ? undefined : this.#options.copyHere(storage).consume(lazy.name);
+      memory.retain();
+      return memory;
+    });
+  }
+
   #fail(results: readonly Memory[], held: readonly Memory[], error: Error): void {
     this.#errors.stored(error, this.#options.platform);
     for (const memory of results) memory.fail(error);
@@ -280,14 +319,5 @@ function uploadNow(device: Device, memory: Memory, words: Uint32Array): boolean 
   memory.place(device, block, validation);
   return true;
 }
-
-/** The memory of a program's constants, by index, kept for a launch that waits; undefined for what is no array or deleted. */
-const heldConstants = (lazy: LazyProgram): readonly (Memory | undefined)[] =>
-  (lazy.constants ?? []).map((constant) => {
-    if ("words" in constant || constant.deleted) return undefined;
-    const memory = constant.borrow();
-    memory.retain();
-    return memory;
-  });
 
 const isFailed = (block: Block): boolean => block.buffers.some((buffer) => buffer.failed);

@@ -13,14 +13,30 @@ export class LaunchQueue {
   readonly #acquire: () => Promise<Device>;
   readonly #tasks: Task[] = [];
   #idle: Promise<void> | undefined;
+  #awaitsOthers = false;
 
   constructor(acquire: () => Promise<Device>) {
     this.#acquire = acquire;
   }
 
-  /** Whether a call may be submitted without overtaking another. */
+  /** Whether nothing waits. */
   get empty(): boolean {
     return this.#tasks.length === 0;
+  }
+
+  /** Whether a call may be submitted that needs nothing of what waits: none does, or the first waits for other GPUs. */
+  get open(): boolean {
+    return this.#tasks.length === 0 || this.#awaitsOthers;
+  }
+
+  /** Awaits what the task under way needs from other GPUs. */
+  async others<T>(answer: Promise<T>): Promise<T> {
+    this.#awaitsOthers = true;
+    try {
+      return await answer;
+    } finally {
+      this.#awaitsOthers = false;
+    }
   }
 
   /** Settles when all that is queued now has been performed or has failed. */

@@ -7,6 +7,7 @@ import type { Executable } from "./executable.ts";
 import { bothPending, PendingValidation, popScopes, pushScopes } from "./pending-validation.ts";
 import { type Argument, unplaced } from "./scalar-rows.ts";
 import type { Memory } from "./storage.ts";
+import type { Member } from "./transport.ts";
 
 let lastMark = 0;
 
@@ -78,6 +79,8 @@ export interface Call {
   readonly blocks: readonly Block[];
   readonly results: readonly Memory[];
   readonly recorder: DispatchRecorder | undefined;
+  /** Where it exchanges with other GPUs. */
+  readonly member?: Pick<Member, "exchange">;
 }
 
 /** Runs, fills the results, and lets go of the outputs' blocks. Arguments keep their references. */
@@ -102,21 +105,28 @@ export function runInto(device: Device, executable: Executable, call: Call): voi
   placeResults(device, executable, call, validation);
 }
 
-/** The same for a program that waits for the device on its way; nothing else may be launched meanwhile. */
+/** The same for a program that waits on its way. Meanwhile others may be launched that do not wait. */
 export async function runWaitingInto(device: Device, executable: Executable, call: Call): Promise<void> {
   const copied = donorsToCopy(executable, call);
   device.commands.flush();
+  // Of numbers among them too: a later call finds their rows in use.
+  const lent = call.args.map(({ block }) => block as Block);
+  for (const block of lent) block.references++;
+  executable.isRunning = true;
   try {
     // Whatever else pushes a scope meanwhile pops it before it yields.
     pushScopes(device.gpu);
     try {
-      await executable.runWaiting(call.args, call.blocks, copied, call.recorder);
+      await executable.runWaiting(call.args, call.blocks, copied, call.recorder, call.member);
     } finally {
       executable.validation = validationOfRun(device, executable);
     }
   } catch (error) {
     for (const block of call.blocks) device.pool.release(block);
     throw error;
+  } finally {
+    executable.isRunning = false;
+    for (const block of lent) device.pool.release(block);
   }
   const validation = bothPending(
     bothPending(validationOfCall(call), executable.inheritedValidation),

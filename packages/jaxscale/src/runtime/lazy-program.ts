@@ -20,10 +20,13 @@ export interface LazyProgram {
   readonly resultLabels?: readonly string[];
   /** Argument indices whose storages a call deletes; equal to `Program.donated`. */
   readonly donated?: readonly number[];
-  /** What `Slot.constant.index` counts. */
-  readonly constants?: readonly (Storage | HostConstant)[];
+  /**
+   * What `Slot.constant.index` counts: words, an array (of which other GPUs make themselves a copy), or one for each of the
+   * GPUs that `Client.launchOn` takes.
+   */
+  readonly constants?: readonly (Storage | HostConstant | readonly Storage[])[];
   /** Awaited before `build`: measures what the program may choose between. */
   prepare?(target: Target, timerFor: (program: Program) => Promise<ProgramTimer | undefined>): Promise<void>;
-  /** Called once for each target; what it throws becomes the error of the results. */
+  /** Called once for each distinct target; what it throws becomes the error of the results. */
   build(target: Target): Program;
 }

@@ -12,13 +12,16 @@ const fewBytes = 256 * 2 ** 20;
 export class MemoryPressure {
   readonly #platform: Platform;
   readonly #statistics: Statistics;
+  readonly #open: () => readonly Device[];
   #newBuffers = 0;
   #newBytes = 0;
   #allowedBytes = fewBytes;
   #allowedBuffers = fewBuffers;
   #scheduled = false;
 
-  constructor(platform: Platform, statistics: Statistics) {
+  /** @param open all that are: they share a budget */
+  constructor(platform: Platform, statistics: Statistics, open: () => readonly Device[]) {
+    this.#open = open;
     this.#platform = platform;
     this.#statistics = statistics;
   }
@@ -64,7 +67,7 @@ export class MemoryPressure {
       if (round === 3) device.programs.releaseTemporaries();
       if (round > 0) {
         await this.collect();
-        device.pool.trim();
+        for (const { pool } of this.#open()) pool.trim();
       }
       const got = await attempt();
       if (device.lost) throw device.lost;

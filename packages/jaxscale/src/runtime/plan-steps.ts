@@ -1,20 +1,18 @@
 /** From a program's steps to those of one device: buffers, bind groups and immediates chosen, nothing left to look up. */
-import { DeviceError, invariant } from "../base/errors.ts";
 import { estimateSeconds } from "../kernel/duration.ts";
 import type { Program, Step } from "../kernel/program.ts";
 import type { GroupEntry, GroupRecipe } from "./bind-group-cache.ts";
-import type { Block } from "./buffer-pool.ts";
+import type { Block, PooledBuffer } from "./buffer-pool.ts";
+import { DeviceRange } from "./device-range.ts";
 import { uniformBytes, uniformConstants, type Values, ValueTable } from "./immediates.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
+import { axisIndex, type GpuLocation, placesOf, planExchange } from "./plan-exchange.ts";
 import type { DispatchStep, LoopStep, PlannedStep } from "./planned-step.ts";
 import type { SlotTable } from "./slot-table.ts";
 import type { Home } from "./storage.ts";
 
 /** A loop of more dispatches is not encoded at once: the commands would fill the memory, and the call would block. */
 const maxAtOnce = 50_000;
-
-/** Where a GPU is along each axis of GPUs. */
-export type GpuPlaces = ReadonlyMap<string, number>;
 
 export interface StepPlan {
   readonly segments: readonly (readonly PlannedStep[])[];
@@ -26,9 +24,13 @@ export interface StepPlan {
 
 /** Whether a step ends only when the host has heard from the device. */
 export function waits(step: Step): boolean {
+  if (step.kind === "exchange") return true;
   if (step.kind !== "loop") return false;
   return isOpen(step) || dispatchesIn(step) > maxAtOnce || step.body.some(waits);
 }
+
+const exchanges = (step: Step): boolean =>
+  step.kind === "exchange" || (step.kind === "loop" && step.body.some(exchanges));
 
 const isOpen = (step: Step & { kind: "loop" }): boolean => step.trips === null;
 
@@ -46,7 +48,8 @@ export function planSteps(
   table: SlotTable,
   arenas: readonly Block[],
   constants: readonly Block[],
-  places: GpuPlaces,
+  location: GpuLocation | undefined,
+  buffers: readonly PooledBuffer[],
 ): StepPlan {
   const recipes: GroupRecipe[] = [];
   const values = new ValueTable();
@@ -58,11 +61,9 @@ export function planSteps(
     );
     return values.valuesOf(program.kernels[kernel], known, space);
   };
-  const placeAlong = (axis: string): number => {
-    const place = places.get(axis);
-    invariant(place !== undefined, `${program.name} has no axis ${axis} of GPUs`);
-    return place;
-  };
+  const placeAlong = (axis: string): number => placesOf(program, location)[axisIndex(program, axis)];
+  const rangeOf = (slot: number, sizeBytes: number): DeviceRange =>
+    new DeviceRange(home, [...table.ranges(slot, sizeBytes, arenas, constants)], buffers);
   const fixed = new Set<Values>();
   const findFixed = (step: Step): void => {
     if (step.kind === "loop") step.body.forEach(findFixed);
@@ -112,6 +113,7 @@ export function planSteps(
       body: step.body.flatMap(plan),
       flag: step.flag === undefined ? undefined : table.place(step.flag, 0, 4, arenas, constants),
       waits: waits(step),
+      exchanges: exchanges(step),
       turnDispatches: total(step.body, dispatchesIn),
       turnSeconds: total(step.body, seconds),
       ownSeconds: total(own, seconds),
@@ -126,9 +128,9 @@ export function planSteps(
       case "dispatch":
         return step.workgroups.includes(0) ? [] : [planDispatch(step)];
       case "exchange":
-        throw new DeviceError(
-          `${program.name}: ${step.collective} over ${step.axes} needs several GPUs; got a call on one`,
-        );
+        return step.sizeBytes === 0
+          ? []
+          : [{ kind: "exchange", exchange: planExchange(program, step, location, rangeOf) }];
       case "loop": {
         const loop = planLoop(step);
         return loop.body.length === 0 || loop.trips === 0 ? [] : [loop];

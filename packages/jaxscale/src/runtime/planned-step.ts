@@ -2,6 +2,7 @@
 import type { KernelOrigin } from "../kernel/program.ts";
 import type { Values } from "./immediates.ts";
 import type { Place } from "./slot-table.ts";
+import type { Exchange } from "./transport.ts";
 
 export interface DispatchStep {
   readonly kind: "dispatch";
@@ -32,6 +33,8 @@ export interface LoopStep {
   readonly flag: Place | undefined;
   /** Whether the host must wait for the device between iterations; see waiting-loop.ts. */
   readonly waits: boolean;
+  /** Whether GPUs exchange something in an iteration: then each hears of the flag before it begins one. */
+  readonly exchanges: boolean;
   /** One iteration, with the loops in it: dispatches, and seconds estimated. */
   readonly turnDispatches: number;
   readonly turnSeconds: number;
@@ -39,4 +42,9 @@ export interface LoopStep {
   readonly ownSeconds: number;
 }
 
-export type PlannedStep = DispatchStep | CopyStep | LoopStep;
+export interface PlannedExchange {
+  readonly kind: "exchange";
+  readonly exchange: Exchange;
+}
+
+export type PlannedStep = DispatchStep | CopyStep | LoopStep | PlannedExchange;

@@ -1,6 +1,6 @@
 /** Executables of a device, by the lazy program that they come from; a program's are freed with it. */
 import { userFrame } from "../base/call-site.ts";
-import { DeviceError, invariant } from "../base/errors.ts";
+import { DeviceError } from "../base/errors.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
 import type { Device } from "./device.ts";
@@ -8,7 +8,6 @@ import { Executable } from "./executable.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
-import { timerFor } from "./program-timer.ts";
 import { Memory } from "./storage.ts";
 
 interface Entry {
@@ -57,6 +56,11 @@ export class ProgramTable {
     return compiled;
   }
 
+  /** Whether it is compiled, or about to be. */
+  has(lazy: LazyProgram): boolean {
+    return this.#entries.has(lazy);
+  }
+
   /** Gives back what executables keep between calls. */
   releaseTemporaries(): void {
     for (const executable of this.#executables) executable.release();
@@ -68,11 +72,13 @@ async function buildExecutable(
   lazy: LazyProgram,
   held: readonly (Memory | undefined)[],
 ): Promise<Executable> {
-  const constants = (lazy.constants ?? []).map((c, i) => ("words" in c ? c : (held[i] ?? c.borrow())));
+  const constants = (lazy.constants ?? []).map((c, i) =>
+    "words" in c ? c : (held[i] ?? ("length" in c ? c[0] : c).borrow()),
+  );
   const memories = constants.filter((c) => c instanceof Memory);
   for (const memory of memories) memory.retain();
   try {
-    const program = await buildProgram(device, lazy);
+    const program = await device.built.get(device, lazy);
     const pipelines = await Promise.all(program.kernels.map((kernel, i) => compileKernel(device, program, kernel, i)));
     // The first dispatch compiles a single one as soon as an empty dispatch would.
     if (device.pipelines.freshCount > 1) await device.warmer.warm(device);
@@ -81,16 +87,6 @@ async function buildExecutable(
     for (const memory of memories) memory.release();
     throw error;
   }
-}
-
-async function buildProgram(device: Device, lazy: LazyProgram): Promise<Program> {
-  await lazy.prepare?.(device.target, (program) => timerFor(device, program));
-  const program = lazy.build(device.target);
-  invariant(
-    String(program.donated) === String(lazy.donated ?? []),
-    `${lazy.name} donates arguments [${program.donated}] but announced [${lazy.donated ?? []}]`,
-  );
-  return program;
 }
 
 async function compileKernel(device: Device, program: Program, kernel: Kernel, index: number): Promise<Pipeline> {

@@ -97,6 +97,11 @@ export class SlotTable {
     }
   }
 
+  /** A slot from its start, cut where it continues in another buffer. */
+  *ranges(slot: number, sizeBytes: number, arenas: readonly Block[], constants: readonly Block[]): Generator<Place> {
+    for (const { source } of this.pieces(slot, slot, sizeBytes, arenas, constants)) yield source;
+  }
+
   /** Two slots, cut where either continues in another buffer. */
   *pieces(from: number, to: number, sizeBytes: number, arenas: readonly Block[], constants: readonly Block[]) {
     const until = (slot: Slot, at: number): number => {

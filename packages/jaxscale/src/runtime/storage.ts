@@ -23,6 +23,8 @@ export interface Home {
 export class Memory {
   readonly sizeBytes: number;
   readonly label: string;
+  /** Number of the GPU that it lies on, or will. */
+  readonly gpu: number;
   home: Home | undefined;
   block: Block | undefined;
   validation: PendingValidation | undefined;
@@ -35,9 +37,10 @@ export class Memory {
   #waiting: (() => void)[] | undefined;
   readonly #errors: UnreadErrors;
 
-  constructor(sizeBytes: number, label: string, errors: UnreadErrors) {
+  constructor(sizeBytes: number, label: string, errors: UnreadErrors, gpu = 0) {
     this.sizeBytes = sizeBytes;
     this.label = label;
+    this.gpu = gpu;
     this.#errors = errors;
   }
 
