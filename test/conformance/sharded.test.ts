@@ -1,8 +1,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { seeded } from "../random-shardings.ts";
 import { deviationOf } from "./deviations.ts";
 import { familyNames, readFamily, sample } from "./fixtures.ts";
-import { shardedFailure } from "./sharded.ts";
+import { ShardedCase } from "./sharded.ts";
 import { hasRow } from "./table.ts";
 
 /** Whole tables only when asked; otherwise a share of the cases, chosen with a fixed seed. */
@@ -19,7 +20,8 @@ for (const name of familyNames.filter((family) => family !== "sharding")) {
   test(`${name}: ${cases.length} golden cases are the same on meshes of 2, 4 and 8 devices on 1, 2 and 4 GPUs`, async () => {
     const wrong: string[] = [];
     for (const [i, item] of cases.entries()) {
-      const failure = await shardedFailure(item, family, i, [1, 2, 4][i % 3]);
+      const sharded = new ShardedCase(item, family);
+      const failure = await sharded.failure(sharded.someSpecs(seeded(i)));
       if (failure) wrong.push(`${item.name} ${failure}`);
     }
     assert.is(wrong.length, 0, wrong.slice(0, 20).join("\n"));
