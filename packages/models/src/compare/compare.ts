@@ -1,6 +1,7 @@
 /** Compares a model with a reference that ran the same checkpoint, tensor by tensor. */
 import * as jax from "jaxscale";
 import type { CausalLM } from "../model.ts";
+import { filledUp } from "../parallel/model-mesh.ts";
 import { int32, padded } from "../token-rows.ts";
 import { type Agreement, agreementOf, compareDecoding } from "./decoding.ts";
 import type { Places } from "./errors.ts";
@@ -38,16 +39,23 @@ export interface Comparison {
  * @throws CheckpointError if the file does not define the inputs
  */
 export async function compareWithGolden(model: CausalLM, golden: GoldenFile): Promise<Comparison> {
-  const run = jax.jit((m: CausalLM, ids: jax.Array) => observe(m, ids), { name: "observe" });
+  const run = jax.jit((m: CausalLM, ids: jax.Array, rows: number) => firstRows(observe(m, ids), rows), {
+    name: "observe",
+    staticArgnums: 2,
+  });
   const cases: CaseComparison[] = [];
   for (const one of golden.cases) {
     const { ids, columns } = await readInputs(model, golden, one);
-    const values = run(model, int32(padded(ids, one.width)));
+    const values = run(model, int32(filledUp(padded(ids, one.width), model.mesh)), one.batch);
     cases.push(await compareCase({ model, golden, one, ids, columns, values }));
     for (const value of Object.values(values)) value.dispose();
   }
   return { cases, firstDivergence: firstOver(cases), passed: cases.every(({ passed }) => passed) };
 }
+
+/** Without the rows that fill a batch up. */
+const firstRows = (values: Record<string, jax.Array>, count: number): Record<string, jax.Array> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.slice(jax.slice(0, count))]));
 
 async function compareCase(running: Running): Promise<CaseComparison> {
   const { model, one, columns } = running;

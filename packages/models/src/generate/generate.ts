@@ -102,7 +102,7 @@ export async function* steps(
       while (chosen < maxNewTokens && chosen <= step + Math.max(stepsAhead - 1, 0)) {
         if (chosen === 0) session.prefill(rows, choice, seed);
         else if (takenIn < chosen) advance();
-        ahead.push(read(session.choose()));
+        ahead.push(read(session.choose(), rows.length));
         // Nobody wants to wait for the first token longer than for the prompt: the copy of it is submitted by then.
         if (chosen++ === 0) await undefined;
         // The choice of a token, its copy and the step that takes it in share a submit.
@@ -128,13 +128,13 @@ export async function* steps(
 }
 
 type Tokens = readonly number[];
-async function readTokens(tokens: jax.Array): Promise<Tokens> {
-  return [...(await tokens.data())];
+async function readTokens(tokens: jax.Array, rows: number): Promise<Tokens> {
+  return [...(await tokens.data())].slice(0, rows);
 }
 
 /** A read whose error is for whoever awaits it; until then, or if an earlier one throws, it is nobody's. */
-function read(tokens: jax.Array): Promise<Tokens> {
-  const reading = readTokens(tokens);
+function read(tokens: jax.Array, rows: number): Promise<Tokens> {
+  const reading = readTokens(tokens, rows);
   reading.catch(() => {});
   return reading;
 }

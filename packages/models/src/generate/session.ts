@@ -1,6 +1,7 @@
 /** Sequences on the device: their caches, filled by prompts and continued by decoding. */
 import * as jax from "jaxscale";
 import { type CausalLM, makeCaches } from "../model.ts";
+import { filledUp } from "../parallel/model-mesh.ts";
 import { int32, padded } from "../token-rows.ts";
 import type { Choice, ChoiceSettings, ChoiceState, DecodeState, Executables } from "./executables.ts";
 import { kindOf, settingsOf } from "./sampling.ts";
@@ -57,6 +58,8 @@ function choiceSettings(choice: Choice, batch: number, seed: number): ChoiceSett
  */
 export class Session {
   readonly batch: number;
+  /** Those and as many more that the mesh divides them. */
+  readonly #rows: number;
   readonly #executables: Executables;
   readonly #model: CausalLM;
   #caches: readonly jax.Array[];
@@ -84,11 +87,12 @@ export class Session {
     this.#executables = executables;
     this.batch = batch;
     this.#capacity = capacity;
-    this.#lengths = new Array<number>(batch).fill(0);
+    this.#lengths = [...filledUp(new Array<number>(batch).fill(0), model.mesh)];
+    this.#rows = this.#lengths.length;
     this.#caches = jax.tree.leaves<jax.Array>(
-      makeCaches(model.config, { batch, capacity, dtype: model.dtype }, model.mesh),
+      makeCaches(model.config, { batch: this.#rows, capacity, dtype: model.dtype }, model.mesh),
     );
-    this.#seen = tracksSeen ? jax.numpy.zeros([batch, model.config.vocabSize], { dtype: "bool" }) : null;
+    this.#seen = tracksSeen ? jax.numpy.zeros([this.#rows, model.config.vocabSize], { dtype: "bool" }) : null;
   }
 
   /** Tokens a row that it has room for. */
@@ -102,45 +106,45 @@ export class Session {
 
   /**
    * Takes in tokens, for the first new one of each row to be chosen.
-   * @param rows token ids; several rows only in an empty session
+   * @param prompts token ids, one list a row; several only in an empty session
    * @throws RangeError without room
    */
-  prefill(rows: readonly (readonly number[])[], choice: Choice, seed: number): void {
+  prefill(prompts: readonly (readonly number[])[], choice: Choice, seed: number): void {
     const start = this.#lengths[0];
-    const longest = Math.max(...rows.map((row) => row.length));
+    const longest = Math.max(...prompts.map((row) => row.length));
     const widths = chunkWidths(longest);
     const end = start + widths.reduce((sum, width) => sum + width, 0);
-    if (rows.length !== this.batch || rows.some((row) => row.length === 0))
+    if (prompts.length !== this.batch || prompts.some((row) => row.length === 0))
       throw new RangeError(
-        `prefill: there must be ${this.batch} prompts with a token at least; got ${rows.map((row) => row.length).join(", ")} tokens`,
+        `prefill: there must be ${this.batch} prompts with a token at least; got ${prompts.map((row) => row.length).join(", ")} tokens`,
       );
     if (end > this.capacity)
       throw new RangeError(
         `prefill: the caches must have room for ${end} tokens a row; got a capacity of ${this.capacity}`,
       );
+    const rows = filledUp(prompts, this.#model.mesh);
     const last = this.#fill(rows, widths, start);
-    const { batch } = this;
     const kind = kindOf([choice], this.#model.config.vocabSize);
     this.#lengths = rows.map((row) => start + row.length);
     this.#deviceLengths = int32(this.#lengths);
     this.#logits = this.#executables.head(this.#executables.weights, last);
-    this.#choice = { program: this.#executables.chooser(kind), settings: choiceSettings(choice, batch, seed) };
+    this.#choice = { program: this.#executables.chooser(kind), settings: choiceSettings(choice, rows.length, seed) };
     this.#chosen = {
-      done: jax.numpy.zeros([batch], { dtype: "bool" }),
+      done: jax.numpy.zeros([rows.length], { dtype: "bool" }),
       count: jax.numpy.array(0, { dtype: "uint32" }),
-      token: jax.numpy.zeros([batch], { dtype: "int32" }),
+      token: jax.numpy.zeros([rows.length], { dtype: "int32" }),
     };
   }
 
   #fill(rows: readonly (readonly number[])[], widths: readonly number[], start: number): jax.Array {
     const { hiddenSize } = this.#model.config;
-    let last = jax.numpy.zeros([this.batch, hiddenSize], { dtype: this.#model.dtype });
+    let last = jax.numpy.zeros([this.#rows, hiddenSize], { dtype: this.#model.dtype });
     let at = 0;
     for (const width of widths) {
       const parts = rows.map((row) => row.slice(at, at + width));
       const chunk = {
         ids: int32(padded(parts, width)),
-        start: int32(new Array<number>(this.batch).fill(start + at)),
+        start: int32(new Array<number>(this.#rows).fill(start + at)),
         counts: int32(parts.map((part) => part.length)),
       };
       const program = start + at === 0 ? this.#executables.prefillFirst : this.#executables.prefillNext;
@@ -155,7 +159,7 @@ export class Session {
 
   /**
    * Chooses the next token of each row, once for each `prefill` and each `advance`; does not wait for it.
-   * @returns the tokens, int32 `[B]`
+   * @returns the tokens, int32 `[B]`, those of rows that fill the batch up behind the others
    */
   choose(): jax.Array {
     if (!this.#logits || !this.#choice || !this.#chosen)
@@ -191,19 +195,22 @@ export class Session {
       throw new RangeError(
         `rewind: there must be one row with the ${kept.length} tokens to keep; got ${this.batch} with ${this.#lengths.join(", ")}`,
       );
-    this.#lengths = [kept.length];
+    this.#lengths = this.#lengths.map(() => kept.length);
     this.#logits = undefined;
     if (!this.#seen) return;
     const occurs = new Array<boolean>(this.#model.config.vocabSize).fill(false);
     for (const id of kept) occurs[id] = true;
     this.#seen.dispose();
-    this.#seen = jax.numpy.array([occurs], { dtype: "bool" });
+    this.#seen = jax.numpy.array(
+      this.#lengths.map(() => occurs),
+      { dtype: "bool" },
+    );
   }
 
   /** Makes room for more tokens a row; what the caches hold stays. Programs for the new size compile at their first use. */
   grow(capacity: number): void {
     if (capacity <= this.#capacity) return;
-    const { batch } = this;
+    const batch = this.#rows;
     const larger = jax.tree.leaves<jax.Array>(
       makeCaches(this.#model.config, { batch, capacity, dtype: this.#model.dtype }, this.#model.mesh),
     );

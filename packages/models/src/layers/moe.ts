@@ -1,6 +1,7 @@
 /** Mixtures of experts: a router chooses a few gated MLPs for each token. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
+import type { ModelMesh } from "../parallel/model-mesh.ts";
 import type { TensorPart } from "../weights/plan.ts";
 import { GatedMLP, gate } from "./gated-mlp.ts";
 import { matmulTransposed } from "./linear.ts";
@@ -79,37 +80,70 @@ class Experts extends nnx.Module {
     });
   }
 
-  /** Σ weight · expert(x) in float32, rounded once. @param x `[N,H]` */
-  call(x: jax.Array, routing: Routing): jax.Array {
-    const { ids, weights } = routing;
-    // With at least two tokens per expert on average, reading each expert once is cheaper than reading it per token.
-    const isCrowded = ids.size >= 2 * this.gate_up_proj.shape[0];
-    const results = isCrowded ? this.grouped(x, routing) : this.gathered(x, routing);
-    return jax.numpy.einsum("nk,nkh->nh", weights, results).astype(x.dtype);
+  /**
+   * Σ weight · expert(x) in float32, rounded once. On a mesh each device computes what its experts, or its parts of them, give to
+   * all tokens of its rows, and one sum over devices joins that.
+   * @param x `[N,H]`
+   */
+  call(x: jax.Array, { ids, weights }: Routing, mesh: ModelMesh | null): jax.Array {
+    const args = [x, ids, weights, this.gate_up_proj.get(), this.down_proj.get()] as const;
+    if (!mesh) return mixed(...args).astype(x.dtype);
+    const devices = [...mesh.axes("expert"), ...mesh.axes("mlp")];
+    const onDevice = (...[tokens, chosen, shares, gateUp, down]: Parameters<typeof mixed>): jax.Array => {
+      const place = ownPlaces(chosen, gateUp.shape[0], mesh.axes("expert"));
+      const ownShares = jax.numpy.where(place.isOwn, shares, 0);
+      return jax.lax.psum(mixed(tokens, place.ids, ownShares, gateUp, down), devices);
+    };
+    const rows = mesh.spec(["batch", null]);
+    const specs = [this.gate_up_proj, this.down_proj].map((weight) => mesh.shardingOf(weight).spec);
+    const spread = jax.shardMap(onDevice, { mesh: mesh.mesh, inSpecs: [rows, rows, rows, ...specs], outSpecs: rows });
+    return spread(...args).astype(x.dtype);
   }
+}
 
-  /** Products that read the weights of the chosen experts without copying them. @returns float32 `[N,k,H]` */
-  private gathered(x: jax.Array, { ids }: Routing): jax.Array {
-    const both = jax.numpy.einsum("nh,nkpih->nkpi", x, expertsAt(this.gate_up_proj, ids), wide);
-    const hidden = gate(both.slice("...", 0, ":"), both.slice("...", 1, ":"), x.dtype);
-    return jax.numpy.einsum("nki,nkhi->nkh", hidden, expertsAt(this.down_proj, ids), wide);
-  }
+/** Which of the chosen experts a device has, and where among its own; others stand behind the last one, where they are not computed with. */
+function ownPlaces(
+  ids: jax.Array,
+  count: number,
+  axes: readonly string[],
+): { readonly ids: jax.Array; readonly isOwn: jax.Array } {
+  const first = axes.length > 0 ? jax.lax.axisIndex(axes).mul(count) : 0;
+  const local = ids.sub(first);
+  const isOwn = local.greaterEqual(0).and(local.less(count));
+  return { ids: jax.numpy.where(isOwn, local, count), isOwn };
+}
 
-  /** Tokens sorted by expert: one product for each expert, with all its tokens. @returns float32 `[N,k,H]` */
-  private grouped(x: jax.Array, { ids }: Routing): jax.Array {
-    const [count, k] = ids.shape;
-    const experts = this.gate_up_proj.shape[0];
-    const places = jax.numpy.arange(count * k, { dtype: "int32" });
-    const [sorted, order] = jax.lax.sortKeyVal(ids.reshape(count * k), places);
-    const begins = jax.numpy.searchsorted(sorted, jax.numpy.arange(experts + 1, { dtype: "int32" }));
-    const sizes = begins.slice(jax.slice(1)).sub(begins.slice(jax.slice(0, experts)));
-    const rows = jax.numpy.take(x, order.floorDivide(k), { axis: 0, mode: "clip" });
-    const gateUp = groupedProduct(rows, this.gate_up_proj.get().reshape(experts, -1, x.shape[1]), sizes);
-    const [gateValues, up] = jax.numpy.split(gateUp, 2, -1);
-    const down = groupedProduct(gate(gateValues, up, x.dtype), this.down_proj.get(), sizes);
-    const [, back] = jax.lax.sortKeyVal(order, places);
-    return jax.numpy.take(down, back, { axis: 0, mode: "clip" }).reshape(count, k, -1);
-  }
+/**
+ * Σ weight · expert(x) of experts that are at hand.
+ * @param x `[N,H]` @param ids int32 `[N,k]` @param weights `[N,k]` @param gateUp `[E,2,I,H]` @param down `[E,H,I]`
+ * @returns float32 `[N,H]`
+ */
+function mixed(x: jax.Array, ids: jax.Array, weights: jax.Array, gateUp: jax.Array, down: jax.Array): jax.Array {
+  // With at least two tokens per expert on average, reading each expert once is cheaper than reading it per token.
+  const results = ids.size >= 2 * gateUp.shape[0] ? grouped(x, ids, gateUp, down) : gathered(x, ids, gateUp, down);
+  return jax.numpy.einsum("nk,nkh->nh", weights, results);
+}
+
+/** Products that read the weights of the chosen experts without copying them. @returns float32 `[N,k,H]` */
+function gathered(x: jax.Array, ids: jax.Array, gateUp: jax.Array, down: jax.Array): jax.Array {
+  const both = jax.numpy.einsum("nh,nkpih->nkpi", x, expertsAt(gateUp, ids), wide);
+  const hidden = gate(both.slice("...", 0, ":"), both.slice("...", 1, ":"), x.dtype);
+  return jax.numpy.einsum("nki,nkhi->nkh", hidden, expertsAt(down, ids), wide);
+}
+
+/** Tokens sorted by expert: one product for each expert, with all its tokens. @returns float32 `[N,k,H]` */
+function grouped(x: jax.Array, ids: jax.Array, gateUp: jax.Array, down: jax.Array): jax.Array {
+  const [count, k] = ids.shape;
+  const experts = gateUp.shape[0];
+  const places = jax.numpy.arange(count * k, { dtype: "int32" });
+  const [sorted, order] = jax.lax.sortKeyVal(ids.reshape(count * k), places);
+  const begins = jax.numpy.searchsorted(sorted, jax.numpy.arange(experts + 1, { dtype: "int32" }));
+  const sizes = begins.slice(jax.slice(1)).sub(begins.slice(jax.slice(0, experts)));
+  const rows = jax.numpy.take(x, order.floorDivide(k), { axis: 0, mode: "clip" });
+  const [gateValues, up] = jax.numpy.split(groupedProduct(rows, gateUp.reshape(experts, -1, x.shape[1]), sizes), 2, -1);
+  const product = groupedProduct(gate(gateValues, up, x.dtype), down, sizes);
+  const [, back] = jax.lax.sortKeyVal(order, places);
+  return jax.numpy.take(product, back, { axis: 0, mode: "clip" }).reshape(count, k, -1);
 }
 
 const wide = { preferredElementType: "float32" } as const;
@@ -134,7 +168,7 @@ const groupedProduct = (x: jax.Array, weight: jax.Array, sizes: jax.Array): jax.
     wide,
   );
 
-const expertsAt = (weight: nnx.Param, ids: jax.Array): jax.Array =>
+const expertsAt = (weight: jax.Array, ids: jax.Array): jax.Array =>
   jax.numpy.take(weight, ids, { axis: 0, mode: "clip" });
 
 /** Routed experts and a shared expert. */
@@ -153,10 +187,10 @@ export class MixtureOfExperts extends nnx.Module {
   }
 
   /** Σ weight · expert(x) over the chosen experts, plus the shared expert. @param x `[B,T,H]` */
-  call(x: jax.Array): jax.Array {
+  call(x: jax.Array, mesh: ModelMesh | null = null): jax.Array {
     const tokens = x.reshape(-1, x.shape[2]);
     const routing = this.gate.call(tokens);
-    const routed = this.experts.call(tokens, routing).reshape(x.shape);
+    const routed = this.experts.call(tokens, routing, mesh).reshape(x.shape);
     this.letOut(routing, routed);
     return this.shared_experts ? routed.add(this.shared_experts.call(x)) : routed;
   }

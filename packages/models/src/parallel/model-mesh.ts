@@ -21,9 +21,19 @@ export class ModelMesh {
     this.rules = rules;
   }
 
+  /** Mesh axes that split a dimension of this name. */
+  axes(name: LogicalAxis): readonly string[] {
+    return this.rules[name] ?? [];
+  }
+
+  /** How an array with dimensions of these names is split. */
+  spec(axes: Axes): jax.PartitionSpec {
+    return jax.P(...axes.map((axis) => axis && this.axes(axis)));
+  }
+
   /** How an array with dimensions of these names lies. */
   sharding(axes: Axes): jax.NamedSharding {
-    return new jax.NamedSharding(this.mesh, jax.P(...axes.map((axis) => (axis && this.rules[axis]) ?? null)));
+    return new jax.NamedSharding(this.mesh, this.spec(axes));
   }
 
   /** How a parameter or cache lies, by what it says of its dimensions. */
@@ -33,15 +43,17 @@ export class ModelMesh {
 
   /** Number of devices that a dimension is split over. */
   parts(axis: LogicalAxis): number {
-    return (this.rules[axis] ?? []).reduce((product, name) => product * (this.mesh.shape.get(name) as number), 1);
-  }
-
-  /** Whether both split alike over the same devices. */
-  equals({ mesh, rules }: ModelMesh): boolean {
-    return this.mesh.equals(mesh) && JSON.stringify(this.rules) === JSON.stringify(rules);
+    return this.axes(axis).reduce((product, name) => product * (this.mesh.shape.get(name) as number), 1);
   }
 }
 
 /** An array that lies on the mesh as the names of its dimensions say; without a mesh the array itself. */
 export const laidOut = (x: jax.Array, axes: Axes, mesh: ModelMesh | null): jax.Array =>
   mesh ? jax.withShardingConstraint(x, mesh.sharding(axes)) : x;
+
+/** Rows of a batch in a number that the mesh divides: the first row fills it up. */
+export function filledUp<T>(rows: readonly T[], mesh: ModelMesh | null): readonly T[] {
+  const parts = mesh?.parts("batch") ?? 1;
+  const missing = (parts - (rows.length % parts)) % parts;
+  return missing === 0 ? rows : [...rows, ...new Array<T>(missing).fill(rows[0])];
+}
