@@ -127,6 +127,19 @@ test("a long loop counts as all its iterations", () => {
   assert.ok(Math.abs(found.bytesIssued - 1001 * 32 * 4) < 1, `${found.bytesIssued}`);
 });
 
+test("a loop ends at the smaller of two bounds, and bounds from memory are what kernels limit them to", () => {
+  const found = model(
+    kernel(({ k, y, lane }) => {
+      const lengths = k.buffer("lengths", "i32", "read", 1);
+      const end = k.min(k.load(lengths, k.i32(0)), k.i32(5));
+      k.loop(k.i32(0), end, k.i32(1), (i) => k.store(y, k.add(k.mul(i, k.i32(32)), lane), k.f32(1)));
+    }),
+    { workgroups: 1 },
+  );
+  // The length, and five rows of 32 words.
+  assert.is(found.bytesIssued, 32 + 5 * 32 * 4);
+});
+
 test("registers are the words that are live at once", () => {
   const eight = 8;
   const single = kernel(({ k, x, y, lane }) => k.store(y, lane, k.load(x, lane)));

@@ -6,6 +6,7 @@ import { addCompare } from "./commands/compare.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEval } from "./commands/eval.ts";
 import { addGenerate } from "./commands/generate.ts";
+import { addKernels } from "./commands/kernels.ts";
 import { addVerifyKvcache } from "./commands/verify-kvcache.ts";
 import { withUnderscores } from "./flags.ts";
 import { exitOnOutputErrors } from "./output-errors.ts";
@@ -18,6 +19,7 @@ const additions: readonly ((program: Command) => void)[] = [
   addVerifyKvcache,
   addGenerate,
   addChat,
+  addKernels,
 ];
 
 const program = new Command("jaxscale")

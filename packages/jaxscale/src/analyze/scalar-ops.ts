@@ -5,8 +5,8 @@ import type { ScalarType } from "../kernel/ir.ts";
 type Compute = (a: number, b: number, c: number) => number;
 
 const anyType: Partial<Record<OpName, Compute>> = {
-  min: Math.min,
-  max: Math.max,
+  min: (a, b) => Math.min(a, b),
+  max: (a, b) => Math.max(a, b),
   lt: (a, b) => +(a < b),
   le: (a, b) => +(a <= b),
   gt: (a, b) => +(a > b),

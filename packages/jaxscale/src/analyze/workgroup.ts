@@ -1,7 +1,7 @@
 /**
  * Runs one workgroup of a kernel on a modelled GPU, all lanes in step, and counts what it does. Ids are real, so every
- * address that follows from them is. What device memory holds is not known: numbers read from it are 1, integers as large
- * as their bounds allow. Of a long loop some iterations stand for all.
+ * address that follows from them is. What device memory holds is not known: floats read from it are 1, integers large, so that
+ * lengths and positions reach the bounds that kernels set them. Of a long loop some iterations stand for all.
  */
 import { invariant } from "../base/errors.ts";
 import { convertConstant, reinterpretConstant } from "../kernel/fold.ts";
@@ -46,6 +46,8 @@ const sampledIterations = 8;
 /** Of a loop whose end the device decides. */
 const openIterations = 32;
 const largest = 2 ** 31 - 1;
+/** What memory is taken to hold: of integers a length beyond any array's axis that a stride does not make overflow, or all bits. */
+const held = { f32: 1, i32: 2 ** 16, u32: 2 ** 32 - 1, bool: 1 };
 
 /** Ops that name what registers hold already. */
 const costless: ReadonlySet<string> = new Set(["get", "vec", "lane", "assume", "bitcast", "opaque"]);
@@ -244,7 +246,7 @@ class WorkgroupRun {
 
   /** What device memory holds: within the bounds that are known of it. */
   #unknown(v: Value): Lanes {
-    const number = scalarOf(v.type) === "f32" ? 1 : (v.range?.max ?? largest);
+    const number = v.range?.max ?? held[scalarOf(v.type)];
     return this.#components(v, () => number);
   }
 

@@ -41,8 +41,10 @@ export function planMemory(planned: PlannedGeneration, target: jax.Target): Memo
   const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
   const cost = new StepCost(model);
   const caches = cacheBytes(model, { batch, capacity });
-  const programs = programsOf(model, planned, capacity);
-  const temporaryBytes = programs.reduce((sum, program) => sum + ownBytes(program.program(target)), 0);
+  const temporaryBytes = programsOf(model, planned, capacity).reduce(
+    (sum, program) => sum + ownBytes(program.program(target)),
+    0,
+  );
   return {
     parameters: cost.parameters,
     capacity,
@@ -51,6 +53,16 @@ export function planMemory(planned: PlannedGeneration, target: jax.Target): Memo
     temporaryBytes,
     totalBytes: cost.weightBytes + caches + temporaryBytes,
   };
+}
+
+/**
+ * The programs that a generation runs, traced for its shapes without weights: `prefill` and `prefill_next` of a chunk of the prompt,
+ * `head`, `decode`, and one that chooses tokens. @throws RangeError for impossible settings
+ */
+export function generationPrograms(planned: PlannedGeneration): readonly jax.Lowered[] {
+  const { config, dtype, promptTokens, maxNewTokens } = planned;
+  const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
+  return programsOf(new CausalLM(config, dtype), planned, capacity);
 }
 
 /** Temporaries and constants. */
