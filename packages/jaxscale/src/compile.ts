@@ -46,7 +46,7 @@ export interface CompileOptions extends Donation {
 
 /** What does not depend on a target. */
 export interface Optimized {
-  /** Without calls, each equation as it was traced. */
+  /** Without calls, each equation as it was traced; on arrays as users see them. */
   readonly flat: ClosedJaxpr;
   /** What one device does, where arrays lie on a mesh. */
   readonly partitioned: Partitioned | undefined;
@@ -68,14 +68,14 @@ export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized 
   const partitioned = placement && partition(whole, placement);
   const stacked = partitioned ? checked(withoutCalls(checked(stack(typesOf(whole), partitioned)))) : whole;
   const told = (closed: ClosedJaxpr): ClosedJaxpr => tellShardings(closed, placement?.mesh);
-  const flat = told(inBodies(told, stacked));
-  const { closed: pure, extra, replay } = liftEffects(flat);
+  const local = told(inBodies(told, stacked));
+  const { closed: pure, extra, replay } = liftEffects(local);
   const lean = checked(inBodies(simplify, simplify(checked(pure))));
   const types = pure.jaxpr.outvars.map((a) => a.aval);
   const held = types.slice(0, types.length - extra);
   const gpuAxes = placement?.topology && gpuAxesOf(placement.topology);
   return {
-    flat,
+    flat: gpuAxes ? whole : local,
     partitioned,
     closed: checked(storeLiteralResults(lean)),
     results: gpuAxes ? whole.jaxpr.outvars.map((a) => a.aval) : held,

@@ -1,7 +1,7 @@
 /** An array whose values lie on a device, or will once the work queued before is done. */
 import { calledAt } from "../base/call-site.ts";
 import type { DType } from "../base/dtypes.ts";
-import { DeviceError, TracerError } from "../base/errors.ts";
+import { DeviceError, ShardingError, TracerError } from "../base/errors.ts";
 import { type NestedList, nestedList, type TypedArray, typedArrayOf } from "../base/host-values.ts";
 import { type HostTensor, hostTensor, packWords, unpackWords } from "../base/tensor-data.ts";
 import { storageBytes } from "../fuse/memory-view.ts";
@@ -10,6 +10,8 @@ import { type NamedSharding, type Sharding, SingleDeviceSharding } from "../part
 import { getClient, type Storage } from "../runtime/index.ts";
 import { Array } from "../trace/array.ts";
 import { refuseEscaped } from "../trace/tracer.ts";
+import { gpuOf } from "./gpus.ts";
+import { type Parts, readParts } from "./parts.ts";
 import { formatArray } from "./print-array.ts";
 
 /** Where an array lies that nobody placed. */
@@ -30,7 +32,8 @@ export class DeviceArray extends Array {
   readonly #literal: number | undefined;
   #storage: Storage | undefined;
   #checked: Promise<void> | undefined;
-  #sharding: NamedSharding | undefined;
+  #sharding: Sharding | undefined;
+  #parts: Parts | undefined;
 
   constructor(aval: ShapedArray, storage: Storage | undefined, literal?: number) {
     super();
@@ -47,6 +50,12 @@ export class DeviceArray extends Array {
   static scalar(value: number, aval: ShapedArray): DeviceArray {
     return new DeviceArray(aval, undefined, value);
   }
+  /** An array of which each GPU of a mesh holds what its devices have. */
+  static onGpus(aval: ShapedArray, sharding: NamedSharding, parts: Parts): DeviceArray {
+    const array = new DeviceArray(aval, undefined).placedBy(sharding);
+    array.#parts = parts;
+    return array;
+  }
   static fromHost(tensor: HostTensor, weakType: boolean): DeviceArray {
     const aval = { shape: [...tensor.shape], dtype: tensor.dtype, weakType };
     return new DeviceArray(aval, upload(tensor));
@@ -57,6 +66,7 @@ export class DeviceArray extends Array {
    * @throws DeviceError if deleted
    */
   storageFor(user: string, argument?: number): Storage {
+    if (this.#parts) throw onSeveralGpus(this, user);
     const storage = this.#owned;
     if (storage.deleted) throw deletedError(this.aval, storage, user, argument);
     return storage;
@@ -68,6 +78,21 @@ export class DeviceArray extends Array {
     return wordOf(this.#literal, this.aval.dtype);
   }
 
+  /** Whether GPUs hold parts of it: several, or another than the first. */
+  get isOnGpus(): boolean {
+    return this.#parts !== undefined;
+  }
+  /** Number of the GPU that it lies on, if on one alone. */
+  get gpu(): number {
+    return this.#sharding instanceof SingleDeviceSharding ? gpuOf(this.#sharding.device.id) : 0;
+  }
+  /** What each GPU holds, if it lies on several, or on another than the first. @throws DeviceError if deleted */
+  partsFor(user: string, argument?: number): Parts | undefined {
+    const deleted = this.#parts?.storages.find((storage) => storage.deleted);
+    if (deleted) throw deletedError(this.aval, deleted, user, argument);
+    return this.#parts;
+  }
+
   get #owned(): Storage {
     this.#storage ??= upload(scalarTensor(this.literal as number, this.aval.dtype));
     return this.#storage;
@@ -75,11 +100,12 @@ export class DeviceArray extends Array {
 
   /** Whether it was disposed of or donated. */
   override get isDeleted(): boolean {
-    return this.#storage?.deleted ?? false;
+    return (this.#parts?.storages[0] ?? this.#storage)?.deleted ?? false;
   }
   /** Gives the memory back at once instead of at the next garbage collection. Any use after it throws, but to dispose of it again. */
   override dispose(): void {
-    this.#owned.dispose();
+    if (this.#parts) for (const storage of this.#parts.storages) storage.dispose();
+    else this.#owned.dispose();
   }
   override [Symbol.dispose](): void {
     this.dispose();
@@ -89,12 +115,20 @@ export class DeviceArray extends Array {
   get sharding(): Sharding {
     return this.#sharding ?? singleDevice;
   }
-  /** Another array on the same memory: what disposes of one disposes of both. */
+  /** Another array with the same values, on the same memory, which the last of them gives back. */
   alias(): DeviceArray {
-    return new DeviceArray(this.aval, this.storageFor("devicePut"), this.#literal);
+    if (this.#storage === undefined && this.#literal !== undefined) return DeviceArray.scalar(this.#literal, this.aval);
+    const share = (storage: Storage): Storage => getClient().share(storage);
+    const parts = this.partsFor("devicePut");
+    return parts
+      ? DeviceArray.onGpus(this.aval, this.#sharding as NamedSharding, {
+          ...parts,
+          storages: parts.storages.map(share),
+        })
+      : new DeviceArray(this.aval, share(this.storageFor("devicePut")));
   }
   /** This array, known to lie as a sharding says. */
-  placedBy(sharding: NamedSharding): this {
+  placedBy(sharding: Sharding): this {
     anyPlaced = true;
     this.#sharding = sharding;
     return this;
@@ -114,6 +148,8 @@ export class DeviceArray extends Array {
     const { aval } = this;
     if (this.#checked) await this.#checked;
     if (this.literal !== undefined && !this.#storage) return scalarTensor(this.literal, aval.dtype);
+    const parts = this.partsFor(user);
+    if (parts) return readParts(aval, this.#sharding as NamedSharding, parts);
     const words = await getClient().read(this.storageFor(user));
     return hostTensor(aval.shape, aval.dtype, unpackWords(aval.dtype, words, this.size));
   }
@@ -138,7 +174,9 @@ export class DeviceArray extends Array {
   }
   /** Resolves with this array when its values are there. @throws DeviceError if the work failed */
   override async blockUntilReady(): Promise<this> {
-    if (this.#storage) await getClient().wait(this.storageFor("blockUntilReady"));
+    const parts = this.partsFor("blockUntilReady");
+    if (parts) await Promise.all(parts.storages.map((storage) => getClient().wait(storage)));
+    else if (this.#storage) await getClient().wait(this.storageFor("blockUntilReady"));
     await this.#checked;
     return this;
   }
@@ -185,6 +223,11 @@ function upload(tensor: HostTensor): Storage {
     formatAval({ ...tensor, weakType: false }),
   );
 }
+
+const onSeveralGpus = ({ aval, sharding }: DeviceArray, user: string): ShardingError =>
+  new ShardingError(
+    `${user}: the array must lie on one GPU; got ${formatAval(aval)} with ${sharding}. Use it in a jitted function, or lower the function for it`,
+  );
 
 /** JAX's sentence, then what it was, who used it, and where. */
 function deletedError({ dtype, shape }: ShapedArray, storage: Storage, user: string, argument?: number): DeviceError {

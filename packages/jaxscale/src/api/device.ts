@@ -1,13 +1,12 @@
 /** Devices, and arrays on their way to and from them. */
 
-import { ShardingError } from "../base/errors.ts";
 import type { TypedArray } from "../base/host-values.ts";
 import { flatten, treeMap } from "../base/pytree.ts";
 import type { Target } from "../base/target.ts";
-import type { MeshDevice } from "../partition/mesh.ts";
 import { type Client, type DoctorReport, examine, formatReport, getClient } from "../runtime/index.ts";
 import { Array } from "../trace/array.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
+import { gpuOf, logicalDevices } from "./gpus.ts";
 import { asarray } from "./numpy/creation.ts";
 
 /** A device that programs run on. */
@@ -26,29 +25,25 @@ export async function ready(): Promise<Target> {
 }
 
 /**
- * Devices that programs run on. `JAXSCALE_DEVICES=8` divides the adapter into eight logical ones, as XLA fakes host devices.
+ * Devices that programs run on: GPUs, one for each adapter that `JAXSCALE_ADAPTER` names. `JAXSCALE_DEVICES=8` divides them into eight
+ * logical ones, as XLA fakes host devices; those of the first GPU come first.
  * @throws DeviceError if there is no adapter @see https://docs.jax.dev/en/latest/_autosummary/jax.devices.html
  */
 export async function devices(): Promise<readonly Device[]> {
-  const { target, pool } = await getClient().device();
-  const { kind, name } = target;
-  return logicalDevices().map(({ id }) => ({ id, kind, name, target, memoryBudgetBytes: pool.budgetBytes }));
+  return Promise.all(
+    logicalDevices().map(async ({ id }) => {
+      const { target, pool } = await getClient().device(gpuOf(id));
+      const { kind, name } = target;
+      return { id, kind, name, target, memoryBudgetBytes: pool.budgetBytes };
+    }),
+  );
 }
 
 /** Devices of this process: all there are. */
 export const localDevices = devices;
 
-/** Number of devices, known before an adapter is opened. @throws ShardingError if `JAXSCALE_DEVICES` is no whole number above 0 */
+/** Number of devices, known before an adapter is opened. @throws ShardingError if `JAXSCALE_DEVICES` is not a multiple of the number of GPUs */
 export const deviceCount = (): number => logicalDevices().length;
-
-/** The devices by their numbers. */
-export function logicalDevices(): readonly MeshDevice[] {
-  const setting = getClient().platform.readVariable("JAXSCALE_DEVICES") || "1";
-  const count = Number(setting);
-  if (!Number.isInteger(count) || count < 1)
-    throw new ShardingError(`JAXSCALE_DEVICES: must be a whole number, 1 or more; got ${setting}`);
-  return globalThis.Array.from({ length: count }, (_, id) => ({ id }));
-}
 
 /** A tree of numbers, typed arrays or arrays as arrays on the device. */
 export function onDevice<T>(tree: T): T {

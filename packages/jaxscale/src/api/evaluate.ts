@@ -12,6 +12,8 @@ import { autotuneOf } from "./autotune.ts";
 import { currentWatcher } from "./config.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
 import { replayBehind } from "./effects.ts";
+import { launchOnGpus, singleDeviceOf } from "./launch-on-gpus.ts";
+import { placementKey, placementOf, shardingsOnGpus } from "./placement.ts";
 
 /** A closed jaxpr made ready to launch. */
 export interface Runnable {
@@ -45,20 +47,24 @@ export function launch(runnable: Runnable, operands: readonly Array[]): DeviceAr
   return watcher ? watcher(runnable, operands, launchNow) : launchNow(runnable, operands);
 }
 
-function launchNow(
-  { program, optimized: { results, effects, partitioned } }: Runnable,
-  operands: readonly Array[],
-): DeviceArray[] {
+function launchNow(runnable: Runnable, operands: readonly Array[]): DeviceArray[] {
+  const { program, optimized } = runnable;
+  const { results, effects, partitioned } = optimized;
+  if (partitioned?.placement.topology) return launchOnGpus(program, optimized, operands);
   const { name, donated = [] } = program;
+  const { gpu, sharding: device } = singleDeviceOf(operands);
   const storages = getClient().launch(
     program,
     operands.map((operand, i) => {
       const x = concrete(name, operand);
-      return donated.includes(i) ? x.storageFor(name, i) : x.argumentFor(name, i);
+      const argument = donated.includes(i) ? x.storageFor(name, i) : x.argumentFor(name, i);
+      return gpu === 0 || typeof argument === "number" || x.gpu === gpu ? argument : getClient().copyTo(gpu, argument);
     }),
+    gpu,
   );
   if (effects) replayBehind(storages.slice(results.length), effects.results, effects.replay);
   const arrays = results.map((aval, i) => new DeviceArray(aval, storages[i]));
+  if (device) for (const x of arrays) x.placedBy(device);
   partitioned?.shardings.forEach((sharding, i) => arrays[i].placedBy(sharding));
   return arrays;
 }
@@ -69,15 +75,17 @@ export const forget = ({ program }: Runnable): void => getClient().unload(progra
 const maxRunnables = 2048;
 const runnables = new Map<string, Runnable>();
 
-/** The same program for the same structure: an eager operation in a loop compiles once. */
-function runnableFor(name: string, closed: ClosedJaxpr): Runnable {
-  const key = jaxprKey(closed.jaxpr);
+/** The same program for the same structure on the same GPUs: an eager operation in a loop compiles once. */
+function runnableFor(name: string, closed: ClosedJaxpr, operands: readonly Array[]): Runnable {
+  const own = shardingsOnGpus(operands);
+  const key = own ? `${jaxprKey(closed.jaxpr)} on ${placementKey(own)}` : jaxprKey(closed.jaxpr);
   let runnable = runnables.get(key);
   if (runnable) {
     // Most recently used last.
     runnables.delete(key);
   } else {
-    runnable = makeRunnable(name, located(closed));
+    const placement = own && placementOf(name, closed, own, [], []);
+    runnable = makeRunnable(name, located(closed), { donated: [] }, placement);
     const oldest = runnables.keys().next();
     if (runnables.size >= maxRunnables && !oldest.done) {
       forget(runnables.get(oldest.value) as Runnable);
@@ -108,7 +116,7 @@ const backend: Backend = {
     const outputs = avals.map(newVar);
     const eqn = { primitive, inputs: invars, outputs, params, source: { scope: "" } };
     const closed: ClosedJaxpr = { jaxpr: { constvars: [], invars, eqns: [eqn], outvars: outputs }, consts: [] };
-    return launch(runnableFor(primitive.name, closed), concretes);
+    return launch(runnableFor(primitive.name, closed, concretes), concretes);
   },
 };
 

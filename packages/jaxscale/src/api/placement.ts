@@ -11,6 +11,7 @@ import { rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { bind1 } from "../trace/trace.ts";
 import { arraysArePlaced, DeviceArray } from "./device-array.ts";
+import { topologyFor } from "./gpus.ts";
 
 /** Shardings of a tree: one for all leaves, or a tree that is a prefix of it; null leaves it open. */
 export type ShardingTree = NamedSharding | null | readonly ShardingTree[] | { readonly [key: string]: ShardingTree };
@@ -65,6 +66,12 @@ const ownSharding = (x: unknown): NamedSharding | null =>
   x instanceof DeviceArray && x.sharding instanceof NamedSharding ? x.sharding : null;
 const nothing: readonly null[] = [];
 
+/** The same for operations that are not jitted: undefined unless one lies on several GPUs, for on one they need no sharding. */
+export function shardingsOnGpus(operands: readonly unknown[]): readonly (NamedSharding | null)[] | undefined {
+  if (!arraysArePlaced()) return undefined;
+  return operands.some((x) => x instanceof DeviceArray && x.isOnGpus) ? ownShardings(operands) : undefined;
+}
+
 /** What a program is partitioned by; undefined if nothing says anything of a mesh. */
 export function placementOf(
   name: string,
@@ -87,9 +94,11 @@ export function placementOf(
   const layout = (sharding: NamedSharding | null, aval: ShapedArray): Layout | undefined =>
     sharding ? layoutOf(sharding.spec, aval.shape.length) : undefined;
   const results = closed.jaxpr.outvars.map((a) => a.aval);
+  const topology = topologyFor(mesh);
   return {
     name,
     mesh,
+    ...(topology && { topology }),
     layouts: types.map((aval, i) => layout(given[i], aval)),
     constants: (x) => layout(ownSharding(x), (x as Array).aval),
     wanted: results.map((aval, i) => layout(wanted[i] ?? null, aval)),

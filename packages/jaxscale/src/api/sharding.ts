@@ -2,16 +2,25 @@
 import { ShardingError } from "../base/errors.ts";
 import { unflatten } from "../base/pytree.ts";
 import { type Shape, sizeOf } from "../base/shapes.ts";
+import { newVar } from "../jaxpr/ir.ts";
+import { layoutOf } from "../partition/layout.ts";
 import { AxisType, deviceGrid, Mesh, type MeshDevice } from "../partition/mesh.ts";
-import type { IndexRange, NamedSharding } from "../partition/named-sharding.ts";
+import { type IndexRange, NamedSharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
+import { P } from "../partition/partition-spec.ts";
+import { heldIndices } from "../partition/topology.ts";
+import { getClient } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import { isEvaluating } from "../trace/trace.ts";
 import { listOf } from "./arguments.ts";
-import { logicalDevices, onDevice } from "./device.ts";
-import { concrete } from "./device-array.ts";
+import { cutForGpus } from "./cut-for-gpus.ts";
+import { onDevice } from "./device.ts";
+import { concrete, DeviceArray } from "./device-array.ts";
+import { launch, makeRunnable } from "./evaluate.ts";
 import { flattenArrays } from "./flat-function.ts";
+import { gpuOf, logicalDevices, topologyFor } from "./gpus.ts";
 import { slice } from "./lax/shape.ts";
-import { checkFits, constrained, type ShardingTree, shardingsOf } from "./placement.ts";
+import type { Parts } from "./parts.ts";
+import { checkFits, constrained, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
 
 /** Options of `makeMesh`. */
 export interface MakeMeshOptions<D extends MeshDevice> {
@@ -84,11 +93,40 @@ export function devicePut<T>(tree: T, shardings?: ShardingTree): T {
   return shardings === undefined ? arrays : withShardingConstraint(arrays, shardings);
 }
 
-/** The array with a sharding: the same values, on the same memory where devices share a GPU. */
-const place = (x: Array, sharding: NamedSharding): Array => {
-  checkFits(sharding, x.aval, "devicePut");
-  return concrete("devicePut", x).alias().placedBy(sharding);
-};
+/** The array with a sharding: the same values, on the same memory where that holds them already. */
+function place(operand: Array, sharding: NamedSharding): Array {
+  const { aval } = operand;
+  checkFits(sharding, aval, "devicePut");
+  const x = concrete("devicePut", operand);
+  const topology = topologyFor(sharding.mesh);
+  const from = x.isOnGpus ? (x.sharding as NamedSharding) : undefined;
+  if (from?.isEquivalentTo(sharding, x.ndim) && from.mesh.equals(sharding.mesh)) return x.alias().placedBy(sharding);
+  if (from?.mesh.equals(sharding.mesh)) return moved(x, sharding);
+  const whole = from ? gathered(x, from) : x;
+  if (topology === undefined) return (whole === x ? x.alias() : whole).placedBy(sharding);
+  const storages = cutForGpus(whole, layoutOf(sharding.spec, x.ndim), topology);
+  if (whole !== x) whole.dispose();
+  return DeviceArray.onGpus(aval, sharding, { topology, storages });
+}
+
+/** The array in another layout on the same mesh: its GPUs exchange what they need. */
+function moved(x: DeviceArray, sharding: NamedSharding): DeviceArray {
+  const v = newVar(x.aval);
+  const closed = { jaxpr: { constvars: [], invars: [v], eqns: [], outvars: [v] }, consts: [] };
+  const placement = placementOf("devicePut", closed, [x.sharding as NamedSharding], [], [sharding]);
+  const [result] = launch(makeRunnable("devicePut", closed, undefined, placement), [x]);
+  return result;
+}
+
+/** The whole array on the first GPU. */
+function gathered(x: DeviceArray, { mesh }: NamedSharding): DeviceArray {
+  const everywhere = moved(x, new NamedSharding(mesh, P()));
+  const { topology, storages } = everywhere.partsFor("devicePut") as Parts;
+  const place = topology.gpus.indexOf(0);
+  const storage = place < 0 ? getClient().copyTo(0, storages[0]) : getClient().share(storages[place]);
+  everywhere.dispose();
+  return new DeviceArray(x.aval, storage);
+}
 
 /** A device's part of an array. */
 export interface Shard {
@@ -101,13 +139,33 @@ export interface Shard {
 
 /** The parts of an array, one for each device that it lies on, in the mesh's order. @see https://docs.jax.dev/en/latest/_autosummary/jax.Array.addressable_shards.html */
 export function addressableShards(x: Array): readonly Shard[] {
-  const { sharding } = concrete("addressableShards", x);
+  const array = concrete("addressableShards", x);
+  const { sharding } = array;
   const seen = new Map<string, number>();
   return [...sharding.devicesIndicesMap(x.shape)].map(([device, index]) => {
     const key = JSON.stringify(index);
     const replicaId = seen.get(key) ?? 0;
     seen.set(key, replicaId + 1);
-    const data = slice(x, { startIndices: index.map(([start]) => start), limitIndices: index.map(([, stop]) => stop) });
-    return { device, index, replicaId, data };
+    const held = heldBy(array, device);
+    const along = (i: number, at: number): number => held.indices?.[i].indexOf(at) ?? at;
+    const startIndices = index.map(([start], i) => along(i, start));
+    const limitIndices = index.map(([start, stop], i) => along(i, start) + stop - start);
+    return { device, index, replicaId, data: slice(held.data, { startIndices, limitIndices }) };
   });
+}
+
+/** What the GPU of a device holds of an array, and the indices along each dimension where that is not all. */
+function heldBy(
+  x: DeviceArray,
+  device: MeshDevice,
+): { readonly data: DeviceArray; readonly indices?: readonly (readonly number[])[] } {
+  const parts = x.partsFor("addressableShards");
+  if (!parts) return { data: x };
+  const { topology, storages } = parts;
+  const place = topology.gpus.indexOf(gpuOf(device.id));
+  const { spec } = x.sharding as NamedSharding;
+  const indices = heldIndices(x.shape, layoutOf(spec, x.ndim), topology, place);
+  const aval = { ...x.aval, shape: indices.map(({ length }) => length) };
+  const data = new DeviceArray(aval, getClient().share(storages[place])).placedBy(new SingleDeviceSharding(device));
+  return { data, indices };
 }

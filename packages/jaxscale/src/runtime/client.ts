@@ -19,7 +19,7 @@ import type { Platform } from "./platform.ts";
 import { type KernelTiming, ProfileRecorder } from "./profile.ts";
 import type { Argument } from "./scalar-rows.ts";
 import { newStatistics } from "./statistics.ts";
-import { type Home, type Memory, Storage } from "./storage.ts";
+import { type Home, Memory, Storage } from "./storage.ts";
 import { readWords, writePieces } from "./transfer.ts";
 import { exchangeTimeoutOf, type Transport, type TransportOptions } from "./transport.ts";
 import { UnreadErrors } from "./unread-errors.ts";
@@ -150,6 +150,24 @@ export class Client {
     const memory = this.#gpu(gpu).newMemory(sizeBytes, label);
     this.#gpu(gpu).fillLater(memory, () => words);
     return new Storage(memory);
+  }
+
+  /** Another handle on the same memory, which the last of them gives back. */
+  share(storage: Storage): Storage {
+    const memory = storage.borrow();
+    const shared = new Memory(memory.sizeBytes, memory.label, this.#errors);
+    memory.retain();
+    shared.retain();
+    memory.whenSettled(() => {
+      const { block, home } = memory;
+      if (block && home) {
+        block.references++;
+        shared.place(home, block, memory.validation);
+      } else shared.fail(memory.error as Error);
+      memory.release();
+      shared.release();
+    });
+    return new Storage(shared);
   }
 
   /** The words of a storage. @throws DeviceError, or the error of the work that should have filled it */

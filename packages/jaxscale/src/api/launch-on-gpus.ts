@@ -1,0 +1,74 @@
+/** Calls of programs on the GPUs on which their arguments lie. */
+import type { Optimized } from "../compile.ts";
+import type { Layout } from "../partition/layout.ts";
+import type { SingleDeviceSharding } from "../partition/named-sharding.ts";
+import type { Partitioned } from "../partition/partition.ts";
+import { isEqualOnGpus, type Topology } from "../partition/topology.ts";
+import { getClient, type LazyProgram, type Storage } from "../runtime/index.ts";
+import type { Array } from "../trace/array.ts";
+import { cutForGpus } from "./cut-for-gpus.ts";
+import { arraysArePlaced, concrete, DeviceArray } from "./device-array.ts";
+import { replayBehind } from "./effects.ts";
+
+/** The GPU of arguments that lie on one: that of the first that was put on a device. */
+export function singleDeviceOf(operands: readonly Array[]): {
+  readonly gpu: number;
+  readonly sharding?: SingleDeviceSharding;
+} {
+  if (!arraysArePlaced()) return firstGpu;
+  for (const x of operands) {
+    if (!(x instanceof DeviceArray) || x.gpu === 0) continue;
+    return { gpu: x.gpu, sharding: x.sharding as SingleDeviceSharding };
+  }
+  return firstGpu;
+}
+const firstGpu = { gpu: 0 } as const;
+
+/** All GPUs of the program's mesh run it, each on its parts of the arguments. */
+export function launchOnGpus(
+  program: LazyProgram,
+  { results, held, effects, partitioned }: Optimized,
+  operands: readonly Array[],
+): DeviceArray[] {
+  const { placement, shardings } = partitioned as Partitioned;
+  const topology = placement.topology as Topology;
+  const { name, donated = [] } = program;
+  const consumed: Storage[] = [];
+  const columns = operands.map((operand, i) => {
+    const x = concrete(name, operand);
+    if (donated.includes(i) && !x.isOnGpus) consumed.push(x.storageFor(name, i));
+    return argumentOnGpus(x, placement.layouts[i], topology, { name, index: i, isDonated: donated.includes(i) });
+  });
+  const storages = getClient().launchOn(
+    topology.gpus,
+    program,
+    topology.gpus.map((_, place) => columns.map((column) => column[place])),
+  );
+  // Of a donated array that lay on one GPU the program got copies.
+  for (const storage of consumed) if (!storage.deleted) storage.consume(name).release();
+  if (effects) replayBehind(storages[0].slice(held.length), effects.results, effects.replay);
+  return results.map((aval, i) =>
+    DeviceArray.onGpus(aval, shardings[i], { topology, storages: storages.map((ofGpu) => ofGpu[i]) }),
+  );
+}
+
+interface Use {
+  readonly name: string;
+  readonly index: number;
+  readonly isDonated: boolean;
+}
+
+/** What each GPU gets of an argument. */
+function argumentOnGpus(
+  x: DeviceArray,
+  layout: Layout,
+  topology: Topology,
+  { name, index, isDonated }: Use,
+): readonly (Storage | number)[] {
+  const parts = x.partsFor(name, index);
+  if (parts) return parts.storages;
+  const argument = isDonated ? x.storageFor(name, index) : x.argumentFor(name, index);
+  if (typeof argument === "number") return topology.gpus.map(() => argument);
+  if (!isEqualOnGpus(layout, topology)) return cutForGpus(x, layout, topology);
+  return topology.gpus.map((gpu) => (gpu === x.gpu ? argument : getClient().copyTo(gpu, argument)));
+}
