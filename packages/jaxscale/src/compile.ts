@@ -19,6 +19,7 @@ import type { GpuAxis, Program } from "./kernel/program.ts";
 import { type Partitioned, type Placement, partition } from "./partition/partition.ts";
 import { stack } from "./partition/stack.ts";
 import { gpuAxesOf } from "./partition/topology.ts";
+import { constantsAsArguments } from "./passes/constants-as-arguments.ts";
 import { inlineCalls } from "./passes/inline-calls.ts";
 import { liftEffects, type Replay } from "./passes/lift-effects.ts";
 import { storeLiteralResults } from "./passes/literal-results.ts";
@@ -56,6 +57,8 @@ export interface Optimized {
   readonly results: readonly ShapedArray[];
   /** Types of what a GPU holds of them, which comes first among the program's results. */
   readonly held: readonly ShapedArray[];
+  /** Constants that are the last arguments of the program, for GPUs have parts of them. */
+  readonly operands: readonly unknown[];
   /** Axes of the GPUs that run the program together, if several do. */
   readonly gpuAxes: readonly GpuAxis[] | undefined;
   /** Types of the results behind them, which effects read, and what does those effects. */
@@ -64,8 +67,12 @@ export interface Optimized {
 
 /** The stages before a target is known: inline, partition, stack, inline collectives between GPUs, tell shardings, lift effects, simplify. */
 export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized {
-  const whole = checked(withoutCalls(traced));
-  const partitioned = placement && partition(whole, placement);
+  const flatly = withoutCalls(traced);
+  const placed = placement?.topology && placement.constants;
+  const { closed: whole, constants: operands } = constantsAsArguments(flatly, (x) => placed?.(x) !== undefined);
+  if (placement && operands.length > 0)
+    placement = { ...placement, layouts: [...placement.layouts, ...operands.map((x) => placed?.(x))] };
+  const partitioned = placement && partition(checked(whole), placement);
   const stacked = partitioned ? checked(withoutCalls(checked(stack(typesOf(whole), partitioned)))) : whole;
   const told = (closed: ClosedJaxpr): ClosedJaxpr => tellShardings(closed, placement?.mesh);
   const local = told(inBodies(told, stacked));
@@ -75,11 +82,12 @@ export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized 
   const held = types.slice(0, types.length - extra);
   const gpuAxes = placement?.topology && gpuAxesOf(placement.topology);
   return {
-    flat: gpuAxes ? whole : local,
+    flat: gpuAxes ? flatly : local,
     partitioned,
     closed: checked(storeLiteralResults(lean)),
     results: gpuAxes ? whole.jaxpr.outvars.map((a) => a.aval) : held,
     held,
+    operands,
     gpuAxes: gpuAxes && gpuAxes.length > 0 ? gpuAxes : undefined,
     effects: replay && { results: types.slice(held.length), replay },
   };

@@ -27,17 +27,17 @@ const firstGpu = { gpu: 0 } as const;
 /** All GPUs of the program's mesh run it, each on its parts of the arguments. */
 export function launchOnGpus(
   program: LazyProgram,
-  { results, held, effects, partitioned }: Optimized,
+  { results, held, effects, partitioned, operands: constants }: Optimized,
   operands: readonly Array[],
 ): DeviceArray[] {
-  const { placement, shardings } = partitioned as Partitioned;
+  const { placement, shardings, args } = partitioned as Partitioned;
   const topology = placement.topology as Topology;
   const { name, donated = [] } = program;
   const consumed: Storage[] = [];
-  const columns = operands.map((operand, i) => {
+  const columns = [...operands, ...(constants as readonly Array[])].map((operand, i) => {
     const x = concrete(name, operand);
     if (donated.includes(i) && !x.isOnGpus) consumed.push(x.storageFor(name, i));
-    return argumentOnGpus(x, placement.layouts[i], topology, { name, index: i, isDonated: donated.includes(i) });
+    return argumentOnGpus(x, args[i], topology, { name, index: i, isDonated: donated.includes(i) });
   });
   const storages = getClient().launchOn(
     topology.gpus,
