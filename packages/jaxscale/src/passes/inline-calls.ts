@@ -3,6 +3,8 @@ import { invariant } from "../base/errors.ts";
 import { type Atom, type ClosedJaxpr, type Jaxpr, type JaxprEqn, newVar, type Var } from "../jaxpr/ir.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 
+type Source = JaxprEqn["source"];
+
 /** No equation of the result calls a jaxpr, at any depth. Constants of the bodies become constants of the whole. */
 export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
   if (!closed.jaxpr.eqns.some(isCall)) return closed;
@@ -24,13 +26,16 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
   };
 
   /** Emits a body's equations with its variables renamed: a body may be called more than once. */
-  const emit = (body: Jaxpr, names: Map<Var, Atom>, scope: string, rename: boolean, region?: object): void => {
+  const emit = (body: Jaxpr, names: Map<Var, Atom>, caller: Source, rename: boolean, region?: object): void => {
     const nameOf = (atom: Atom): Atom => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom);
     for (const eqn of body.eqns) {
       const inputs = eqn.inputs.map(nameOf);
-      const source = { ...eqn.source, scope: joinScopes(scope, eqn.source.scope), ...(region && { region }) };
+      const scope = joinScopes(caller.scope, eqn.source.scope);
+      // What an op is made of comes from where the op does.
+      const site = eqn.source.site ?? caller.site;
+      const source = { ...eqn.source, scope, ...(site && { site }), ...(region && { region }) };
       if (isCall(eqn)) {
-        const results = call(eqn, inputs, source.scope, region);
+        const results = call(eqn, inputs, source, region);
         eqn.outputs.forEach((output, i) => names.set(output, results[i]));
         continue;
       }
@@ -40,17 +45,17 @@ export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
     }
   };
 
-  const call = (eqn: JaxprEqn, inputs: readonly Atom[], scope: string, region?: object): Atom[] => {
+  const call = (eqn: JaxprEqn, inputs: readonly Atom[], source: Source, region?: object): Atom[] => {
     const body = calledBy(eqn);
     const names = new Map<Var, Atom>();
     body.jaxpr.invars.forEach((variable, i) => names.set(variable, inputs[i]));
     body.jaxpr.constvars.forEach((variable, i) => names.set(variable, constant(body.consts[i], variable)));
-    emit(body.jaxpr, names, scope, true, isIsolated(eqn) ? eqn : region);
+    emit(body.jaxpr, names, source, true, isIsolated(eqn) ? eqn : region);
     return body.jaxpr.outvars.map((atom) => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom));
   };
 
   const names = new Map<Var, Atom>();
-  emit(jaxpr, names, "", false);
+  emit(jaxpr, names, { scope: "" }, false);
   const outvars = jaxpr.outvars.map((atom) => (atom.kind === "var" ? (names.get(atom) ?? atom) : atom));
   return { jaxpr: { ...jaxpr, constvars, eqns, outvars }, consts };
 }
