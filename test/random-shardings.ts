@@ -7,7 +7,7 @@ import type { ClosedJaxpr } from "../packages/jaxscale/src/jaxpr/ir.ts";
 import type { AxisSizes, Layout } from "../packages/jaxscale/src/partition/layout.ts";
 import type { Partitioned } from "../packages/jaxscale/src/partition/partition.ts";
 import { type Topology, topologyOf } from "../packages/jaxscale/src/partition/topology.ts";
-import { rulesOf } from "../packages/jaxscale/src/primitives/primitive.ts";
+import { type PrimitiveRules, rulesOf } from "../packages/jaxscale/src/primitives/primitive.ts";
 import { meshOf } from "./conformance/rows-sharding.ts";
 import { hostConstants } from "./conformance/run-case.ts";
 import { held, interpretOnGpus, joined } from "./partition/interpret-on-gpus.ts";
@@ -121,7 +121,8 @@ export class ShardableProgram {
     const placement = { name: this.name, ...specs, ...(gpus > 1 && { topology }) };
     const sharded = optimize(this.#whole.flat, placement);
     const { local } = sharded.partitioned as Partitioned;
-    return { tensors: await runOnGpus(sharded, this.#args, topology), isCombined: combinesPartialResults(local) };
+    const isCombined = combinesPartialResults(local) || roundedFolds(local) > roundedFolds(this.#whole.flat);
+    return { tensors: await runOnGpus(sharded, this.#args, topology), isCombined };
   }
 }
 
@@ -153,3 +154,9 @@ const combinesPartialResults = ({ jaxpr }: ClosedJaxpr): boolean =>
     const { agrees, subJaxprs } = rulesOf(primitive);
     return agrees === true || subJaxprs(params).some(combinesPartialResults);
   });
+
+/** Sums, products and running ones: where there are more than in the whole program, one was taken in parts too. */
+const roundedFolds = ({ jaxpr }: ClosedJaxpr): number =>
+  jaxpr.eqns.map(({ primitive }) => rulesOf(primitive)).filter(isRoundedFold).length;
+const isRoundedFold = ({ lowering, exact }: PrimitiveRules): boolean =>
+  (lowering.kind === "reduce" || lowering.kind === "prefix") && !exact;

@@ -1,4 +1,4 @@
-/** Slices, updates and prefix folds along dimensions that devices split. */
+/** Slices and updates along dimensions that devices split. */
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

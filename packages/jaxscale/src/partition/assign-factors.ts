@@ -15,7 +15,7 @@ interface Claim {
   readonly bytes: number;
 }
 
-/** How partial results can be combined between devices. */
+/** How partial results can be combined between devices; of those that do not say it, whoever asks combines them. */
 const combinable: ReadonlySet<string> = new Set(["add", "max", "min", "or", "and"]);
 
 /** Arrays, and how each is split. */
@@ -76,7 +76,7 @@ function claimsOf(
 
 const mayBeSplit = ({ factors }: ShardingRule, name: string): boolean => {
   const { kind, combine } = factors[name];
-  return kind === "parallel" || (kind === "reduction" && combinable.has(combine ?? ""));
+  return kind === "parallel" || (kind === "reduction" && (!combine || combinable.has(combine)));
 };
 const rank = ({ factors }: ShardingRule, name: string): number => (factors[name].kind === "parallel" ? 0 : 1);
 

@@ -45,3 +45,16 @@ export const gatherAlong = (
       ops.bind1("all_gather", [part], { axes: [axis], axisSize: sizes.get(axis) as number, dimension, tiled: true }),
     x,
   );
+
+/** The device's own element of a dimension that has one for each device along the axes, and is equal on all of them. */
+export const ownElement = (
+  ops: OpBuilder,
+  x: Operand,
+  dimension: number,
+  axes: readonly string[],
+  sizes: Sizes,
+): Operand =>
+  axes.reduce(
+    (rest, axis) => ops.bind1("own_part", [rest], { axes: [axis], axisSize: sizes.get(axis) as number, dimension }),
+    x,
+  );

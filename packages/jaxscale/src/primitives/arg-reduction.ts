@@ -73,7 +73,7 @@ function locateAcross(
 ): readonly Part[] | undefined {
   const { params, sizes } = context;
   const [axis] = params.axes;
-  const arranged = context.arranged(reductionRule(context, extreme));
+  const arranged = context.arranged(reductionRule(context, (f, size) => f.reduction(size)));
   const axes = arranged.operands[0][axis];
   if (axes.length === 0) return undefined;
   const [x] = arranged.parts();
@@ -114,7 +114,7 @@ function defineArgReduction(name: string, extreme: Extreme): PrimitiveRules<ArgR
       },
       finish: (k, [, position], { params }) => k.cast(computeType(params.indexDtype), position),
     },
-    sharding: (context) => reductionRule(context, undefined),
+    sharding: (context) => reductionRule(context, (f, size) => f.replicated(size)),
     partition: (ops, _, context) => locateAcross(ops, name, extreme, context),
     cost: ({ inputs: [x] }) => ({ flops: sizeOf(x.shape), transcendentals: 0 }),
     printParams: ({ axes, indexDtype }) => ({ axes: tuple(axes), index_dtype: indexDtype }),

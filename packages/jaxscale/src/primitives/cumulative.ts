@@ -1,13 +1,23 @@
 /** Inclusive prefix folds along one axis. */
+import { isFloat } from "../base/dtypes.ts";
 import { sizeOf, stridesOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
+import { gatherAlong, ownElement } from "./along-devices.ts";
 import { scanAssociatively } from "./associative-scan.ts";
 import { checkAxis } from "./axes.ts";
-import { newFactors } from "./factors.ts";
+import { stretchTo } from "./define-elementwise.ts";
+import { type Dimension, type FactorList, newFactors } from "./factors.ts";
 import { batched, linearJvp, shifted } from "./linear-rules.ts";
 import { checkAccepts, initialValue, logAddExp, type Monoid, max, min, product, sum } from "./monoids.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
-import { definePrimitive, type PrimitiveRules } from "./primitive.ts";
+import {
+  definePrimitive,
+  type LoweringContext,
+  type Part,
+  type PartitionContext,
+  type PrimitiveRules,
+  type ShardingRule,
+} from "./primitive.ts";
 import { bool } from "./python-text.ts";
 
 export type CumulativeParams = {
@@ -50,10 +60,7 @@ const cumsumRules: CumulativeRules = {
 
 /** Scans pairs of values and tangents, combined as `combine` says. */
 const scanJvp =
-  (
-    combine: (ops: OpBuilder, a: Operand, b: Operand) => Operand,
-    slopes: Slopes,
-  ): NonNullable<PrimitiveRules<CumulativeParams>["jvp"]> =>
+  (combine: Combine, slopes: Slopes): NonNullable<PrimitiveRules<CumulativeParams>["jvp"]> =>
   (ops, [x], [dx], { params: { axis, reverse } }) => {
     if (dx === null) return [null];
     const turned = (y: Operand): Operand => (reverse ? ops.bind1("rev", [y], { dimensions: [axis] }) : y);
@@ -91,7 +98,58 @@ const logAddExpSlopes: Slopes = ({ exp, sub, select, eq, fullLike }, a, b, c) =>
   return [exp(sub(finite(a), bottom(finite(c)))), exp(sub(finite(b), bottom(finite(c))))];
 };
 
-function defineCumulative(name: string, given: Monoid, rules: CumulativeRules): PrimitiveRules<CumulativeParams> {
+/** Each device folds its own part, then all get the totals of all and combine those before them: a number a row and device moves. */
+function foldAcross(
+  ops: OpBuilder,
+  name: string,
+  monoid: Monoid,
+  combine: Combine,
+  context: PartitionContext<CumulativeParams>,
+): readonly Part[] | undefined {
+  const {
+    params: { axis, reverse },
+    inputs: [{ dtype, weakType }],
+    sizes,
+  } = context;
+  const arranged = context.arranged(cumulativeRule(context, (f, size) => f.parallel(size)));
+  const [layout] = arranged.operands;
+  const [x] = layout[axis].length > 0 ? arranged.parts() : [];
+  if (!x || x.aval.shape[axis] === 0) return undefined;
+  const fold = (y: Operand): Operand => ops.bind1(name, [y], { axis, reverse });
+  // What is rounded is the whole result.
+  const own = fold(monoid.exact || !isFloat(dtype) ? x : ops.convert(x, "float32", weakType));
+  const { shape } = own.aval;
+  const last = reverse ? 0 : shape[axis] - 1;
+  const total = ops.slice(own, shape.map(() => 0).with(axis, last), shape.with(axis, last + 1));
+  const totals = gatherAlong(ops, total, axis, layout[axis], sizes);
+  const shift = reverse ? [-1, 1, 0] : [1, -1, 0];
+  const before = ops.pad(
+    totals,
+    ops.literal(monoid.initial(dtype), totals.aval.dtype),
+    shape.map((_, d) => (d === axis ? shift : [0, 0, 0])),
+  );
+  const offset = stretchTo(ops, ownElement(ops, fold(before), axis, layout[axis], sizes), shape);
+  return [{ value: ops.convert(combine(ops, offset, own), dtype, weakType), layout }];
+}
+
+function cumulativeRule(
+  { inputs: [x], params }: Pick<LoweringContext<CumulativeParams>, "inputs" | "params">,
+  along: (f: FactorList, size: number) => Dimension,
+): ShardingRule {
+  const f = newFactors();
+  const dims = x.shape.map((size, axis) => (axis === params.axis ? along(f, size) : f.parallel(size)));
+  return f.rule([dims], [dims]);
+}
+
+type Combine = (ops: OpBuilder, a: Operand, b: Operand) => Operand;
+
+/** @param combine the op on two values */
+function defineCumulative(
+  name: string,
+  given: Monoid,
+  combine: Combine,
+  rules: CumulativeRules,
+): PrimitiveRules<CumulativeParams> {
   const monoid: Monoid = {
     ...given,
     accepts: (dtype) => dtype !== "bool" && given.accepts(dtype),
@@ -113,11 +171,8 @@ function defineCumulative(name: string, given: Monoid, rules: CumulativeRules): 
       initial: (k, { inputs: [x] }) => initialValue(k, monoid, x.dtype),
       combine: (k, left, right, { inputs: [x] }) => monoid.kernel(k, left, right, x.dtype),
     },
-    sharding: ({ inputs: [x], params }) => {
-      const f = newFactors();
-      const dims = x.shape.map((size, axis) => (axis === params.axis ? f.replicated(size) : f.parallel(size)));
-      return f.rule([dims], [dims]);
-    },
+    sharding: (context) => cumulativeRule(context, (f, size) => f.replicated(size)),
+    partition: (ops, _, context) => foldAcross(ops, name, monoid, combine, context),
     cost: ({ inputs: [x] }) => ({
       flops: monoid.flops * sizeOf(x.shape),
       transcendentals: monoid.transcendentals * sizeOf(x.shape),
@@ -127,15 +182,19 @@ function defineCumulative(name: string, given: Monoid, rules: CumulativeRules): 
   });
 }
 
+const timesOf: Combine = ({ mul }, a, b) => mul(a, b);
+const maxOf: Combine = ({ max }, a, b) => max(a, b);
+const minOf: Combine = ({ min }, a, b) => min(a, b);
+
 /** Running sums; accumulates in f32 or 32-bit integers. */
-export const cumsum = defineCumulative("cumsum", sum, cumsumRules);
+export const cumsum = defineCumulative("cumsum", sum, ({ add }, a, b) => add(a, b), cumsumRules);
 /** Running products. */
-export const cumprod = defineCumulative("cumprod", product, {
-  jvp: scanJvp(({ mul }, a, b) => mul(a, b), productSlopes),
-});
+export const cumprod = defineCumulative("cumprod", product, timesOf, { jvp: scanJvp(timesOf, productSlopes) });
 /** Running maxima; NaN from the first NaN on. */
-export const cummax = defineCumulative("cummax", max, { jvp: scanJvp((ops, a, b) => ops.max(a, b), extremeSlopes) });
+export const cummax = defineCumulative("cummax", max, maxOf, { jvp: scanJvp(maxOf, extremeSlopes) });
 /** Running minima; NaN from the first NaN on. */
-export const cummin = defineCumulative("cummin", min, { jvp: scanJvp((ops, a, b) => ops.min(a, b), extremeSlopes) });
+export const cummin = defineCumulative("cummin", min, minOf, { jvp: scanJvp(minOf, extremeSlopes) });
 /** Running `log(Σ exp x)`, of floats. */
-export const cumlogsumexp = defineCumulative("cumlogsumexp", logAddExp, { jvp: scanJvp(logAddExpOf, logAddExpSlopes) });
+export const cumlogsumexp = defineCumulative("cumlogsumexp", logAddExp, logAddExpOf, {
+  jvp: scanJvp(logAddExpOf, logAddExpSlopes),
+});

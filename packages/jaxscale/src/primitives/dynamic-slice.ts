@@ -95,7 +95,7 @@ export function boxAsWindow(ops: OpBuilder, shape: Shape, sizes: Shape, starts: 
 function partitionSlice(ops: OpBuilder, context: PartitionContext<DynamicSliceParams>): readonly Part[] | undefined {
   const { inputs, outputs, params, sizes } = context;
   const f = newFactors();
-  const arranged = context.arranged(sliceRule(context, f, (size) => f.reduction(size, "add")));
+  const arranged = context.arranged(sliceRule(context, f, (size) => f.reduction(size)));
   const [layout] = arranged.operands;
   const isSplit = layout.some((axes, d) => axes.length > 0 && params.sliceSizes[d] < inputs[0].shape[d]);
   if (!isSplit || 2 * sizeOf(outputs[0].shape) > sizeOf(inputs[0].shape)) return undefined;

@@ -110,7 +110,7 @@ function partitionGather(ops: OpBuilder, context: PartitionContext<GatherParams>
     sizes,
   } = context;
   const map = mapOf(operand.shape, vectors.shape, result.shape, params);
-  const arranged = context.arranged(gatherRule(context, (f, size) => f.reduction(size, "add")));
+  const arranged = context.arranged(gatherRule(context, (f, size) => f.reduction(size)));
   const [layout] = arranged.operands;
   if (splitPlaces(map, layout).length === 0) return undefined;
   const [x, indices] = arranged.parts();

@@ -283,7 +283,7 @@ export interface Factor {
   readonly size: number;
   /**
    * parallel: slices of the operands give the slice of the result.
-   * reduction: partial results over the factor combine (`combine` says how) into the result.
+   * reduction: partial results over the factor combine (`combine` says how; absent: whoever asked for the rule does it) into the result.
    * replicated: every device needs the whole dimension.
    */
   readonly kind: "parallel" | "reduction" | "replicated";

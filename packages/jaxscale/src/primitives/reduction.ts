@@ -1,14 +1,22 @@
 /** Reductions: axes folded away by an associative operation. */
-import { bitsOf } from "../base/dtypes.ts";
+import { bitsOf, type DType, isBool, isFloat } from "../base/dtypes.ts";
 import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { type Params, shapedArray } from "../jaxpr/ir.ts";
+import { gatherAlong } from "./along-devices.ts";
 import { checkAxes } from "./axes.ts";
-import { newFactors } from "./factors.ts";
+import { type Dimension, type FactorList, newFactors } from "./factors.ts";
 import { batched, linearJvp, shifted } from "./linear-rules.ts";
 import { and, checkAccepts, initialValue, type Monoid, max, min, or, product, sum, xor } from "./monoids.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
-import { definePrimitive, type LoweringContext, type PrimitiveRules, type ShardingRule } from "./primitive.ts";
+import {
+  definePrimitive,
+  type LoweringContext,
+  type Part,
+  type PartitionContext,
+  type PrimitiveRules,
+  type ShardingRule,
+} from "./primitive.ts";
 import { tuple } from "./python-text.ts";
 
 export type ReductionParams = { readonly axes: readonly number[] };
@@ -48,15 +56,40 @@ function fold(x: HostTensor, axes: readonly number[], monoid: Monoid): HostTenso
 
 /** Reduced axes as one kind of factor, the others parallel. */
 export function reductionRule(
-  { inputs: [x], params }: LoweringContext<ReductionParams>,
-  across: Monoid["across"],
+  { inputs: [x], params }: Pick<LoweringContext<ReductionParams>, "inputs" | "params">,
+  reduced: (f: FactorList, size: number) => Dimension,
 ): ShardingRule {
   const f = newFactors();
-  const dims = x.shape.map((size, axis) =>
-    !params.axes.includes(axis) ? f.parallel(size) : across ? f.reduction(size, across) : f.replicated(size),
-  );
+  const dims = x.shape.map((size, axis) => (params.axes.includes(axis) ? reduced(f, size) : f.parallel(size)));
   return f.rule([dims], [dims.filter((_, axis) => !params.axes.includes(axis))]);
 }
+
+/** Of partial results that no collective combines (products, bits of integers) every device gets all and combines them itself. */
+function reduceAcross(
+  ops: OpBuilder,
+  name: string,
+  monoid: Monoid,
+  context: PartitionContext<ReductionParams>,
+): readonly Part[] | undefined {
+  const {
+    params: { axes },
+    inputs: [{ dtype, weakType }],
+    sizes,
+  } = context;
+  if (hasCollective(monoid, dtype)) return undefined;
+  const arranged = context.arranged(reductionRule(context, (f, size) => f.reduction(size)));
+  const across = axes.flatMap((axis) => arranged.operands[0][axis]);
+  if (across.length === 0) return undefined;
+  const [x] = arranged.parts();
+  const partial = ops.bind1(name, [isFloat(dtype) ? ops.convert(x, "float32", weakType) : x], { axes });
+  const partials = gatherAlong(ops, ops.expandDims(partial, [0]), 0, across, sizes);
+  const value = ops.convert(ops.bind1(name, [partials], { axes: [0] }), dtype, weakType);
+  return [{ value, layout: arranged.results[0] }];
+}
+
+/** Of bools `or` is the largest and `and` the smallest; there is no collective for bits. */
+const hasCollective = ({ across }: Monoid, dtype: DType): boolean =>
+  across === "add" || across === "max" || across === "min" || (isBool(dtype) && (across === "and" || across === "or"));
 
 export type ReductionRules = Pick<PrimitiveRules<ReductionParams>, "jvp" | "differentiate" | "transpose">;
 
@@ -158,7 +191,9 @@ function defineReduction(
       combine: (k, [left], [right], { inputs: [x] }) => [monoid.kernel(k, left, right, x.dtype)],
       finish: (_, [result]) => result,
     },
-    sharding: (context) => reductionRule(context, monoid.across),
+    sharding: (context) =>
+      reductionRule(context, (f, size) => (monoid.across ? f.reduction(size, monoid.across) : f.replicated(size))),
+    partition: (ops, _, context) => reduceAcross(ops, name, monoid, context),
     cost: ({ inputs: [x] }) => ({ flops: monoid.flops * sizeOf(x.shape), transcendentals: 0 }),
     exact: monoid.exact,
     printParams: ({ axes }) => ({ axes: tuple(axes), ...alsoPrinted }),

@@ -41,7 +41,7 @@ function topKRule(
 function topKAcross(ops: OpBuilder, context: PartitionContext<TopKParams>): readonly Part[] | undefined {
   const { params, sizes } = context;
   const { k, axis } = params;
-  const arranged = context.arranged(topKRule(context, (f, size) => f.reduction(size, "max")));
+  const arranged = context.arranged(topKRule(context, (f, size) => f.reduction(size)));
   const axes = arranged.operands[0][axis];
   // Where each device would give all that it has, the operand itself is less than that and its positions.
   if (axes.length === 0 || k * deviceCount(axes, sizes) >= context.inputs[0].shape[axis]) return undefined;
