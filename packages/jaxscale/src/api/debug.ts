@@ -5,6 +5,7 @@ import type { ArrayLike } from "../trace/array.ts";
 import { asArray } from "../trace/operand.ts";
 import { bind } from "../trace/trace.ts";
 import { setWatcher, withWatcher } from "./config.ts";
+import { debugging } from "./dump.ts";
 import { watchForNans } from "./find-nan.ts";
 import { inspectArraySharding } from "./inspect-sharding.ts";
 import { formatElements } from "./print-array.ts";
@@ -62,6 +63,8 @@ function nans(what: boolean | AnyFunction): unknown {
   const checked = (...args: unknown[]): unknown => withWatcher(watchForNans, () => what(...args));
   return Object.defineProperty(checked, "name", { value: what.name });
 }
+
+if (debugging()) nans(true);
 
 /** Values of a program while it runs (`debug.print`, `debug.nans`), and where its arrays lie. */
 export const debug = { print, nans, inspectArraySharding, visualizeArraySharding, visualizeSharding };

@@ -11,6 +11,7 @@ import { type Backend, installBackend } from "../trace/trace.ts";
 import { autotuneOf } from "./autotune.ts";
 import { currentWatcher } from "./config.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
+import { dumped } from "./dump.ts";
 import { replayBehind } from "./effects.ts";
 import { launchOnGpus, singleDeviceOf } from "./launch-on-gpus.ts";
 import { placementKey, placementOf, shardingsOnGpus } from "./placement.ts";
@@ -30,7 +31,8 @@ export function makeRunnable(
 ): Runnable {
   const optimized = optimize(traced, placement);
   const prepare = autotuneOf(optimized.closed);
-  return { optimized, program: lazyProgram(optimized, { name, ...donation, prepare, storageOf: storageIn(name) }) };
+  const program = lazyProgram(optimized, { name, ...donation, prepare, storageOf: storageIn(name) });
+  return { optimized, program: dumped(program, traced, optimized) };
 }
 
 /** The memory of constants that are arrays. */

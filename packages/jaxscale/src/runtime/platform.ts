@@ -30,6 +30,8 @@ export interface Platform {
   writeCache(name: string, text: string): void;
   /** Replaces a kept text by what `change` makes of it; other processes wait meanwhile. */
   updateCache(name: string, change: (old: string | undefined) => string): void;
+  /** Writes a text into a folder, which is made if need be; absent where there are no files. @throws what the file system says */
+  readonly writeFile?: (folder: string, name: string, text: string) => void;
   /** Keeps the event loop turning, without haste, until the returned function is called. @param waitedMs how long something is waited for */
   keepTurning(waitedMs: () => number): () => void;
   /** Calls back once before the process or page ends. */

@@ -1,5 +1,7 @@
 /** The runtime's surroundings in Node. */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Platform } from "../platform.ts";
@@ -19,6 +21,11 @@ function forceCollection(): void {
   collect();
 }
 
+function writeFile(folder: string, name: string, text: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), text);
+}
+
 export const platform: Platform = {
   name: "node",
   sources: [systemSource, embeddedSource],
@@ -30,6 +37,7 @@ export const platform: Platform = {
   readCache: readCacheFile,
   writeCache: writeCacheFile,
   updateCache: updateCacheFile,
+  writeFile,
   keepTurning,
   onExit: (callback) => void process.once("exit", callback),
 };
