@@ -58,6 +58,12 @@ export function layoutsOf(shape: readonly number[], sizes: AxisSizes): readonly 
   return [...found.values()];
 }
 
+export const someMesh = (below: Below): jax.Mesh => meshes[below(meshes.length)];
+export function someLayout(shape: readonly number[], mesh: jax.Mesh, below: Below): Layout {
+  const all = layoutsOf(shape, mesh.shape);
+  return all[below(all.length)];
+}
+
 /** How arguments lie and where results are wanted; undefined leaves a result as it comes. */
 export interface Specs {
   readonly mesh: jax.Mesh;
@@ -96,13 +102,9 @@ export class ShardableProgram {
   }
 
   /** Specs by a seed: of two results one is left as it comes. */
-  someSpecs(below: Below): Specs {
-    const mesh = meshes[below(meshes.length)];
+  someSpecs(below: Below, mesh = someMesh(below)): Specs {
     const gpus = [1, 2, 4][below(3)];
-    const some = (shape: readonly number[]): Layout => {
-      const all = layoutsOf(shape, mesh.shape);
-      return all[below(all.length)];
-    };
+    const some = (shape: readonly number[]): Layout => someLayout(shape, mesh, below);
     return {
       mesh,
       gpus,

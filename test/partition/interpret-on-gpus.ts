@@ -1,5 +1,5 @@
 /** Runs the program that all GPUs of a mesh run, by the reference of each op and the meaning of each exchange. */
-import { allocateValues, type HostTensor, hostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
+import { type HostTensor, hostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import { interpret, scalarTensor } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
 import { type Atom, type ClosedJaxpr, type JaxprEqn, newVar, type Var } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import type { Layout } from "../../packages/jaxscale/src/partition/layout.ts";
@@ -67,24 +67,76 @@ export function interpretOnGpus(
   return args.map((_, gpu) => jaxpr.outvars.map((atom) => read(gpu, atom)));
 }
 
+/** A GPU has come to an exchange that not all have come to. */
+class Meeting {
+  readonly value: HostTensor;
+  readonly params: GpuExchangeParams;
+  constructor(value: HostTensor, params: GpuExchangeParams) {
+    this.value = value;
+    this.params = params;
+  }
+}
+
+/**
+ * An equation, which may be a loop with exchanges inside, on every GPU. Each runs up to an exchange whose results are not known yet;
+ * once all have come to it, all start over with its results.
+ */
 function evaluate(eqn: JaxprEqn, inputs: readonly (readonly HostTensor[])[], topology: Topology): HostTensor[][] {
+  const met: (readonly HostTensor[])[] = [];
+  for (;;) {
+    const meetings: Meeting[] = [];
+    const results = inputs.map((own, gpu) => {
+      let next = 0;
+      const meet = (value: HostTensor, params: GpuExchangeParams): HostTensor => {
+        if (next === met.length) throw new Meeting(value, params);
+        return met[next++][gpu];
+      };
+      try {
+        return interpretAlone(onGpu(eqn, meet, placesOf(gpu, topology)), own);
+      } catch (error) {
+        if (!(error instanceof Meeting)) throw error;
+        meetings.push(error);
+        return [];
+      }
+    });
+    if (meetings.length === 0) return results;
+    if (meetings.length < inputs.length)
+      throw new Error(`some GPUs come to an exchange in ${eqn.primitive.name}, some do not`);
+    const own = meetings.map(({ value }) => value);
+    met.push(meetings.map(({ params }, gpu) => exchanged(own, gpu, params, topology)));
+  }
+}
+
+/** One equation as a jaxpr of its own, so that its results are rounded. */
+function interpretAlone(eqn: JaxprEqn, own: readonly HostTensor[]): HostTensor[] {
+  const invars = eqn.inputs.map((a) => newVar(a.aval));
+  const jaxpr = { constvars: [], invars, eqns: [{ ...eqn, inputs: invars }], outvars: eqn.outputs };
+  return interpret({ jaxpr, consts: [] }, own);
+}
+
+/** The equation as one GPU runs it: it knows its places along axes, and meets the others in exchanges, in bodies of loops too. */
+function onGpu(
+  eqn: JaxprEqn,
+  meet: (value: HostTensor, params: GpuExchangeParams) => HostTensor,
+  places: ReadonlyMap<string, number>,
+): JaxprEqn {
   const { primitive, params, outputs } = eqn;
+  const as = (reference: JaxprEqn["primitive"]["reference"]): JaxprEqn => ({
+    ...eqn,
+    primitive: { ...primitive, reference },
+  });
   if (primitive.name === "axis_index") {
     const [axis] = params.axes as string[];
-    return inputs.map((_, gpu) => [scalarTensor(placesOf(gpu, topology).get(axis) as number, outputs[0].aval)]);
+    return as(() => [scalarTensor(places.get(axis) as number, outputs[0].aval)]);
   }
-  if (primitive.name === "exchange") {
-    const own = inputs.map(([x]) => x);
-    return own.map((_, gpu) => [
-      { ...outputs[0].aval, values: exchanged(own, gpu, params as unknown as GpuExchangeParams, topology) },
-    ]);
-  }
-  // One equation as a jaxpr of its own, so that its results are rounded.
-  return inputs.map((own) => {
-    const invars = eqn.inputs.map((a) => newVar(a.aval));
-    const jaxpr = { constvars: [], invars, eqns: [{ ...eqn, inputs: invars }], outvars: outputs };
-    return interpret({ jaxpr, consts: [] }, own);
-  });
+  if (primitive.name === "exchange") return as(([x]) => [meet(x, params as unknown as GpuExchangeParams)]);
+  const bodies = primitive.subJaxprs(params);
+  if (bodies.length === 0 || !primitive.withSubJaxprs) return eqn;
+  const run = bodies.map(({ jaxpr, consts }) => ({
+    jaxpr: { ...jaxpr, eqns: jaxpr.eqns.map((inner) => onGpu(inner, meet, places)) },
+    consts,
+  }));
+  return { ...eqn, params: primitive.withSubJaxprs(params, run) };
 }
 
 function placesOf(gpu: number, { axes }: Topology): Map<string, number> {
@@ -102,7 +154,7 @@ function exchanged(
   gpu: number,
   { collective, axes, combine, pairs }: GpuExchangeParams,
   topology: Topology,
-): HostTensor["values"] {
+): HostTensor {
   const mine = placesOf(gpu, topology);
   const group = own
     .map((_, other) => other)
@@ -110,7 +162,7 @@ function exchanged(
       [...placesOf(other, topology)].every(([name, at]) => axes.includes(name) || at === mine.get(name)),
     );
   const place = group.indexOf(gpu);
-  const { dtype, values } = own[gpu];
+  const { shape, dtype } = own[gpu];
   const partOf = (x: HostTensor, i: number): number[] => {
     const length = x.values.length / group.length;
     return [...x.values.slice(i * length, (i + 1) * length)];
@@ -119,23 +171,29 @@ function exchanged(
     lists.reduce((a, b) =>
       a.map((x, i) => (combine === "add" ? x + b[i] : combine === "max" ? Math.max(x, b[i]) : Math.min(x, b[i]))),
     );
-  const of = (list: readonly number[]): HostTensor["values"] => {
-    const out = allocateValues(dtype, list.length);
-    out.set(list as number[]);
+  const of = (list: readonly number[], shape: readonly number[]): HostTensor => {
+    const out = hostTensor(shape, dtype);
+    out.values.set(list as number[]);
     return out;
   };
   switch (collective) {
     case "allReduce":
-      return of(fold(group.map((g) => [...own[g].values])));
+      return of(fold(group.map((g) => [...own[g].values])), shape);
     case "allGather":
-      return of(group.flatMap((g) => [...own[g].values]));
+      return of(
+        group.flatMap((g) => [...own[g].values]),
+        [group.length, ...shape],
+      );
     case "reduceScatter":
-      return of(fold(group.map((g) => partOf(own[g], place))));
+      return of(fold(group.map((g) => partOf(own[g], place))), shape.slice(1));
     case "allToAll":
-      return of(group.flatMap((g) => partOf(own[g], place)));
+      return of(
+        group.flatMap((g) => partOf(own[g], place)),
+        shape,
+      );
     case "permute": {
       const sender = pairs?.find(([, to]) => to === place)?.[0];
-      return sender === undefined ? allocateValues(dtype, values.length) : own[group[sender]].values;
+      return sender === undefined ? hostTensor(shape, dtype) : own[group[sender]];
     }
   }
 }

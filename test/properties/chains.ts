@@ -227,15 +227,15 @@ export const families = {
   movement: Object.keys(movement),
 };
 
-/** The function that a chain describes: its results are what its last steps made. */
+/** The function that a chain describes: its results are what its last steps made. @param after applied to what each step makes */
 export const functionOf =
-  ({ steps }: Chain) =>
+  ({ steps }: Chain, after: (x: A, seed: number) => A = (x) => x) =>
   (...inputs: A[]): A[] => {
     const values = [...inputs];
     for (const { op, from, seed } of steps) {
       const [x, y] = from.map((i) => values[i % values.length]);
       const made = operations[op](x, y, drawFrom(seed));
-      if (made && made.size <= maxSize) values.push(made);
+      if (made && made.size <= maxSize) values.push(after(made, seed));
     }
     return values.slice(-3);
   };
@@ -275,12 +275,19 @@ const dimension = fc.oneof(
 export const shapes = fc.array(dimension, { maxLength: 3 });
 export const seeds = fc.nat({ max: 2 ** 31 - 1 });
 
+export interface ChainOptions {
+  readonly dtypes?: readonly DType[];
+  readonly maxSteps?: number;
+  /** Of inputs. */
+  readonly shape?: fc.Arbitrary<readonly number[]>;
+}
+
 export const chains = (
   ops: readonly string[],
-  { dtypes = dtypeNames, maxSteps = 8 }: { readonly dtypes?: readonly DType[]; readonly maxSteps?: number } = {},
+  { dtypes = dtypeNames, maxSteps = 8, shape = shapes }: ChainOptions = {},
 ): fc.Arbitrary<Chain> =>
   fc.record({
-    inputs: fc.array(fc.record({ shape: shapes, dtype: fc.constantFrom(...dtypes), seed: seeds }), {
+    inputs: fc.array(fc.record({ shape, dtype: fc.constantFrom(...dtypes), seed: seeds }), {
       minLength: 1,
       maxLength: 3,
     }),
