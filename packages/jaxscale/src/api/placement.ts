@@ -18,12 +18,13 @@ export type ShardingTree = NamedSharding | null | readonly ShardingTree[] | { re
 
 const isLeaf = (x: unknown): boolean => x === null || x instanceof NamedSharding;
 
-/** The sharding of each leaf of a tree. @throws ShardingError if it is no prefix, or does not fit a leaf */
+/** The sharding of each leaf of a tree. @throws ShardingError if it is no prefix, or `check` says that it does not fit a leaf */
 export function shardingsOf(
   shardings: ShardingTree | undefined,
   treedef: TreeDef,
   types: readonly ShapedArray[],
   who: string,
+  check = checkFits,
 ): readonly (NamedSharding | null)[] {
   if (shardings === undefined) return types.map(() => null);
   const tree = unflatten(
@@ -35,15 +36,21 @@ export function shardingsOf(
     if (sharding === null) return;
     if (!(sharding instanceof NamedSharding))
       throw new ShardingError(`${who}: must be NamedShardings or null; got ${typeof sharding}`);
-    checkFits(sharding, types[i], who);
+    check(sharding, types[i], who);
   });
   return flat;
 }
 
 /** @throws ShardingError if the sharding does not divide the array */
-export function checkFits(sharding: NamedSharding, aval: ShapedArray, who: string): void {
+export const checkFits = (sharding: NamedSharding, aval: ShapedArray, who: string): void =>
+  named(aval, who, () => sharding.shardShape(aval.shape));
+/** @throws ShardingError if the spec is longer than the rank */
+export const checkRank = (sharding: NamedSharding, aval: ShapedArray, who: string): void =>
+  named(aval, who, () => sharding.checkRank(aval.shape));
+
+function named(aval: ShapedArray, who: string, check: () => void): void {
   try {
-    sharding.shardShape(aval.shape);
+    check();
   } catch (error) {
     throw new ShardingError(`${who}: ${formatAval(aval)}: ${(error as Error).message}`);
   }

@@ -20,7 +20,7 @@ import { flattenArrays } from "./flat-function.ts";
 import { gpuOf, logicalDevices, topologyFor } from "./gpus.ts";
 import { slice } from "./lax/shape.ts";
 import type { Parts } from "./parts.ts";
-import { checkFits, constrained, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
+import { checkFits, checkRank, constrained, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
 
 /** Options of `makeMesh`. */
 export interface MakeMeshOptions<D extends MeshDevice> {
@@ -65,13 +65,14 @@ export function makeMesh(
 
 /**
  * Asks that an array lie as a sharding says, within a jitted function; outside it, moves it.
- * @throws ShardingError if the sharding does not divide the array
+ * Within a jitted function, mesh axes that do not divide a dimension leave it whole.
+ * @throws ShardingError if the spec is longer than the rank, or, outside, does not divide the array
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.with_sharding_constraint.html
  */
 export function withShardingConstraint<T>(tree: T, shardings: ShardingTree): T {
   const { leaves, treedef } = flattenArrays("withShardingConstraint", tree);
   const types = leaves.map((x) => x.aval);
-  const flat = shardingsOf(shardings, treedef, types, "withShardingConstraint");
+  const flat = shardingsOf(shardings, treedef, types, "withShardingConstraint", checkRank);
   return unflatten(
     treedef,
     leaves.map((x, i) => {

@@ -76,13 +76,18 @@ export class NamedSharding<D extends MeshDevice = MeshDevice> {
     return this.spec.entries.every((entry) => this.#parts(entry) === 1);
   }
 
-  /** Shape that each device has of an array. @throws ShardingError if a dimension does not divide, or the spec is longer than the rank */
-  shardShape(shape: Shape): Shape {
-    const { entries } = this.spec;
-    if (entries.length > shape.length)
+  /** Checks that an array has the dimensions that the spec names. @throws ShardingError if the spec is longer than the rank */
+  checkRank(shape: Shape): void {
+    if (this.spec.entries.length > shape.length)
       throw new ShardingError(
         `${this}: the spec must not be longer than the array's rank; got ${this.spec} for shape ${formatShape(shape)}`,
       );
+  }
+
+  /** Shape that each device has of an array. @throws ShardingError if a dimension does not divide, or the spec is longer than the rank */
+  shardShape(shape: Shape): Shape {
+    this.checkRank(shape);
+    const { entries } = this.spec;
     return shape.map((size, dimension) => {
       const parts = this.#parts(entries[dimension]);
       if (size % parts !== 0)
