@@ -1,6 +1,8 @@
-import { jit, numpy as jnp, namedScope, profiler, ready } from "jaxscale";
+import type * as jax from "jaxscale";
+import { jit, numpy as jnp, lax, namedScope, nn, profiler, ready } from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { rejection } from "../rejection.ts";
 
 const target = await ready();
 const origin = (scope: string, flops: number, bytes: number) => ({
@@ -49,7 +51,11 @@ test("a table is sorted by time, aligned, and ends with the total", () => {
   assert.match(lines[1], /^slow_one {2}block\/mlp {2,}1 {2,}3\.000 {2,}75%/);
   assert.match(lines[2], /^quick /);
   assert.match(lines[3], /^total .* 4\.000 {2,}100%/);
-  assert.is(new Set(lines.slice(0, 4).map((l) => l.length)).size, 1);
+  const roofColumn = lines[0].indexOf("of roof") + "of roof".length;
+  assert.equal(
+    lines.slice(1, 4).map((l) => l[roofColumn - 1]),
+    ["%", "%", "%"],
+  );
   assert.match(lines[4], /roofs: 10\.0 GB\/s, 100\.0 GFLOP\/s/);
 });
 
@@ -69,7 +75,81 @@ if (target.features.timestamps)
       assert.ok(k.operations.includes("dot_general"));
       assert.ok(k.elapsedMs > 0);
       assert.ok(Number.isNaN(k.shareOfRoof));
+      assert.match(k.site, /profiler\.test\.ts:\d+:\d+$/);
+      assert.match(k.schedule, /workgroups of .*; contraction .*tileRows=/);
+      const { jaxpr, kernel, wgsl } = k.texts();
+      assert.match(jaxpr, /:f32\[32,32\] = dot_general\[/);
+      assert.match(kernel, /^kernel dot_general/);
+      assert.match(wgsl, /@compute/);
     }
   });
+
+test("a recording has the phases of the host, in their order", async () => {
+  const f = jit(function twice(x: jax.Array) {
+    return x.dot(x).add(1);
+  });
+  const x = jnp.ones([16, 16]);
+  await x.blockUntilReady();
+  const run = () => profiler.annotate("step", async () => (await f(x)).data());
+  const recording = await profiler.record(run, { roofs: false });
+  const { host } = recording.data();
+  const phases = (all: typeof host) => new Set(all.map(({ phase }) => phase));
+  for (const phase of ["call", "trace", "lower", "compile", "encode", "submit", "readback", "annotation"] as const)
+    assert.ok(phases(host).has(phase), phase);
+  const of = (phase: string) => host.filter((total) => total.phase === phase);
+  assert.equal(
+    of("trace").map(({ name, count }) => [name, count]),
+    [["twice", 1]],
+  );
+  assert.is(of("readback")[0].bytes, 4 * 16 * 16);
+  const again = await profiler.record(run, { roofs: false });
+  const later = phases(again.data().host);
+  for (const phase of ["trace", "lower", "compile"] as const) assert.not(later.has(phase), `${phase} again`);
+  assert.equal(
+    again.kernels.map(({ program, count }) => [program, count]),
+    [["twice", 1]],
+  );
+});
+
+test("what is recorded agrees with costAnalysis, copies and loops included", async () => {
+  const step = jit(
+    (cache: jax.Array, x: jax.Array) => {
+      const doubled = lax.foriLoop(0, 5, (_: unknown, y: jax.Array) => jnp.tanh(y.dot(y)), x);
+      return [lax.dynamicUpdateSlice(cache, doubled, [3, 0]), nn.softmax(x.dot(x))] as const;
+    },
+    { name: "step" },
+  );
+  const args = [jnp.zeros([64, 16]), jnp.full([16, 16], 0.01)] as const;
+  const compiled = await step.lower(...args).compile();
+  const { flops, transcendentals, bytesAccessed } = compiled.costAnalysis();
+  const { kernels } = await profiler.kernels(() => step(...args), { roofs: false });
+  const sum = (of: (k: profiler.KernelProfile) => number) => kernels.reduce((n, k) => n + of(k), 0);
+  assert.ok(
+    kernels.some(({ name }) => name === "copy"),
+    "the cache that is not donated is copied",
+  );
+  assert.equal(
+    [sum((k) => k.flops), sum((k) => k.transcendentals), sum((k) => k.bytes)],
+    [flops, transcendentals, bytesAccessed],
+  );
+});
+
+test("nothing is recorded, and nothing kept, once a recording has ended", async () => {
+  await profiler.start({ roofs: false });
+  assert.match((await rejection(profiler.start())).message, /one recording at a time/);
+  await profiler.stop();
+  assert.match((await rejection(profiler.stop())).message, /stop must follow a start/);
+  const recording = await profiler.record(() => {}, { roofs: false });
+  await jnp.ones([4]).add(1).data();
+  assert.is(recording.kernels.length, 0);
+});
+
+test("a run that fails ends its recording, and its error is the user's", async () => {
+  const failing = profiler.record(() => {
+    throw new Error("the user's");
+  });
+  assert.is((await rejection(failing)).message, "the user's");
+  await profiler.record(() => {}, { roofs: false });
+});
 
 test.run();

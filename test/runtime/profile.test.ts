@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { affine, dispatch, floats, lazy, rawKernel, rawProgram, words } from "./raw-programs.ts";
-import { clientWith, rejection } from "./settings.ts";
+import { affine, dispatch, floats, lazy, origin, rawKernel, rawProgram, words } from "./raw-programs.ts";
+import { clientWith } from "./settings.ts";
+import { countUp } from "./while-programs.ts";
 
 const client = clientWith();
 
@@ -73,8 +74,72 @@ test("loading compiles equal kernels once and leaves nothing for the first call"
   assert.is(fresh.statistics.submits, before + 1, "submitted with the turn");
 });
 
-test("a device without timestamps cannot profile", async () => {
+test("without timestamps the host times every dispatch, each a submit of its own", async () => {
   const without = clientWith({ JAXSCALE_LIMITS: "timestamps=off" });
-  assert.match((await rejection(without.profile(() => {}))).message, /timestamp/);
+  const f = affine(8, 2);
+  await without.load(f);
+  const x = without.upload(new Uint32Array(8));
+  await without.idle();
+  const before = { ...without.statistics };
+  const stop = await without.record();
+  let y = x;
+  for (let i = 0; i < 3; i++) [y] = without.launch(f, [y]);
+  const { clock, timings } = await stop();
+  assert.is(clock, "submits");
+  assert.is(without.statistics.submits - before.submits, 3);
+  assert.is(timings.length, 3);
+  assert.ok(timings.every(({ elapsedMs }) => elapsedMs > 0));
+  assert.ok(timings[1].startMs >= timings[0].startMs + timings[0].elapsedMs, "one after the other");
+  assert.is(floats(await without.read(y))[0], 7);
+});
+
+test("loops of a device without timestamps are timed iteration by iteration", async () => {
+  const without = clientWith({ JAXSCALE_LIMITS: "timestamps=off" });
+  const x = without.upload(words([5, 0]));
+  let out = x;
+  const timings = await without.profile(() => {
+    [out] = without.launch(countUp, [x]);
+  });
+  assert.equal([...floats(await without.read(out))], [5, 0 + 1 + 2 + 3 + 4]);
+  assert.is(timings.length, 2 + 5 * 2, "start, check, and both in each of five iterations");
+});
+
+test("a program that copies has the copy among its times", async () => {
+  const size = 64;
+  const copies = lazy(
+    rawProgram({
+      kernels: [],
+      slots: [
+        { kind: "argument", index: 0, sizeBytes: size },
+        { kind: "output", index: 0, sizeBytes: size },
+      ],
+      steps: [{ kind: "copy", from: 0, to: 1, sizeBytes: size, origin: origin("copy") }],
+      results: [1],
+    }),
+  );
+  const x = client.upload(words([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]));
+  let y = x;
+  const [copy] = await client.profile(() => {
+    [y] = client.launch(copies, [x]);
+  });
+  assert.equal([copy.kernel, copy.origin.bytes], ["copy", 2 * size]);
+  assert.ok(copy.elapsedMs >= 0);
+  assert.is(floats(await client.read(y))[15], 16);
+});
+
+test("device times lie on the host's clock: each kernel runs between its encoding and the end", async () => {
+  const f = affine(8, 2);
+  const x = client.upload(new Uint32Array(8));
+  await client.load(f);
+  const beganMs = performance.now();
+  const timings = await client.profile(async () => {
+    for (let i = 0; i < 5; i++) await client.wait(client.launch(f, [x])[0]);
+  });
+  const endedMs = performance.now();
+  for (const { startMs, elapsedMs, encodedMs = 0 } of timings) {
+    assert.ok(encodedMs > beganMs && startMs >= encodedMs, `encoded at ${encodedMs}, begun at ${startMs}`);
+    // Clocks may differ by what a submit takes.
+    assert.ok(startMs + elapsedMs < endedMs + 5, `${startMs + elapsedMs} after ${endedMs}`);
+  }
 });
 test.run();

@@ -1,5 +1,6 @@
 /** From a traced function to a program: every stage, in order. Nobody else runs a stage. */
 
+import { recorded } from "./base/host-recorder.ts";
 import type { Target } from "./base/target.ts";
 import { type HostTensor, packWords } from "./base/tensor-data.ts";
 import { assemble } from "./fuse/assemble.ts";
@@ -110,7 +111,7 @@ export function lazyProgram(optimized: Optimized, options: LazyOptions): LazyPro
     resultLabels: all.map(formatAval),
     constants: packConstants(closed, storageOf),
     prepare,
-    build: (target) => compile(closed, target, { name, donated, takers, gpuAxes }),
+    build: (target) => recorded("lower", name, () => compile(closed, target, { name, donated, takers, gpuAxes })),
   };
 }
 

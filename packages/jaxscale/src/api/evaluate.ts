@@ -1,4 +1,5 @@
 /** Operations outside any trace: each is a small program, run through the same pipeline as a jitted function. */
+import { recorded } from "../base/host-recorder.ts";
 import { checkElementCount } from "../base/shapes.ts";
 import { type Donation, lazyProgram, type Optimized, optimize } from "../compile.ts";
 import { type ClosedJaxpr, newVar, type Params, type Primitive } from "../jaxpr/ir.ts";
@@ -29,7 +30,7 @@ export function makeRunnable(
   donation: Donation = { donated: [] },
   placement?: Placement,
 ): Runnable {
-  const optimized = optimize(traced, placement);
+  const optimized = recorded("lower", name, () => optimize(traced, placement));
   const prepare = autotuneOf(optimized.closed);
   const program = lazyProgram(optimized, { name, ...donation, prepare, storageOf: storageIn(name) });
   return { optimized, program: dumped(program, traced, optimized) };

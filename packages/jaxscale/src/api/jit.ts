@@ -2,6 +2,7 @@
 import { calledAt } from "../base/call-site.ts";
 import { describe } from "../base/describe.ts";
 import { DTypeError } from "../base/errors.ts";
+import { hostRecorder, recorded } from "../base/host-recorder.ts";
 import {
   copyStatic,
   flatten,
@@ -162,6 +163,11 @@ class JittedFunction {
   }
 
   call(args: readonly unknown[]): unknown {
+    if (hostRecorder() === undefined || !isEvaluating()) return this.#call(args);
+    return recorded("call", this.name, () => this.#call(args));
+  }
+
+  #call(args: readonly unknown[]): unknown {
     if (this.#inline && !isEvaluating()) return this.#callInline(args);
     const signature = this.#signature(args, this.#leaf);
     const entry = this.#entryFor(args, signature);
@@ -328,16 +334,13 @@ class JittedFunction {
   ): { closed: ClosedJaxpr; out: unknown; outTree: TreeDef } {
     let outTree: TreeDef | undefined;
     let out: unknown;
-    const closed = traceToJaxpr(
-      this.name,
-      (...tracers) => {
-        const flat = this.#apply(args, treedef, tracers);
-        outTree = flat.treedef;
-        out = flat.out;
-        return flat.leaves;
-      },
-      avals,
-    );
+    const apply = (...tracers: readonly Array[]): readonly Array[] => {
+      const flat = this.#apply(args, treedef, tracers);
+      outTree = flat.treedef;
+      out = flat.out;
+      return flat.leaves;
+    };
+    const closed = recorded("trace", this.name, () => traceToJaxpr(this.name, apply, avals));
     return { closed, out, outTree: outTree as TreeDef };
   }
 

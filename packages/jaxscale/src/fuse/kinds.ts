@@ -36,6 +36,8 @@ export interface KernelKind {
   readonly overwrites: (eqn: JaxprEqn) => readonly number[];
   /** Of what a launch may do a range of the workgroups; empty: launches do all. */
   readonly parts: readonly Part["along"][];
+  /** Beginnings of the names of the parameters that its schedule heeds. */
+  readonly parameters: readonly string[];
   /** What tuning may choose. */
   readonly choice?: ScheduleChoice;
 }
@@ -78,8 +80,10 @@ const usual = {
   inMemory: "none",
   overwrites: () => [],
   parts: [],
+  parameters: ["map", "row"],
 } as const;
-const composed: KernelKind = { ...usual, domain: ofNothing, inMemory: "all" };
+const products = ["gemv", "tile", "wide"] as const;
+const composed: KernelKind = { ...usual, parameters: [], domain: ofNothing, inMemory: "all" };
 
 export const kinds: Readonly<Record<GroupKind, KernelKind>> = {
   map: {
@@ -109,10 +113,22 @@ export const kinds: Readonly<Record<GroupKind, KernelKind>> = {
     takesEpilogues: true,
     evaluations: ofTiles,
     parts: ["rows", "columns"],
+    parameters: products,
     choice: contractionChoice,
   },
-  raggedContraction: { ...usual, schedule: whole(scheduleRagged), takesEpilogues: true, evaluations: ofTiles },
-  attention: { ...usual, schedule: whole(scheduleAttention), evaluations: ofProducts },
+  raggedContraction: {
+    ...usual,
+    schedule: whole(scheduleRagged),
+    takesEpilogues: true,
+    evaluations: ofTiles,
+    parameters: products,
+  },
+  attention: {
+    ...usual,
+    schedule: whole(scheduleAttention),
+    evaluations: ofProducts,
+    parameters: ["attention"],
+  },
   update: {
     ...usual,
     schedule: scheduleUpdate,

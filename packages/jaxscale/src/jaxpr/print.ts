@@ -23,6 +23,25 @@ export function printJaxpr(closed: ClosedJaxpr): string {
   return format([...shared, jaxprDoc(closed.jaxpr, context)]);
 }
 
+/** Equations as a jaxpr of them alone, each after those whose results it reads. */
+export function printEquations(eqns: readonly JaxprEqn[], outvars: readonly Var[]): string {
+  const makers = new Map(eqns.flatMap((eqn) => eqn.outputs.map((output) => [output, eqn] as const)));
+  const ordered = new Set<JaxprEqn>();
+  const invars = new Set<Var>();
+  const visit = (eqn: JaxprEqn): void => {
+    if (ordered.has(eqn)) return;
+    for (const input of eqn.inputs) {
+      if (input.kind !== "var") continue;
+      const maker = makers.get(input);
+      if (maker) visit(maker);
+      else invars.add(input);
+    }
+    ordered.add(eqn);
+  };
+  eqns.forEach(visit);
+  return printJaxpr({ jaxpr: { constvars: [], invars: [...invars], eqns: [...ordered], outvars }, consts: [] });
+}
+
 interface Context {
   /** Given at first sight, in order: a … z, ba, bb, … */
   readonly names: Map<Var, string>;

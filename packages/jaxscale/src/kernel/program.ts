@@ -34,6 +34,10 @@ export interface KernelOrigin {
   readonly operations: readonly string[];
   /** Call site of its main equation, captured raw. */
   readonly site?: { readonly stack?: string };
+  /** How its kernels were chosen, as text made when asked for: the kind of schedule, and its parameters. */
+  readonly schedule?: () => string;
+  /** The same of its equations. */
+  readonly equations?: () => string;
   readonly flops: number;
   readonly bytes: number;
   readonly transcendentals: number;

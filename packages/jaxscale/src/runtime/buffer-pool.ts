@@ -1,5 +1,6 @@
 /** Buffers of a device: reused by size class, within a budget. */
 import { DeviceError } from "../base/errors.ts";
+import { hostRecorder } from "../base/host-recorder.ts";
 import type { CommandStream } from "./command-stream.ts";
 import { bothPending, PendingValidation } from "./pending-validation.ts";
 import type { Statistics } from "./statistics.ts";
@@ -50,7 +51,7 @@ function shelve(shelf: PooledBuffer[], buffer: PooledBuffer): void {
 }
 
 /** Rounded up so that sizes that differ little share buffers; at most 1/16 is wasted above 4 KiB, 1/4 below. */
-function sizeClass(sizeBytes: number): number {
+export function sizeClass(sizeBytes: number): number {
   if (sizeBytes <= 256) return 256;
   const power = 2 ** Math.floor(Math.log2(sizeBytes));
   const step = Math.max(sizeBytes <= 4096 ? 256 : power / 16, 256);
@@ -136,15 +137,20 @@ export class BufferPool {
     this.#destroyIdle(sizeBytes, () => true);
   }
 
-  /** The error for a budget that stays full: it names what holds most. */
-  overBudget(sizeBytes: number, holder: string, said?: string): DeviceError {
-    const held = new Map<string, { count: number; sizeBytes: number }>();
+  /** What is in use, by who holds it. */
+  held(): ReadonlyMap<string, { readonly count: number; readonly sizeBytes: number }> {
+    const held = new Map<string, { readonly count: number; readonly sizeBytes: number }>();
     for (const { holder: by, sizeBytes: bytes } of this.#all) {
       if (by === undefined) continue;
       const entry = held.get(by) ?? { count: 0, sizeBytes: 0 };
       held.set(by, { count: entry.count + 1, sizeBytes: entry.sizeBytes + bytes });
     }
-    const largest = [...held].sort(([, a], [, b]) => b.sizeBytes - a.sizeBytes).slice(0, 5);
+    return held;
+  }
+
+  /** The error for a budget that stays full: it names what holds most. */
+  overBudget(sizeBytes: number, holder: string, said?: string): DeviceError {
+    const largest = [...this.held()].sort(([, a], [, b]) => b.sizeBytes - a.sizeBytes).slice(0, 5);
     const list = largest.map(([by, { count, sizeBytes: bytes }]) => `${count} × ${by}: ${megabytes(bytes)}`);
     const rule = said ? "the device's memory" : `the budget of ${megabytes(this.budgetBytes)} (JAXSCALE_MEMORY_BUDGET)`;
     return new DeviceError(
@@ -176,10 +182,12 @@ export class BufferPool {
     statistics.buffersInUse++;
     statistics.bytesInUse += classBytes;
     if (statistics.bytesInUse > statistics.peakBytes) statistics.peakBytes = statistics.bytesInUse;
+    hostRecorder()?.memory(holder, classBytes, statistics.bytesAllocated);
     return buffer;
   }
 
   #put(buffer: PooledBuffer): void {
+    hostRecorder()?.memory(buffer.holder ?? "", -buffer.sizeBytes, this.#statistics.bytesAllocated);
     buffer.holder = undefined;
     this.#statistics.buffersInUse--;
     this.#statistics.bytesInUse -= buffer.sizeBytes;
@@ -290,6 +298,7 @@ export class BufferPool {
   #destroy(buffer: PooledBuffer): void {
     if (!this.#all.delete(buffer)) return;
     this.#statistics.bytesAllocated -= buffer.sizeBytes;
+    hostRecorder()?.memory("", 0, this.#statistics.bytesAllocated);
     this.#commands.flush();
     buffer.gpu.destroy();
   }

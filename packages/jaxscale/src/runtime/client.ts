@@ -1,6 +1,7 @@
 /** The GPUs as the API uses them: arrays up, programs over them, arrays down; in order, and without waiting. */
 import { platform as currentPlatform } from "#platform";
 import { DeviceError } from "../base/errors.ts";
+import { recorded } from "../base/host-recorder.ts";
 import type { Target } from "../base/target.ts";
 import { printWgsl } from "../wgsl/print.ts";
 import { adapterRequests } from "./adapter.ts";
@@ -16,7 +17,7 @@ import type { LazyProgram } from "./lazy-program.ts";
 import { MemoryPressure } from "./memory-pressure.ts";
 import type { PrintKernel } from "./pipeline-cache.ts";
 import type { Platform } from "./platform.ts";
-import { type KernelTiming, ProfileRecorder } from "./profile.ts";
+import { type KernelTiming, type ProfileClock, ProfileRecorder } from "./profile.ts";
 import type { Argument } from "./scalar-rows.ts";
 import { newStatistics } from "./statistics.ts";
 import { type Home, Memory, Storage } from "./storage.ts";
@@ -39,6 +40,12 @@ export interface LoadedProgram {
   readonly program: Executable["program"];
   readonly target: Target;
   readonly compileMs: number;
+}
+
+/** Times of dispatches and copies, in order of submission on each GPU. */
+export interface DeviceProfile {
+  readonly clock: ProfileClock;
+  readonly timings: readonly KernelTiming[];
 }
 
 /** Bytes of an array: whole words. */
@@ -182,7 +189,8 @@ export class Client {
     try {
       await new Promise<void>((resolve) => memory.whenSettled(resolve));
       this.#check(memory);
-      await keepAlive(memory.home?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve());
+      const done = (): Promise<unknown> => memory.home?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve();
+      await recorded("wait", memory.label, () => keepAlive(done()));
       if (memory.validation) await memory.validation.promise;
       this.#check(memory);
     } finally {
@@ -254,22 +262,46 @@ export class Client {
   }
 
   /**
-   * Times every dispatch that `run` launches, each in a pass of its own, on one GPU after the other.
-   * @throws DeviceError if a GPU has no timestamps
+   * Records every dispatch and copy from now on, each in a pass of its own, on all GPUs; where a GPU has no timestamps, each
+   * is a submit of its own that the host waits for.
+   * @returns what ends it, and gives the times when all that was launched is done
    */
-  async profile(run: () => unknown): Promise<KernelTiming[]> {
+  async record(): Promise<() => Promise<DeviceProfile>> {
     await this.idle();
-    const recorders = await Promise.all(this.#own.map(async (gpu) => new ProfileRecorder(await gpu.open())));
+    const recorders = await Promise.all(
+      this.#own.map(async (gpu, i) => new ProfileRecorder(await gpu.open(), this.ownGpus[i])),
+    );
+    await Promise.all(recorders.map((recorder) => recorder.calibrate()));
     this.#own.forEach((gpu, i) => {
       gpu.recorder = recorders[i];
     });
+    return async () => {
+      await Promise.all(this.#own.map(({ queue }) => queue.drained()));
+      for (const gpu of this.#own) gpu.recorder = undefined;
+      const timings = await Promise.all(recorders.map((recorder) => recorder.finish()));
+      return { clock: recorders[0].clock, timings: timings.flat() };
+    };
+  }
+
+  /** The same for what `run` launches. */
+  async profile(run: () => unknown): Promise<KernelTiming[]> {
+    const stop = await this.record();
     try {
       await run();
-      await Promise.all(this.#own.map(({ queue }) => queue.drained()));
-    } finally {
-      for (const gpu of this.#own) gpu.recorder = undefined;
+    } catch (error) {
+      await stop();
+      throw error;
     }
-    return (await Promise.all(recorders.map((recorder) => recorder.finish()))).flat();
+    return [...(await stop()).timings];
+  }
+
+  /** Device memory in use, by who holds it: of all GPUs. */
+  heldMemory(): ReadonlyMap<string, number> {
+    const held = new Map<string, number>();
+    for (const { device } of this.#own)
+      for (const [holder, { sizeBytes }] of device?.pool.held() ?? [])
+        held.set(holder, (held.get(holder) ?? 0) + sizeBytes);
+    return held;
   }
 
   get #own(): readonly Gpu[] {

@@ -1,4 +1,5 @@
 /** The commands of a device in order. The first call of a turn is submitted at once unless it is tiny; small calls share a submit. */
+import { hostRecorder } from "../base/host-recorder.ts";
 import { TurnRows, type Values, writeIterations } from "./immediates.ts";
 import type { Statistics } from "./statistics.ts";
 
@@ -115,7 +116,10 @@ export class CommandStream {
     this.#loopIteration++;
     this.#rows?.upload();
     this.beforeSubmit();
+    const recorder = hostRecorder();
+    const span = recorder?.begin("submit", "submit");
     this.#device.queue.submit([encoder.finish()]);
+    if (span !== undefined) recorder?.end(span);
     this.#statistics.submits++;
   }
 }

@@ -1,16 +1,22 @@
 /** Puts planned steps into the command stream. What a call costs on the host is spent here. */
 import { invariant } from "../base/errors.ts";
 import { maxSubmitSeconds } from "../kernel/duration.ts";
+import type { KernelOrigin } from "../kernel/program.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import type { CommandStream } from "./command-stream.ts";
 import { writeIterations } from "./immediates.ts";
-import type { DispatchStep, LoopStep, PlannedStep } from "./planned-step.ts";
+import type { CopyStep, DispatchStep, LoopStep, PlannedStep } from "./planned-step.ts";
 import type { Place } from "./slot-table.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Records what each dispatch takes; see profile.ts. */
 export interface DispatchRecorder {
+  /** Whether the host takes the times: then each dispatch and each copy is a submit of its own. */
+  readonly timesSubmits: boolean;
   begin(encoder: GPUCommandEncoder, program: string, dispatch: DispatchStep): GPUComputePassEncoder;
+  copy(encoder: GPUCommandEncoder, program: string, origin: KernelOrigin, encode: () => void): void;
+  /** Says how long the submit took that holds the last dispatch or copy. */
+  submitted(startMs: number, endMs: number): void;
 }
 
 /** One call under way. */
@@ -41,7 +47,7 @@ export function encodeSteps(call: Encoding, steps: readonly PlannedStep[], from 
       count(call, dispatches);
       dispatches = 0;
       if (step.kind === "loop") encodeLoop(call, step);
-      else if (step.kind === "copy") copy(call, step.from, step.to);
+      else if (step.kind === "copy") encodeCopy(call, step);
       else invariant(false, `${call.program} exchanges in a call that does not wait`);
       continue;
     }
@@ -98,6 +104,12 @@ export function beginIteration({ commands, iterations }: Encoding, loop: LoopSte
 function count({ commands, statistics }: Encoding, dispatches: number): void {
   commands.waitingDispatches += dispatches;
   statistics.dispatches += dispatches;
+}
+
+function encodeCopy(call: Encoding, { from, to, origin }: CopyStep): void {
+  const { recorder, commands, program } = call;
+  if (recorder === undefined) copy(call, from, to);
+  else recorder.copy(commands.encoder(), program, origin, () => copy(call, from, to));
 }
 
 function copy({ commands, buffers }: Encoding, from: Place, to: Place): void {

@@ -1,5 +1,6 @@
 /** A program on a device: everything that a call needs, made beforehand. */
 import { invariant } from "../base/errors.ts";
+import { hostRecorder } from "../base/host-recorder.ts";
 import type { Program } from "../kernel/program.ts";
 import { BindGroupCache } from "./bind-group-cache.ts";
 import type { Block, PooledBuffer } from "./buffer-pool.ts";
@@ -193,6 +194,8 @@ export class Executable {
     copied: readonly number[] | undefined,
     recorder: DispatchRecorder | undefined,
   ): void {
+    const host = hostRecorder();
+    const span = host?.begin("encode", this.program.name);
     const call = this.#begin(args, outputs, copied, recorder);
     const segments = this.#segments as readonly (readonly PlannedStep[])[];
     for (let s = 0; s < segments.length; s++) {
@@ -201,6 +204,7 @@ export class Executable {
       encodeSteps(call, segments[s]);
       call.commands.endCall();
     }
+    if (span !== undefined) host?.end(span);
   }
 
   /** The same for any program. Nothing else may run it meanwhile. @throws DeviceError if the device is lost */

@@ -1,4 +1,5 @@
 /** One GPU as calls use it: opened at first use and again after a loss, its work in order. */
+import { recorded } from "../base/host-recorder.ts";
 import { type Block, validationOf } from "./buffer-pool.ts";
 import { type Device, type DeviceOptions, openDevice } from "./device.ts";
 import type { DispatchRecorder } from "./encode-steps.ts";
@@ -174,7 +175,8 @@ export class Gpu {
   async idle(): Promise<void> {
     await this.queue.drained();
     this.#device?.commands.flush();
-    await keepAlive(this.#device?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve()).catch(() => {});
+    const done = (): Promise<unknown> => this.#device?.gpu.queue.onSubmittedWorkDone() ?? Promise.resolve();
+    await recorded("wait", "idle", () => keepAlive(done())).catch(() => {});
   }
 
   /** Gives back what a program keeps between calls. A call takes it again. */
@@ -202,7 +204,8 @@ export class Gpu {
   ): boolean {
     if (!this.queue.open) return false;
     const executable = device.programs.ready(lazy);
-    if (executable === undefined || executable.waits || !executable.isAt(part)) return false;
+    if (executable === undefined || executable.waits || this.recorder?.timesSubmits || !executable.isAt(part))
+      return false;
     if (!device.scalars.place(given, args)) return false;
     for (let i = 0; i < args.length; i++) if (!args[i].settled) return false;
     if (argumentError(device, args) !== undefined) return false;
@@ -242,7 +245,7 @@ export class Gpu {
           const blocks = await this.#obtainMemory(device, executable, given, args);
           const member = part && { exchange: (e: Exchange) => this.queue.others(part.member.exchange(e)) };
           const call = { args, blocks, results, recorder: this.recorder, member };
-          if (executable.waits) await runWaitingInto(device, executable, call);
+          if (executable.waits || this.recorder?.timesSubmits) await runWaitingInto(device, executable, call);
           else runInto(device, executable, call);
           part?.member.leave();
           for (const memory of held) memory.release();

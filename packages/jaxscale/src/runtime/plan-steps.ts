@@ -94,6 +94,7 @@ export function planSteps(
     return {
       kind: "dispatch",
       kernel: program.kernels[step.kernel].name,
+      code: program.kernels[step.kernel],
       pipeline: pipelines[step.kernel].gpu,
       group: recipes.length - 1,
       x,
@@ -123,7 +124,12 @@ export function planSteps(
     switch (step.kind) {
       case "copy":
         return [...table.pieces(step.from, step.to, step.sizeBytes, arenas, constants)].map(
-          ({ source, destination }) => ({ kind: "copy", from: source, to: destination }),
+          ({ source, destination }) => ({
+            kind: "copy",
+            from: source,
+            to: destination,
+            origin: { ...step.origin, bytes: 2 * source.size },
+          }),
         );
       case "dispatch":
         return step.workgroups.includes(0) ? [] : [planDispatch(step)];

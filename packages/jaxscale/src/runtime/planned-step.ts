@@ -1,4 +1,5 @@
 /** Steps of a program made ready for one device. */
+import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin } from "../kernel/program.ts";
 import type { Values } from "./immediates.ts";
 import type { Place } from "./slot-table.ts";
@@ -7,6 +8,7 @@ import type { Exchange } from "./transport.ts";
 export interface DispatchStep {
   readonly kind: "dispatch";
   readonly kernel: string;
+  readonly code: Kernel;
   readonly pipeline: GPUComputePipeline;
   /** Index of its bind group. */
   readonly group: number;
@@ -21,6 +23,8 @@ export interface CopyStep {
   readonly kind: "copy";
   readonly from: Place;
   readonly to: Place;
+  /** Of this piece, if the copy is done in several. */
+  readonly origin: KernelOrigin;
 }
 
 export interface LoopStep {

@@ -1,6 +1,7 @@
 /** Executables of a device, by the lazy program that they come from; a program's are freed with it. */
 import { userFrame } from "../base/call-site.ts";
 import { DeviceError } from "../base/errors.ts";
+import { recorded } from "../base/host-recorder.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
 import type { Device } from "./device.ts";
@@ -79,14 +80,19 @@ async function buildExecutable(
   for (const memory of memories) memory.retain();
   try {
     const program = await device.built.get(device, lazy);
-    const pipelines = await Promise.all(program.kernels.map((kernel, i) => compileKernel(device, program, kernel, i)));
-    // The first dispatch compiles a single one as soon as an empty dispatch would.
-    if (device.pipelines.freshCount > 1) await device.warmer.warm(device);
+    const pipelines = await recorded("compile", program.name, () => compileKernels(device, program));
     return new Executable(device, program, pipelines, constants, lazy.resultLabels ?? []);
   } catch (error) {
     for (const memory of memories) memory.release();
     throw error;
   }
+}
+
+async function compileKernels(device: Device, program: Program): Promise<Pipeline[]> {
+  const pipelines = await Promise.all(program.kernels.map((kernel, i) => compileKernel(device, program, kernel, i)));
+  // The first dispatch compiles a single one as soon as an empty dispatch would.
+  if (device.pipelines.freshCount > 1) await device.warmer.warm(device);
+  return pipelines;
 }
 
 async function compileKernel(device: Device, program: Program, kernel: Kernel, index: number): Promise<Pipeline> {

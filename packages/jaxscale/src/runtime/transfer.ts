@@ -1,5 +1,6 @@
 /** Words between the home and a device's buffers. */
 import { DeviceError } from "../base/errors.ts";
+import { hostRecorder, recorded } from "../base/host-recorder.ts";
 import type { Block, PooledBuffer } from "./buffer-pool.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { Home } from "./storage.ts";
@@ -14,6 +15,8 @@ export function writeWords({ gpu, pool, commands }: Home, block: Block, words: U
   // A view on shared memory crashes Dawn.
   const shared = typeof SharedArrayBuffer !== "undefined" && words.buffer instanceof SharedArrayBuffer;
   const source = (shared ? words.slice() : words) as Uint32Array<ArrayBuffer>;
+  const recorder = hostRecorder();
+  const span = recorder?.begin("upload", holderOf(block));
   const chunkWords = pool.chunkBytes / 4;
   for (let from = 0; from < words.length; ) {
     const chunk = Math.floor((start + from) / chunkWords);
@@ -23,6 +26,7 @@ export function writeWords({ gpu, pool, commands }: Home, block: Block, words: U
     if (count * 4 === pieceBytes) gpu.queue.submit([]);
     from += count;
   }
+  if (span !== undefined) recorder?.end(span, words.byteLength);
 }
 
 /**
@@ -49,7 +53,13 @@ export async function writePieces(home: Home, block: Block, pieces: AsyncIterabl
  * The words of a block, or of a range of it, as they are behind everything submitted so far.
  * @param startBytes a multiple of 4 @throws DeviceError if the device is lost meanwhile
  */
-export async function readWords(home: Home, block: Block, sizeBytes: number, startBytes = 0): Promise<Uint32Array> {
+export function readWords(home: Home, block: Block, sizeBytes: number, startBytes = 0): Promise<Uint32Array> {
+  return recorded("readback", holderOf(block), () => copyWords(home, block, sizeBytes, startBytes), sizeBytes);
+}
+
+const holderOf = ({ buffers }: Block): string => buffers[0]?.holder ?? "nothing";
+
+async function copyWords(home: Home, block: Block, sizeBytes: number, startBytes: number): Promise<Uint32Array> {
   const words = new Uint32Array(Math.ceil(sizeBytes / 4));
   if (words.length === 0) return words;
   const chunkWords = home.pool.chunkBytes / 4;

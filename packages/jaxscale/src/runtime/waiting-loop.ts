@@ -3,7 +3,16 @@
  * Iterations run in chunks, twice as many each time. The device's word about a chunk is read while the next one runs, whose
  * iterations do nothing if the loop had ended.
  */
-import { beginIteration, bufferOf, dispatchesPerSubmit, type Encoding, encodeSteps, offsetOf } from "./encode-steps.ts";
+import { recorded } from "../base/host-recorder.ts";
+import {
+  beginIteration,
+  bufferOf,
+  type DispatchRecorder,
+  dispatchesPerSubmit,
+  type Encoding,
+  encodeSteps,
+  offsetOf,
+} from "./encode-steps.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { LoopStep, PlannedExchange, PlannedStep } from "./planned-step.ts";
 import type { Place } from "./slot-table.ts";
@@ -25,6 +34,7 @@ export async function runSteps(
   member: Exchanging,
   steps: readonly PlannedStep[],
 ): Promise<void> {
+  if (call.recorder?.timesSubmits) return timeSteps(home, call, member, call.recorder, steps);
   let from = 0;
   for (let i = 0; i < steps.length; i++) {
     const step = steps[i];
@@ -32,10 +42,39 @@ export async function runSteps(
     encodeSteps(call, steps, from, i);
     from = i + 1;
     if (step.kind === "loop") await runLoop(home, call, member, step);
-    else await member?.exchange(step.exchange);
+    else await exchange(member, step);
   }
   encodeSteps(call, steps, from);
 }
+
+/** Waits for each dispatch and each copy, and takes its time. */
+async function timeSteps(
+  home: Home,
+  call: Encoding,
+  member: Exchanging,
+  recorder: DispatchRecorder,
+  steps: readonly PlannedStep[],
+): Promise<void> {
+  for (const [i, step] of steps.entries()) {
+    if (step.kind === "loop") {
+      for (let iteration = 0; iteration < step.trips; iteration++) {
+        if (step.flag && (await isOver(home, call, step.flag))) break;
+        beginIteration(call, step, iteration);
+        await timeSteps(home, call, member, recorder, step.body);
+      }
+    } else if (step.kind === "exchange") await exchange(member, step);
+    else {
+      home.commands.flush();
+      encodeSteps(call, steps, i, i + 1);
+      const startMs = performance.now();
+      await workDone(home);
+      recorder.submitted(startMs, performance.now());
+    }
+  }
+}
+
+const exchange = (member: Exchanging, { exchange: of }: PlannedExchange): Promise<void> | undefined =>
+  recorded("exchange", of.collective, () => member?.exchange(of), of.from.sizeBytes);
 
 const waitsFor = (step: PlannedStep): step is LoopStep | PlannedExchange =>
   step.kind === "exchange" || (step.kind === "loop" && step.waits);
@@ -47,11 +86,9 @@ async function runLoop(home: Home, call: Encoding, member: Exchanging, loop: Loo
   const cap = waitsInside ? 1 : flag ? Math.min(maxChunk, fitting, maxChunkSeconds / loop.turnSeconds) : fitting;
   let chunk = flag ? 1 : cap;
   let previous: Promise<boolean> | undefined;
-  const isOver = async (at: Place): Promise<boolean> =>
-    !(await readFlag(home, bufferOf(at, call.buffers), offsetOf(at, call.buffers)));
   for (let iteration = 0; iteration < trips; ) {
     // An exchange does something also when the loop had ended.
-    if (flag && loop.exchanges && (await isOver(flag))) return;
+    if (flag && loop.exchanges && (await isOver(home, call, flag))) return;
     for (const end = Math.min(trips, iteration + Math.max(1, Math.floor(chunk))); iteration < end; iteration++) {
       beginIteration(call, loop, iteration);
       if (waitsInside) await runSteps(home, call, member, body);
@@ -60,7 +97,7 @@ async function runLoop(home: Home, call: Encoding, member: Exchanging, loop: Loo
     if (home.lost) throw home.lost;
     // Loops inside have waited enough.
     if (waitsInside && (flag === undefined || loop.exchanges)) continue;
-    const goesOn = flag ? readFlag(home, bufferOf(flag, call.buffers), offsetOf(flag, call.buffers)) : workDone(home);
+    const goesOn = flag ? isOver(home, call, flag).then((over) => !over) : workDone(home);
     // It is awaited a chunk later, or never.
     goesOn.catch(() => {});
     if (previous && !(await previous)) return;
@@ -69,8 +106,8 @@ async function runLoop(home: Home, call: Encoding, member: Exchanging, loop: Loo
   }
 }
 
-const readFlag = async (home: Home, buffer: GPUBuffer, offset: number): Promise<boolean> =>
-  (await readWord(home, buffer, offset)) !== 0;
+const isOver = async (home: Home, { buffers }: Encoding, flag: Place): Promise<boolean> =>
+  (await readWord(home, bufferOf(flag, buffers), offsetOf(flag, buffers))) === 0;
 
 /** Holds the host back, so that commands do not pile up. */
 async function workDone({ commands, gpu }: Home): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** The steps of groups that are kernels. */
 import { invariant } from "../../base/errors.ts";
 import type { Atom, Jaxpr, Var } from "../../jaxpr/ir.ts";
+import { printEquations } from "../../jaxpr/print.ts";
 import type { KernelOrigin } from "../../kernel/program.ts";
 import { copy } from "../../primitives/identity.ts";
 import { AccessAnalysis } from "../access.ts";
@@ -12,6 +13,7 @@ import { equationsOf, type Group, newGroup } from "../group.ts";
 import type { Fusion } from "../grouping.ts";
 import { kindOf } from "../kinds.ts";
 import { storageBytes } from "../memory-view.ts";
+import type { ScheduleParameters } from "../parameters.ts";
 import { readSites } from "../read-sites.ts";
 import type { Launch } from "../schedule.ts";
 import { scheduled } from "../schedule-cache.ts";
@@ -37,7 +39,12 @@ export function draftKernels(
     guards: scope.guards,
   };
   const { launches, inPlace, bytes } = scheduled(group, context, fusion.access);
-  const origin = { ...originOf(group), bytes };
+  const origin = {
+    ...originOf(group),
+    bytes,
+    schedule: () => scheduleText(group, context.parameters),
+    equations: () => printEquations(equationsOf(group), group.writes),
+  };
   const drafts: Draft[] = [];
   const [eqn] = group.members;
   const taken = new Set<Var>();
@@ -53,6 +60,13 @@ export function draftKernels(
   }
   for (const launch of launches) drafts.push(launchDraft(launch, origin));
   return drafts;
+}
+
+/** The kind of schedule, and what its parameters were. */
+function scheduleText(group: Group, parameters: ScheduleParameters): string {
+  const heeded = kindOf(group).parameters;
+  const chosen = Object.entries(parameters).filter(([name]) => heeded.some((start) => name.startsWith(start)));
+  return [group.kind, ...chosen.map(([name, value]) => `${name}=${value}`)].join(" ");
 }
 
 /** Donated memory that elementwise results take, each element read and written by one invocation: by variable of the memory. */
