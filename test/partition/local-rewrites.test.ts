@@ -56,6 +56,22 @@ test("the hidden dimension and the batch may be split too", async () => {
   assert.equal(specs, ["P('data', None, 'hidden')"]);
 });
 
+test("of a table and a batch that one axis splits the larger stays: parameters of FSDP are not gathered for few tokens", async () => {
+  const take = (table: A, at: A): A => jnp.take(table, at, { axis: 0, mode: "clip" }).mul(2);
+  const on = (vocabulary: number) =>
+    onMesh(take, {
+      mesh: { data: 4 },
+      args: [counting([vocabulary, 3], "float32"), tensor([8], "int32", [0, 15, 7, 9, 1, 4])],
+      specs: [["data"], ["data"]],
+    });
+  const few = await on(32);
+  assert.equal(few.moves, ["all_gather int32[8,1]", "psum uint32[8,3]"]);
+  assert.equal(few.specs, ["P('data',)"]);
+  const many = await on(16);
+  assert.equal(many.moves, ["all_gather float32[16,3]"]);
+  assert.equal(many.specs, ["P('data',)"]);
+});
+
 test("indices of narrow and unsigned dtypes count past what they can hold", async () => {
   for (const dtype of ["int8", "uint8", "uint16", "uint32"] as const)
     await onMesh((table: A, at: A): A => jnp.take(table, at, { axis: 0 }), {
@@ -142,7 +158,7 @@ test("scattered windows that lie on two devices are written by both, those that 
 
 test("the gradient of an embedding whose vocabulary is split stays split: no all-reduce of the table", async () => {
   const loss = (table: A, at: A, weights: A): A => jnp.sum(jnp.take(table, at, { axis: 0, mode: "clip" }).mul(weights));
-  const { moves } = await onMesh((table: A, at: A, weights: A): A => jax.grad(loss)(table, at, weights).add(table), {
+  const { moves, text } = await onMesh(jax.grad(loss), {
     mesh: { data: 2, tensor: 4 },
     args: [counting([16, 8], "float32"), tensor([4], "int32", [0, 15, 7, 7]), counting([4, 8], "float32", -5)],
     specs: [["tensor"], ["data"], ["data"]],
@@ -150,6 +166,7 @@ test("the gradient of an embedding whose vocabulary is split stays split: no all
   });
   // Places and cotangents of the batch, and nothing of the table's shape; nobody asks for the rows or the loss.
   assert.equal(moves, ["all_gather int32[4,1]", "all_gather float32[4,8]"]);
+  assert.match(text, /f32\[4,8\] = scatter-add/);
 });
 
 test.run();

@@ -78,7 +78,10 @@ const mayBeSplit = ({ factors }: ShardingRule, name: string): boolean => {
   const { kind, combine } = factors[name];
   return kind === "parallel" || (kind === "reduction" && (!combine || combinable.has(combine)));
 };
-const rank = ({ factors }: ShardingRule, name: string): number => (factors[name].kind === "parallel" ? 0 : 1);
+const rank = ({ factors }: ShardingRule, name: string): number => {
+  const { kind, isFirst } = factors[name];
+  return isFirst ? 0 : kind === "parallel" ? 1 : 2;
+};
 
 /** Axes of a dimension as axes of the factors that it is the product of. */
 function* splitAxes(

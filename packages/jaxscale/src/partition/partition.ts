@@ -132,22 +132,17 @@ function evalEquation(eqn: JaxprEqn, operands: readonly Part[], hints: Hints, de
   const context = { params, inputs: inputs.map((atom) => atom.aval), outputs: outputs.map((v) => v.aval) };
   const wanted = outputs.map((v) => layoutIn(hints, v));
   const layouts = operands.map(({ layout }) => layout);
-  const whole = layouts.every(isReplicated);
-  if (whole && wanted.every(isReplicated)) return bindWhole(eqn, operands);
-  const rewritten = whole
-    ? undefined
-    : rules.partition?.(ops, operands, {
-        ...context,
-        sizes,
-        relaid: (part, layout) => relaid(part, layout, sizes),
-        arranged: (rule) => arranged(rule, operands, context.inputs, sizes),
-      });
+  if ([...layouts, ...wanted].every(isReplicated)) return bindWhole(eqn, operands);
+  const assign = (rule: ShardingRule): Assignment =>
+    assignFactors(rule, { types: context.inputs, layouts }, sizes, { types: context.outputs, layouts: wanted });
+  const rewritten = rules.partition?.(ops, operands, {
+    ...context,
+    sizes,
+    arranged: (rule) => arranged(rule, assign(rule), operands, sizes),
+  });
   if (rewritten) return rewritten;
   const rule = rules.sharding(context);
-  const assigned = assignFactors(rule, { types: context.inputs, layouts }, sizes, {
-    types: context.outputs,
-    layouts: wanted,
-  });
+  const assigned = assign(rule);
   const parts = operands.map((part, i) => relaid(part, layoutBy(assigned, rule.operands[i]), sizes).value);
   const local = rules.localParams?.(context, localSizes(rule, assigned, sizes)) ?? params;
   const sums = [...assigned].filter(([name]) => rule.factors[name].kind === "reduction");
@@ -165,14 +160,7 @@ function evalEquation(eqn: JaxprEqn, operands: readonly Part[], hints: Hints, de
   });
 }
 
-function arranged(
-  rule: ShardingRule,
-  operands: readonly Part[],
-  inputs: readonly ShapedArray[],
-  sizes: AxisSizes,
-): Arrangement {
-  const given = { types: inputs, layouts: operands.map(({ layout }) => layout) };
-  const assigned = assignFactors(rule, given, sizes);
+function arranged(rule: ShardingRule, assigned: Assignment, operands: readonly Part[], sizes: AxisSizes): Arrangement {
   const layouts = rule.operands.map((dimensions) => layoutBy(assigned, dimensions));
   return {
     operands: layouts,

@@ -12,7 +12,7 @@ export interface FactorList {
   /** Every device needs the whole dimension. */
   readonly replicated: (size: number) => Dimension;
   /** Partial results over it combine. */
-  readonly reduction: (size: number, combine?: Factor["combine"]) => Dimension;
+  readonly reduction: (size: number, combine?: Factor["combine"], isFirst?: boolean) => Dimension;
   readonly rule: (
     operands: readonly (readonly Dimension[])[],
     results: readonly (readonly Dimension[])[],
@@ -32,7 +32,8 @@ export function newFactors(): FactorList {
   return {
     parallel: (size) => add({ size, kind: "parallel" }),
     replicated: (size) => add({ size, kind: "replicated" }),
-    reduction: (size, combine) => add({ size, kind: "reduction", ...(combine && { combine }) }),
+    reduction: (size, combine, isFirst) =>
+      add({ size, kind: "reduction", ...(combine && { combine }), ...(isFirst && { isFirst }) }),
     rule: (operands, results) => ({ operands, results, factors }),
   };
 }

@@ -110,7 +110,9 @@ function partitionGather(ops: OpBuilder, context: PartitionContext<GatherParams>
     sizes,
   } = context;
   const map = mapOf(operand.shape, vectors.shape, result.shape, params);
-  const arranged = context.arranged(gatherRule(context, (f, size) => f.reduction(size)));
+  // Where indices and operand are split by one axis, the result moves or the operand does: an all-reduce moves twice what it reduces.
+  const isFirst = sizeOf(operand.shape) > 2 * sizeOf(result.shape);
+  const arranged = context.arranged(gatherRule(context, (f, size) => f.reduction(size, undefined, isFirst)));
   const [layout] = arranged.operands;
   if (splitPlaces(map, layout).length === 0) return undefined;
   const [x, indices] = arranged.parts();

@@ -288,6 +288,8 @@ export interface Factor {
    */
   readonly kind: "parallel" | "reduction" | "replicated";
   readonly combine?: "add" | "mul" | "max" | "min" | "and" | "or";
+  /** Gets its mesh axes before other factors that claim them. */
+  readonly isFirst?: boolean;
 }
 
 /** For each dimension the mesh axes that split it, the major one first. */
@@ -303,9 +305,7 @@ export interface Part {
 export interface PartitionContext<P = Params> extends LoweringContext<P> {
   /** Devices along each mesh axis. */
   readonly sizes: ReadonlyMap<string, number>;
-  /** The same array in another layout: gathered where it must be, cut where that suffices. */
-  readonly relaid: (part: Part, layout: Layout) => Part;
-  /** How the operands split the factors of a rule, which may say more than the op's own where the caller combines the results. */
+  /** How operands, and after them wanted results, split the factors of a rule, which may say more than the op's own where the caller combines the results. */
   readonly arranged: (rule: ShardingRule) => Arrangement;
 }
 
@@ -388,7 +388,7 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly partialParams?: (params: P) => P;
   /**
    * The op on one device's parts, collectives included, where factors cannot say it: an index into a dimension that is split,
-   * positions along it. At least one operand is split. Undefined: the sharding rule says all.
+   * positions along it. An operand is split, or a result wanted so. Undefined: the sharding rule says all.
    */
   readonly partition?: (
     ops: OpBuilder,
