@@ -1,9 +1,9 @@
 /** Programs for several GPUs: what each does before and after an exchange is one kernel. */
 import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
-import type { ExchangeStep, GpuAxis, Slot, Step } from "../../packages/jaxscale/src/kernel/program.ts";
+import type { ExchangeStep, GpuAxis, Slot } from "../../packages/jaxscale/src/kernel/program.ts";
 import type { Client } from "../../packages/jaxscale/src/runtime/client.ts";
 import type { LazyProgram } from "../../packages/jaxscale/src/runtime/lazy-program.ts";
-import { dispatch, floats, lazy, origin, rawKernel, rawProgram, words } from "./raw-programs.ts";
+import { dispatch, floats, lazy, loop, origin, rawKernel, rawProgram, words } from "./raw-programs.ts";
 
 export const access = ["read", "read_write"] as const;
 
@@ -58,8 +58,6 @@ export function collectiveProgram({ collective, gpuAxes, axes, fromBytes, toByte
   );
 }
 
-const before: Slot[] = [{ kind: "temporary", arena: 0, offsetBytes: 0, sizeBytes: 16 }];
-
 /** Of four floats: x·2 + 1 on each GPU, their sum over the axis, and that plus 10 times the GPU's place. */
 export const sumOfAffine = (size = 2): LazyProgram =>
   lazy(
@@ -71,7 +69,7 @@ export const sumOfAffine = (size = 2): LazyProgram =>
       ],
       slots: [
         { kind: "argument", index: 0, sizeBytes: 16 },
-        ...before,
+        { kind: "temporary", arena: 0, offsetBytes: 0, sizeBytes: 16 },
         { kind: "temporary", arena: 1, offsetBytes: 0, sizeBytes: 16 },
         { kind: "output", index: 0, sizeBytes: 16 },
       ],
@@ -86,24 +84,53 @@ export const sumOfAffine = (size = 2): LazyProgram =>
     }),
   );
 
-/** Adds up over the axis `trips` times, starting from the argument. */
-export function repeatedSum(
-  steps: (body: readonly Step[]) => readonly Step[],
-  slots: readonly Slot[] = [],
-): LazyProgram {
+/** Slots of programs that count iterations: [limit, _], what is summed, what was summed last, iterations done, and whether to go on. */
+const loopSlots: Slot[] = [
+  { kind: "argument", index: 0, sizeBytes: 8 },
+  { kind: "output", index: 0, sizeBytes: 8 },
+  { kind: "temporary", arena: 0, offsetBytes: 0, sizeBytes: 8 },
+  { kind: "temporary", arena: 1, offsetBytes: 0, sizeBytes: 4 },
+  { kind: "temporary", arena: 2, offsetBytes: 0, sizeBytes: 4 },
+];
+const [limit, sum, summed, done, flag] = [0, 1, 2, 3, 4];
+
+/**
+ * [n, x]: n iterations of s = psum(s) + place from s = x, and iterations done. How long is `trips`, or where it is null as `n` says.
+ * @param nested in an outer loop of so many iterations
+ */
+export function repeatedSum(trips: number | null, nested?: number): LazyProgram {
+  const rrw = ["read", "read", "read_write"] as const;
+  const check = dispatch(1, [done, limit, flag], rrw, 1);
+  const body = [
+    exchange("allReduce", ["x"], sum, summed, 8),
+    dispatch(2, [summed, done, sum], ["read", "read_write", "read_write"], 1, [
+      { gpu: "x" },
+      { iteration: nested ? 1 : 0 },
+    ]),
+    check,
+  ];
+  const inner = loop(nested ? 1 : 0, trips, body, trips === null ? flag : undefined);
   return lazy(
     rawProgram({
       name: "repeated_sum",
-      kernels: [],
-      slots: [
-        { kind: "argument", index: 0, sizeBytes: 8 },
-        { kind: "output", index: 0, sizeBytes: 8 },
-        { kind: "temporary", arena: 0, offsetBytes: 0, sizeBytes: 8 },
-        ...slots,
+      kernels: [
+        rawKernel("start", ["read", "read_write", "read_write"], "b2[i] = b0[1]; if (i == 0u) { b1[0] = 0.0; }"),
+        rawKernel("check", rrw, "if (i == 0u) { b2[0] = select(0.0, 1.0, b0[0] < b1[0]); }"),
+        rawKernel(
+          "turn",
+          ["read", "read_write", "read_write"],
+          "if (i == 0u) { b2[0] = b0[0] + f32(k.x0); b2[1] = f32(k.x1); b1[0] += 1.0; }",
+          ["i32", "i32"],
+        ),
       ],
-      arenas: [8],
-      steps: steps([]),
-      results: [1],
+      slots: loopSlots,
+      arenas: [8, 4, 4],
+      steps: [
+        dispatch(0, [limit, done, sum], ["read", "read_write", "read_write"], 2),
+        check,
+        nested ? loop(0, nested, [inner]) : inner,
+      ],
+      results: [sum],
       gpuAxes: [{ name: "x", size: 2 }],
     }),
   );

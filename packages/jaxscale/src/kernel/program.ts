@@ -75,7 +75,7 @@ export type Step =
     }
   | ExchangeStep;
 
-/** How GPUs combine or move ranges of bytes; the group are those that differ along `axes` alone, in row-major order of their places. */
+/** How GPUs combine or move ranges of bytes; the group are those that differ along `axes` alone, in row-major order of their places along `axes`, as listed. */
 export interface ExchangeStep {
   readonly kind: "exchange";
   /**
