@@ -3,6 +3,7 @@ import { hostRecorder, recorded, recordHost } from "../base/host-recorder.ts";
 import { summarize } from "../profile/kernel-rows.ts";
 import { Profile, Recording } from "../profile/profile.ts";
 import { HostRecording } from "../profile/recording.ts";
+import type { RunData } from "../profile/run-data.ts";
 import { type DeviceProfile, getClient, measureRoofs } from "../runtime/index.ts";
 
 export { type KernelProfile, type KernelTexts, summarize } from "../profile/kernel-rows.ts";
@@ -26,6 +27,12 @@ export interface RecordOptions {
   readonly name?: string;
   /** Whether to measure the adapter's roofs, once a device: on by default, takes about a second. */
   readonly roofs?: boolean;
+}
+
+/** Options of `profiler.trace`. */
+export interface TraceOptions extends RecordOptions {
+  /** Runs to stand beside this one in the page: what was parsed from their `profile.json`. */
+  readonly beside?: readonly RunData[];
 }
 
 /**
@@ -104,11 +111,11 @@ export async function record(run: () => unknown, options: RecordOptions = {}): P
 }
 
 /**
- * Records what `run` does, and writes it into a folder: `trace.json` for Perfetto, `profile.json` as data. Where there are
- * no files, as in a browser, use `record` and its `traceJson()` and `data()`.
+ * Records what `run` does, and writes it into a folder: `index.html` to look at, `trace.json` for Perfetto, `profile.json`
+ * to stand beside later runs. Where there are no files, as in a browser, use `record` and its `html()` and `traceJson()`.
  * @throws Error where there are no files @see https://docs.jax.dev/en/latest/_autosummary/jax.profiler.trace.html
  */
-export async function trace(folder: string, run: () => unknown, options: RecordOptions = {}): Promise<Recording> {
+export async function trace(folder: string, run: () => unknown, options: TraceOptions = {}): Promise<Recording> {
   const { platform } = getClient();
   const { writeFile } = platform;
   if (!writeFile)
@@ -116,6 +123,7 @@ export async function trace(folder: string, run: () => unknown, options: RecordO
       `profiler.trace: writing ${folder} needs files, which a ${platform.name} has not; use profiler.record`,
     );
   const recording = await record(run, { name: folder, ...options });
+  writeFile(folder, "index.html", await recording.html(...(options.beside ?? [])));
   writeFile(folder, "trace.json", recording.traceJson());
   writeFile(folder, "profile.json", `${JSON.stringify(recording.data())}\n`);
   return recording;

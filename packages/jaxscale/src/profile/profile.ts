@@ -2,6 +2,7 @@
 import type { DeviceProfile, KernelTiming, Roofs } from "../runtime/index.ts";
 import { bandwidthOf, type KernelProfile, summarize } from "./kernel-rows.ts";
 import { memorySeries } from "./memory-series.ts";
+import { profilePage } from "./page.ts";
 import { type HostRecording, totalsOf } from "./recording.ts";
 import { kernelRows, type RunData } from "./run-data.ts";
 import { hostTable, kernelTable } from "./table.ts";
@@ -88,5 +89,10 @@ export class Recording extends Profile {
   /** For Perfetto (https://ui.perfetto.dev) and `chrome://tracing`. @see https://perfetto.dev/docs/getting-started/other-formats */
   traceJson(): string {
     return traceJson(this.#timings, this.#host, this.#info.adapter);
+  }
+
+  /** A page that needs nothing else. @param others runs to stand beside this one: what was parsed from their `profile.json` */
+  html(...others: readonly RunData[]): Promise<string> {
+    return profilePage([this.data(), ...others]);
   }
 }

@@ -1,0 +1,41 @@
+/** What the page of a profile is made of: its script with uPlot in it, and its style, as a module of the library. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+export const assetPath = "packages/jaxscale/src/profile/page-asset.ts";
+
+/** The module's text. */
+export async function makePageAsset(root: string): Promise<string> {
+  const bundled = async (entry: string, loader: "js" | "css"): Promise<string> => {
+    const { outputFiles } = await build({
+      stdin: { contents: entry, resolveDir: import.meta.dirname, loader },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      target: "es2022",
+      legalComments: "none",
+      write: false,
+    });
+    return outputFiles[0].text.trim();
+  };
+  const script = await bundled('import "./language.ts"; import "./page.ts";', "js");
+  const style = await bundled('@import "uplot/dist/uPlot.min.css"; @import "./style.css";', "css");
+  const uplot = createRequire(join(root, "package.json")).resolve("uplot/package.json");
+  const { version } = JSON.parse(readFileSync(uplot, "utf8")) as { version: string };
+  const licence = readFileSync(join(uplot, "../LICENSE"), "utf8").trim();
+  const constant = (name: string, comment: string, text: string): string =>
+    `/** ${comment} */\nexport const ${name}: string = ${JSON.stringify(text)};\n`;
+  return [
+    "/** Made by `npm run profile-page` from scripts/profile-page; not for reading. */\n",
+    constant(
+      "licences",
+      "Of what the script holds of others.",
+      `uPlot ${version}, https://github.com/leeoniya/uPlot\n\n${licence}`,
+    ),
+    // A script element ends at the first `</script`, whatever it holds.
+    constant("script", "Shows the runs in the element `runs`.", script.replaceAll("</script", "<\\/script")),
+    constant("style", "Its style.", style),
+  ].join("");
+}
