@@ -9,8 +9,8 @@ import { compile, type Donation, kernelsText, wgslText } from "../compile.ts";
 import { storageBytes } from "../fuse/memory-view.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
-import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
-import { getClient } from "../runtime/index.ts";
+import type { KernelOrigin, Program, Slot, Step } from "../kernel/program.ts";
+import { chunkBytesOf, getClient, pooledBytes } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import type { TuningResult } from "../tune.ts";
 import { type AutotuneOptions, retune } from "./autotune.ts";
@@ -34,7 +34,7 @@ export interface MemoryAnalysis {
   readonly aliasSizeBytes: number;
   readonly temporarySizeBytes: number;
   readonly constantSizeBytes: number;
-  /** Arguments, constants, outputs and temporaries, aliases counted once. */
+  /** Arguments, constants, outputs and temporaries, aliases counted once, each rounded up as the pool shares buffers. */
   readonly peakSizeBytes: number;
 }
 
@@ -101,8 +101,8 @@ export class Lowered {
    */
   async compile({ autotune = false }: CompileOptions = {}): Promise<Compiled> {
     if (autotune) await this.tune(autotune === true ? {} : autotune);
-    const { program } = await getClient().load(this.#runnable.program);
-    return new Compiled(this, this.#runnable, program);
+    const { program, target } = await getClient().load(this.#runnable.program);
+    return new Compiled(this, this.#runnable, program, target);
   }
 }
 
@@ -117,11 +117,13 @@ export class Compiled {
   readonly lowered: Lowered;
   readonly program: Program;
   readonly #runnable: Runnable;
+  readonly #target: Target;
 
-  constructor(lowered: Lowered, runnable: Runnable, program: Program) {
+  constructor(lowered: Lowered, runnable: Runnable, program: Program, target: Target) {
     this.lowered = lowered;
     this.program = program;
     this.#runnable = runnable;
+    this.#target = target;
   }
 
   /** Runs on flat arguments, and gives flat results. @throws DTypeError for other types */
@@ -153,8 +155,11 @@ export class Compiled {
   /** Bytes of one call, from the plan of its memory. */
   memoryAnalysis(): MemoryAnalysis {
     const { slots, arenas } = this.program;
+    const isAlias = (s: Slot): boolean => s.kind === "output" && s.donor !== undefined;
     const bytesOf = (kind: string): number => slots.reduce((n, s) => n + (s.kind === kind ? s.sizeBytes : 0), 0);
-    const alias = slots.reduce((n, s) => n + (s.kind === "output" && s.donor !== undefined ? s.sizeBytes : 0), 0);
+    const alias = slots.reduce((n, s) => n + (isAlias(s) ? s.sizeBytes : 0), 0);
+    const own = slots.filter((s) => s.kind !== "temporary" && !isAlias(s)).map((s) => s.sizeBytes);
+    const chunkBytes = chunkBytesOf(this.#target);
     const argumentSizeBytes = bytesOf("argument");
     const constantSizeBytes = bytesOf("constant");
     const outputSizeBytes = this.lowered.jaxpr.jaxpr.outvars.reduce((n, a) => n + storageBytes(a.aval), 0);
@@ -165,7 +170,7 @@ export class Compiled {
       aliasSizeBytes: alias,
       temporarySizeBytes,
       constantSizeBytes,
-      peakSizeBytes: argumentSizeBytes + constantSizeBytes + bytesOf("output") - alias + temporarySizeBytes,
+      peakSizeBytes: [...own, ...arenas].reduce((sum, bytes) => sum + pooledBytes(bytes, chunkBytes), 0),
     };
   }
 }

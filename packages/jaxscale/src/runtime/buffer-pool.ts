@@ -51,11 +51,19 @@ function shelve(shelf: PooledBuffer[], buffer: PooledBuffer): void {
 }
 
 /** Rounded up so that sizes that differ little share buffers; at most 1/16 is wasted above 4 KiB, 1/4 below. */
-export function sizeClass(sizeBytes: number): number {
+function sizeClass(sizeBytes: number): number {
   if (sizeBytes <= 256) return 256;
   const power = 2 ** Math.floor(Math.log2(sizeBytes));
   const step = Math.max(sizeBytes <= 4096 ? 256 : power / 16, 256);
   return Math.ceil(sizeBytes / step) * step;
+}
+
+/** Bytes that the pool takes for an array. @param chunkBytes arrays above this size are several buffers */
+export function pooledBytes(sizeBytes: number, chunkBytes: number): number {
+  if (sizeBytes <= chunkBytes) return sizeClass(sizeBytes);
+  const whole = Math.floor(sizeBytes / chunkBytes);
+  const rest = sizeBytes - whole * chunkBytes;
+  return whole * sizeClass(chunkBytes) + (rest > 0 ? sizeClass(rest) : 0);
 }
 
 export interface PoolOptions {
