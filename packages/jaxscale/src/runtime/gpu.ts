@@ -10,7 +10,7 @@ import { LaunchQueue } from "./launch-queue.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import type { MemoryPressure } from "./memory-pressure.ts";
 import { popScopes, pushScopes } from "./pending-validation.ts";
-import type { GpuLocation } from "./plan-exchange.ts";
+import { describeFirstExchange, type GpuLocation } from "./plan-exchange.ts";
 import { type Argument, unplaced } from "./scalar-rows.ts";
 import { Memory, Storage } from "./storage.ts";
 import { writeWords } from "./transfer.ts";
@@ -234,12 +234,16 @@ export class Gpu {
     for (const memory of kept) memory.retain();
     const constants = this.#heldConstants(lazy, part);
     const held = [...kept, ...donated.map((i) => args[i]), ...constants.filter((memory) => memory !== undefined)];
+    let where: (() => string | undefined) | undefined;
     this.queue.push(
       {
         prepare: (device) => void device.programs.compile(device, lazy, constants).catch(() => {}),
         perform: async (device) => {
           const executable = await device.programs.compile(device, lazy, constants);
           const error = argumentError(device, args);
+          // What an argument reports has been explained where it arose.
+          if (part && (!error || args.some(({ home }) => home?.lost === error)))
+            where = () => describeFirstExchange(executable.program);
           if (error) throw error;
           executable.moveTo(part);
           const blocks = await this.#obtainMemory(device, executable, given, args);
@@ -251,7 +255,7 @@ export class Gpu {
           for (const memory of held) memory.release();
         },
         fail: (error) => {
-          this.#fail(results, held, part?.member.fail(error) ?? error);
+          this.#fail(results, held, part?.member.fail(error, where) ?? error);
           part?.member.leave();
         },
       },

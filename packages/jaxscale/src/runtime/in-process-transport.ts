@@ -117,7 +117,7 @@ class InProcessMember implements Member {
   exchange(exchange: Exchange): Promise<void> {
     const call = this.#call;
     this.#last = exchange;
-    if (call.failure) return Promise.reject(errorOf(call.failure, exchange));
+    if (call.failure) return Promise.reject(errorOf(call.failure, exchange.describe()));
     // All GPUs of a call run the same steps: the groups that the number of an exchange stands for differ in their members alone.
     const key = `${this.#exchanges++} ${exchange.group[0]}`;
     return new Promise((resolve, reject) => {
@@ -130,11 +130,9 @@ class InProcessMember implements Member {
     });
   }
 
-  fail(error: Error): Error {
-    const call = this.#call;
-    const shared = failCall(call, `GPU ${this.#gpu} failed: ${error.message}`);
-    if (shared || this.#last === undefined) return shared ?? error;
-    return errorOf(call.failure as Failure, this.#last);
+  fail(error: Error, where?: () => string | undefined): Error {
+    const place = this.#last?.describe() ?? where?.();
+    return failCall(this.#call, `GPU ${this.#gpu} failed: ${error.message}`, place) ?? error;
   }
 
   leave(): void {
@@ -182,20 +180,20 @@ class InProcessMember implements Member {
   }
 }
 
-/** Ends the exchanges under way. @returns what all results report, if an exchange was under way */
-function failCall(call: Call, cause: string): DeviceError | undefined {
+/** Ends the exchanges under way. @returns what all results report, once it is known where it failed */
+function failCall(call: Call, cause: string, where?: string): DeviceError | undefined {
   if (call.failure) return call.failure.error;
   const failure: Failure = { cause, error: undefined };
   call.failure = failure;
   for (const { views } of call.meetings.values()) for (const view of views) view?.release();
   call.meetings.clear();
   for (const member of call.members.values())
-    if (member.pending) member.settle(errorOf(failure, member.pending.exchange));
-  return failure.error;
+    if (member.pending) member.settle(errorOf(failure, member.pending.exchange.describe()));
+  return where === undefined ? failure.error : errorOf(failure, where);
 }
 
 /** One error for all, so that who reads one array of several has read it. */
-function errorOf(failure: Failure, exchange: Exchange): DeviceError {
-  failure.error ??= new DeviceError(`${exchange.describe()}: ${failure.cause}`);
+function errorOf(failure: Failure, where: string): DeviceError {
+  failure.error ??= new DeviceError(`${where}: ${failure.cause}`);
   return failure.error;
 }

@@ -1,7 +1,7 @@
 /** An exchange step on one of the GPUs that run a program. */
 import { calledAt } from "../base/call-site.ts";
 import { DeviceError, invariant } from "../base/errors.ts";
-import type { ExchangeStep, Program } from "../kernel/program.ts";
+import type { ExchangeStep, Program, Step } from "../kernel/program.ts";
 import type { DeviceRange } from "./device-range.ts";
 import type { Exchange } from "./transport.ts";
 
@@ -46,7 +46,7 @@ export function planExchange(
   location: GpuLocation | undefined,
   rangeOf: (slot: number, sizeBytes: number) => DeviceRange,
 ): Exchange {
-  const { collective, dtype, combine, pairs, axes, origin } = step;
+  const { collective, dtype, combine, pairs, axes } = step;
   const places = placesOf(program, location);
   const { gpuAxes = [] } = program;
   const axisNumbers = axes.map((axis) => axisIndex(program, axis));
@@ -80,9 +80,24 @@ export function planExchange(
     place: indices.indexOf(own),
     from: rangeOf(step.from, 4 * words),
     to: rangeOf(step.to, 4 * words * toBytes[collective]),
-    describe() {
-      const made = origin.operations.length > 0 ? ` for ${origin.operations.join(", ")}` : "";
-      return `${program.name}: ${collective}${made} over axis ${axes.join(", ")}${calledAt(origin.site)}`;
-    },
+    describe: () => describeExchange(program, step),
   };
+}
+
+function describeExchange({ name }: Program, { collective, axes, origin: { operations, site } }: ExchangeStep): string {
+  const made = operations.length > 0 ? ` for ${operations.join(", ")}` : "";
+  return `${name}: ${collective}${made} over axis ${axes.join(", ")}${calledAt(site)}`;
+}
+
+/** The first exchange of a program, for messages; undefined if it has none. */
+export function describeFirstExchange(program: Program): string | undefined {
+  const find = (steps: readonly Step[]): ExchangeStep | undefined => {
+    for (const step of steps) {
+      const found = step.kind === "loop" ? find(step.body) : step;
+      if (found?.kind === "exchange") return found;
+    }
+    return undefined;
+  };
+  const first = find(program.segments.flatMap(({ steps }) => steps));
+  return first && describeExchange(program, first);
 }

@@ -27,8 +27,12 @@ export interface Member {
    * @throws DeviceError beginning with `describe()` if any GPU of the call fails, or one does not arrive before the deadline
    */
   exchange(exchange: Exchange): Promise<void>;
-  /** Says that this GPU can no longer take part; the others fail, those that wait now at once. @returns the error of the results here */
-  fail(error: Error): Error;
+  /**
+   * Says that this GPU can no longer take part; the others fail, those that wait now at once.
+   * @param where what the message begins with if no exchange was begun; without it, the error here is `error` itself
+   * @returns the error of the results here
+   */
+  fail(error: Error, where?: () => string | undefined): Error;
   /** Says that this GPU is done with the call; behind `fail` too. */
   leave(): void;
 }
