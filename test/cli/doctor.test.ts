@@ -11,4 +11,13 @@ test("doctor --devices lists the logical devices with their GPU, and how to have
   assert.match(output, /JAXSCALE_DEVICES/);
 });
 
+test("doctor examines each GPU that is named", async () => {
+  const { code, output } = await jaxscale(["doctor"], { env: { JAXSCALE_ADAPTER: "any,any" } });
+  assert.is(code, 0);
+  assert.equal(
+    output.match(/^GPU \d\nadapter +\S/gm)?.map((text) => text.slice(0, 5)),
+    ["GPU 0", "GPU 1"],
+  );
+});
+
 test.run();

@@ -15,6 +15,11 @@ test("JAXSCALE_ADAPTER opens a GPU for each name between commas, one adapter as 
   assert.match(error.message, /^JAXSCALE_ADAPTER: there must be a name between commas; got software,,/);
 });
 
+test("a comma within parentheses is part of a name", () => {
+  assert.is(clientWith({ JAXSCALE_ADAPTER: "llvmpipe (LLVM 15.0.6, 256 bits), embedded" }).gpuCount, 2);
+  assert.is(clientWith({ JAXSCALE_ADAPTER: "llvmpipe (LLVM 15.0.6, 256 bits)" }).gpuCount, 1);
+});
+
 test("an array lies on the GPU it was given to, is computed there, and is copied, in part too, to another", async () => {
   const client = two();
   const x = client.upload(words([1, 2, 3, 4]), 16, "x", 1);

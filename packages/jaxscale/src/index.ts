@@ -37,6 +37,7 @@ export {
   deviceGet,
   devices,
   examineDevice,
+  examineDevices,
   formatDeviceReport,
   localDevices,
   ready,

@@ -1,17 +1,21 @@
-/** `jaxscale doctor`: what the adapter is and can do. */
+/** `jaxscale doctor`: what the adapters are and can do. */
 import type { Command } from "commander";
-import { type Device, devices, examineDevice, formatDeviceReport } from "jaxscale";
+import { type Device, type DeviceReport, devices, examineDevices, formatDeviceReport } from "jaxscale";
 import { formatTable } from "../table.ts";
 
 export function addDoctor(program: Command): void {
   program
     .command("doctor")
-    .description("print the adapter, what it offers and how fast it is")
+    .description("print each adapter of JAXSCALE_ADAPTER, what it offers and how fast it is")
     .option("--devices", "print the devices that arrays can be sharded over, and how to have more")
     .action(async ({ devices: listsDevices = false }: { readonly devices?: boolean }) => {
-      console.log(listsDevices ? formatDevices(await devices()) : formatDeviceReport(await examineDevice()));
+      console.log(listsDevices ? formatDevices(await devices()) : formatReports(await examineDevices()));
     });
 }
+
+/** One report, or several with the number of the GPU above each. */
+const formatReports = (reports: readonly DeviceReport[]): string =>
+  reports.map((r, i) => `${reports.length > 1 ? `GPU ${i}\n` : ""}${formatDeviceReport(r)}`).join("\n\n");
 
 /** A device a line, with the GPU that it is part of. */
 function formatDevices(all: readonly Device[]): string {

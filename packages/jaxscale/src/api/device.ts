@@ -79,8 +79,16 @@ export const statistics = (): Client["statistics"] => getClient().statistics;
 /** Adapter, driver, features, limits, and measured rates of the device. */
 export type DeviceReport = DoctorReport;
 
-/** Opens the device and measures it, which takes seconds. @throws DeviceError if there is none */
+/** Opens the first GPU and measures it, which takes seconds. @throws DeviceError if there is none */
 export const examineDevice = (): Promise<DeviceReport> => examine(getClient());
+
+/** A report for each GPU that `JAXSCALE_ADAPTER` names, measured one after the other. @throws DeviceError if one is not there */
+export async function examineDevices(): Promise<readonly DeviceReport[]> {
+  const client = getClient();
+  const reports: DeviceReport[] = [];
+  for (const gpu of client.ownGpus) reports.push(await examine(client, gpu));
+  return reports;
+}
 
 /** The report as lines of text. */
 export const formatDeviceReport = (report: DeviceReport): string => formatReport(report);

@@ -74,9 +74,12 @@ async function findByName(platform: Platform, part: string): Promise<FoundAdapte
   );
 }
 
+// Not in "llvmpipe (LLVM 15.0.6, 256 bits)".
+const betweenNames = /,(?![^(]*\))/;
+
 /** What `JAXSCALE_ADAPTER` asks for: a GPU for each name between commas, of which several may be the same; one if it is not set. */
 export const adapterRequests = (platform: Platform): readonly string[] =>
-  (platform.readVariable("JAXSCALE_ADAPTER") || "any").split(",").map((name) => name.trim());
+  (platform.readVariable("JAXSCALE_ADAPTER") || "any").split(betweenNames).map((name) => name.trim());
 
 /**
  * The adapter that is asked for, or the best one of `any`.

@@ -37,9 +37,9 @@ const repetitions = 6;
 const measured = new WeakMap<Device, Promise<Roofs>>();
 
 /** Measures once a device; later calls get the same figures. @throws DeviceError if the device is lost */
-export async function measureRoofs(client: Client): Promise<Roofs> {
+export async function measureRoofs(client: Client, gpu = 0): Promise<Roofs> {
   await client.idle();
-  const device = await client.device();
+  const device = await client.device(gpu);
   let roofs = measured.get(device);
   if (!roofs) {
     roofs = measure(device);

@@ -18,9 +18,9 @@ export interface DoctorReport {
   readonly advice: string | undefined;
 }
 
-/** Opens the adapter and measures it. @throws DeviceError if there is none */
-export async function examine(client: Client): Promise<DoctorReport> {
-  const { found, target, pool } = await client.device();
+/** Opens a GPU and measures it. @throws DeviceError if there is none */
+export async function examine(client: Client, gpu = 0): Promise<DoctorReport> {
+  const { found, target, pool } = await client.device(gpu);
   const { vendor, architecture, device, description } = found.adapter.info;
   return {
     adapter: found.name,
@@ -31,7 +31,7 @@ export async function examine(client: Client): Promise<DoctorReport> {
     limits: target.limits,
     subgroupSize: target.subgroupSize,
     memoryBudgetBytes: pool.budgetBytes,
-    roofs: await measureRoofs(client),
+    roofs: await measureRoofs(client, gpu),
     advice: adviceFor(found, client.platform.advice),
   };
 }
