@@ -87,9 +87,9 @@ test("values that cannot be are refused", () => {
     ["--top_k", "-1"],
     ["--seed", "x"],
     ["--dtype", "int8"],
-    ["--tp", "2"],
+    ["--tp", "0"],
     ["--dp", "0"],
-    ["--ep", "8"],
+    ["--ep", "2.5"],
   ])
     assert.throws(() => parse(...args), /invalid/, args.join(" "));
 });

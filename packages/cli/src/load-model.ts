@@ -1,21 +1,49 @@
 /** Loading a model, with a progress bar on standard error. */
-import { formatBytes, formatProgress, LanguageModel, type OnProgress, type Progress } from "@jaxscale/models";
-import type { ModelFlags } from "./model-flags.ts";
+import {
+  type Checkpoint,
+  formatBytes,
+  formatProgress,
+  LanguageModel,
+  modelMesh,
+  type OnProgress,
+  openCheckpoint,
+  type Progress,
+} from "@jaxscale/models";
+import { deviceCount } from "jaxscale";
+import type { ModelFlags, ParallelFlags } from "./model-flags.ts";
 
 const betweenDrawsMs = 100;
 const eraseToEnd = "\u001b[K";
 
-/** @throws CheckpointError, DeviceError; the signal's reason */
+/** @throws CheckpointError, DeviceError; RangeError if the flags do not divide the model; the signal's reason */
 export async function loadModel(
-  { model_path, dtype }: ModelFlags,
+  { model_path, dtype, tp, dp, ep }: ModelFlags,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<LanguageModel> {
+  const parallelism = { tp, dp, ep };
   const bar = new ProgressBar();
   try {
-    return await LanguageModel.load(model_path, { dtype, signal, onProgress: bar.show });
+    if (tp * dp * ep > 1) {
+      // Before a download of weights that the flags may not divide.
+      const opened = await openCheckpoint(model_path, { signal, onProgress: bar.show, withoutWeights: true });
+      showMesh(opened, parallelism);
+    }
+    return await LanguageModel.load(model_path, { dtype, signal, onProgress: bar.show, parallelism });
   } finally {
     bar.end();
   }
+}
+
+/** Makes as many logical devices as the flags need, unless the environment says how many there are. */
+export function provideDevices({ tp, dp, ep }: ParallelFlags): void {
+  const needed = tp * dp * ep;
+  if (process.env.JAXSCALE_DEVICES === undefined && deviceCount() < needed) process.env.JAXSCALE_DEVICES = `${needed}`;
+}
+
+/** Prints the mesh on standard error. @throws RangeError, ShardingError */
+function showMesh({ config }: Checkpoint, flags: ParallelFlags): void {
+  provideDevices(flags);
+  console.error(`on ${modelMesh(config, flags)?.mesh}`);
 }
 
 /** Redrawn in place on a terminal; elsewhere one line at the end. */

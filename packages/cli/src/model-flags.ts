@@ -1,12 +1,19 @@
 /** Flags of the commands that run a model, and the library's options for them. */
 import type { GenerateOptions } from "@jaxscale/models";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import type { DType } from "jaxscale";
 import { integer, numberIn } from "./flags.ts";
 
-export interface ModelFlags {
+export interface ModelFlags extends ParallelFlags {
   readonly model_path: string;
   readonly dtype?: DType;
+}
+
+/** Over how many devices a model is split: by tensor, data and expert parallelism. */
+export interface ParallelFlags {
+  readonly tp: number;
+  readonly dp: number;
+  readonly ep: number;
 }
 
 /** Flags of commands that compare a model with a reference. */
@@ -20,26 +27,23 @@ const addModelPath = (command: Command): Command =>
 const dtypeOption = (description: string): Option =>
   new Option("--dtype <dtype>", description).choices(["bfloat16", "float32"]);
 
-/** `--model_path`, `--dtype` (float32 unless given) and `--json`. */
-export const addCheckFlags = (command: Command): Command =>
-  addModelPath(command).addOption(dtypeOption("dtype to compute in").default("float32")).option("--json", "print JSON");
+/** `--tp`, `--dp`, `--ep`. */
+const addParallelFlags = (command: Command): Command =>
+  command
+    .option("--tp <n>", "tensor parallelism: devices that share heads, hidden units and the vocabulary", integer(1), 1)
+    .option("--dp <n>", "data parallelism: devices that share the rows of a batch", integer(1), 1)
+    .option("--ep <n>", "expert parallelism: devices that share the experts", integer(1), 1);
 
-/** `--model_path`, `--dtype`, and `--tp`, `--dp`, `--ep`, which must be 1 until models can be sharded. */
-export function addModelFlags(command: Command): Command {
-  addModelPath(command).addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)"));
-  for (const [flag, what] of [
-    ["tp", "tensor"],
-    ["dp", "data"],
-    ["ep", "expert"],
-  ] as const)
-    command.option(`--${flag} <n>`, `${what} parallelism; 1, until models can be sharded`, oneDevice, 1);
-  return command;
+/** `--model_path`, `--dtype` (float32 unless given), `--tp`, `--dp`, `--ep` and `--json`. */
+export function addCheckFlags(command: Command): Command {
+  addModelPath(command).addOption(dtypeOption("dtype to compute in").default("float32"));
+  return addParallelFlags(command).option("--json", "print JSON");
 }
 
-function oneDevice(text: string): number {
-  const value = integer(1)(text);
-  if (value > 1) throw new InvalidArgumentError("It must be 1: a model runs on one device until it can be sharded.");
-  return value;
+/** `--model_path`, `--dtype`, `--tp`, `--dp` and `--ep`. */
+export function addModelFlags(command: Command): Command {
+  addModelPath(command).addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)"));
+  return addParallelFlags(command);
 }
 
 export interface SamplingFlags {

@@ -13,7 +13,14 @@ export type { GlmConfig } from "./config/glm.ts";
 export type { Glm4MoeLiteConfig } from "./config/glm4-moe-lite.ts";
 export { parseRope, type RopeConfig, rotaryDim } from "./config/rope.ts";
 export { parseShared, type SharedConfig, type SharedDefaults } from "./config/shared.ts";
-export { generationPrograms, type MemoryPlan, type PlannedGeneration, planMemory } from "./cost/memory-plan.ts";
+export {
+  fittingParallelism,
+  type MemoryPlan,
+  type MemoryUse,
+  type PlannedGeneration,
+  planMemory,
+} from "./cost/memory-plan.ts";
+export { generationPrograms } from "./cost/planned-programs.ts";
 export { StepCost, type Work } from "./cost/step-cost.ts";
 export { type Answer, type EvaluateOptions, evaluate } from "./evaluate/evaluate.ts";
 export { parseQuestions, type Question } from "./evaluate/questions.ts";

@@ -25,10 +25,10 @@ export function addVerifyKvcache(program: Command): void {
     .action(run);
 }
 
-async function run({ model_path, dtype, prompt, max_new_tokens, json }: VerifyFlags): Promise<void> {
+async function run({ model_path, dtype, tp, dp, ep, prompt, max_new_tokens, json }: VerifyFlags): Promise<void> {
   const { config, tokenizer } = await openCheckpoint(model_path);
   const ids = prompt === undefined ? spread(config.vocabSize) : (await tokenizer()).encodePrompt(prompt);
-  const verification = await verifyCaches((dtype) => loadModel({ model_path, dtype }), {
+  const verification = await verifyCaches((dtype) => loadModel({ model_path, dtype, tp, dp, ep }), {
     prompt: ids,
     newTokens: max_new_tokens,
     dtype,

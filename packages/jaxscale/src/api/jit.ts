@@ -31,7 +31,15 @@ import { forget, launch, makeRunnable, type Runnable } from "./evaluate.ts";
 import { closesOverTracers, hoistConstants } from "./inner-jit.ts";
 import { Lowered } from "./lowered.ts";
 import { avalOf, ShapeDtypeStruct } from "./make-jaxpr.ts";
-import { constrained, ownShardings, placementKey, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
+import {
+  constrained,
+  ownSharding,
+  ownShardings,
+  placementKey,
+  placementOf,
+  type ShardingTree,
+  shardingsOf,
+} from "./placement.ts";
 import type { OrShapes } from "./tree-types.ts";
 
 /** Options of `jit`. */
@@ -172,7 +180,7 @@ class JittedFunction {
     const signature = this.#signature(args, this.#leaf);
     const entry = this.#entryFor(args, signature);
     if (isEvaluating()) {
-      const runnable = this.#runnable(entry, signature.leaves);
+      const runnable = this.#runnable(entry, ownShardings(signature.leaves));
       return unflatten(entry.outTree, launch(runnable, signature.leaves));
     }
     const { asked, wanted } = this.#shardings(entry);
@@ -187,15 +195,14 @@ class JittedFunction {
 
   lower(args: readonly unknown[]): Lowered {
     const signature = this.#signature(args, (x) =>
-      x instanceof ShapeDtypeStruct ? { aval: avalOf("lower", x) } : this.#leaf(x, args),
+      x instanceof ShapeDtypeStruct ? { aval: avalOf("lower", x), sharding: x.sharding } : this.#leaf(x, args),
     );
     const entry = this.#entryFor(args, signature);
-    const runnable = this.#runnable(entry, signature.leaves);
+    const runnable = this.#runnable(entry, signature.leaves.map(ownSharding));
     return new Lowered(this.name, entry.closed, runnable, entry.donation);
   }
 
-  #runnable(entry: Entry, leaves: readonly unknown[]): Runnable {
-    const own = ownShardings(leaves);
+  #runnable(entry: Entry, own: readonly (NamedSharding | null)[]): Runnable {
     const key = placementKey(own);
     let runnable = entry.runnables.get(key);
     if (!runnable) {

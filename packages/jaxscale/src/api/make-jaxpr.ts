@@ -6,21 +6,25 @@ import { flatten, unflatten } from "../base/pytree.ts";
 import type { Shape } from "../base/shapes.ts";
 import { type ClosedJaxpr, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
+import type { NamedSharding } from "../partition/named-sharding.ts";
 import { Array } from "../trace/array.ts";
 import { scalarAval } from "../trace/operand.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { flattenArrays } from "./flat-function.ts";
 import type { WithLeaves } from "./tree-types.ts";
 
-/** A shape and dtype without values: stands for an array where only its type matters. */
+/** A shape and dtype without values: stands for an array where only its type, and where it lies, matter. */
 export class ShapeDtypeStruct {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly weakType: boolean;
-  constructor(shape: Shape, dtype: DType, weakType = false) {
+  /** How the array would lie on a mesh; nothing is said of it if absent. */
+  readonly sharding: NamedSharding | undefined;
+  constructor(shape: Shape, dtype: DType, weakType = false, sharding?: NamedSharding) {
     this.shape = shape;
     this.dtype = dtype;
     this.weakType = weakType;
+    this.sharding = sharding;
   }
 }
 

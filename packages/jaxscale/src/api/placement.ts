@@ -69,14 +69,18 @@ export const constrained = (x: Array, sharding: NamedSharding | null): Array =>
 /** Shardings that arguments have already; an array that nobody placed has none. Empty if no array was ever placed. */
 export const ownShardings = (leaves: readonly unknown[]): readonly (NamedSharding | null)[] =>
   arraysArePlaced() ? leaves.map(ownSharding) : nothing;
-const ownSharding = (x: unknown): NamedSharding | null =>
-  x instanceof DeviceArray && x.sharding instanceof NamedSharding ? x.sharding : null;
 const nothing: readonly null[] = [];
 
 /** The same for operations that are not jitted: undefined unless one lies on several GPUs, for on one they need no sharding. */
 export function shardingsOnGpus(operands: readonly unknown[]): readonly (NamedSharding | null)[] | undefined {
   if (!arraysArePlaced()) return undefined;
   return operands.some((x) => x instanceof DeviceArray && x.isOnGpus) ? ownShardings(operands) : undefined;
+}
+
+/** The sharding that an argument, or what stands for one, has already. */
+export function ownSharding(x: unknown): NamedSharding | null {
+  const { sharding } = x as { readonly sharding?: unknown };
+  return sharding instanceof NamedSharding ? sharding : null;
 }
 
 /** What a program is partitioned by; undefined if nothing says anything of a mesh. */

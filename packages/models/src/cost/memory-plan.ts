@@ -1,13 +1,21 @@
 /** Estimates the device memory of a generation from its config. */
-import * as jax from "jaxscale";
+import type * as jax from "jaxscale";
 import type { ModelConfig } from "../config/config.ts";
 import type { GenerationConfig } from "../config/generation.ts";
-import { Executables } from "../generate/executables.ts";
-import { choiceOf, type GenerateOptions } from "../generate/generate.ts";
-import { kindOf, needsSeen } from "../generate/sampling.ts";
-import { capacityFor, chunkWidths, roomFor } from "../generate/session.ts";
-import { CausalLM, makeCaches } from "../model.ts";
-import { cacheBytes, StepCost } from "./step-cost.ts";
+import type { GenerateOptions } from "../generate/generate.ts";
+import { CausalLM } from "../model.ts";
+import type { ModelMesh } from "../parallel/model-mesh.ts";
+import { isDivisible, modelMesh, type Parallelism } from "../parallel/parallelism.ts";
+import { itemSizeBytes } from "../safetensors/dtypes.ts";
+import {
+  type BatchSize,
+  describeCaches,
+  describeWeights,
+  plannedModel,
+  programsOf,
+  type Typed,
+} from "./planned-programs.ts";
+import { StepCost } from "./step-cost.ts";
 
 /** Settings of the generation to estimate. */
 export interface PlannedGeneration {
@@ -20,13 +28,12 @@ export interface PlannedGeneration {
   /** Tokens of the longest prompt. */
   readonly promptTokens: number;
   readonly maxNewTokens: number;
+  /** One device if absent. */
+  readonly parallelism?: Parallelism;
 }
 
-/** Memory of a generation; in bytes, except the first two fields. */
-export interface MemoryPlan {
-  readonly parameters: number;
-  /** Capacity of the caches, in tokens per row. */
-  readonly capacity: number;
+/** Bytes of device memory. */
+export interface MemoryUse {
   readonly weightBytes: number;
   readonly cacheBytes: number;
   /** Total of all programs: each keeps its temporaries between calls. */
@@ -34,72 +41,84 @@ export interface MemoryPlan {
   readonly totalBytes: number;
 }
 
+/** Memory of a generation on the GPU that all devices of the mesh share: what they have in common is there once. */
+export interface MemoryPlan extends MemoryUse {
+  readonly parameters: number;
+  /** Capacity of the caches, in tokens per row. */
+  readonly capacity: number;
+  readonly mesh: ModelMesh | null;
+  /** Of one device of the mesh, with a GPU of its own; temporaries are an equal part of those of all. */
+  readonly device: MemoryUse;
+}
+
 /** Traces and compiles the programs on the host, without loading weights or running. @throws RangeError for impossible settings */
 export function planMemory(planned: PlannedGeneration, target: jax.Target): MemoryPlan {
-  const { config, dtype, batch = 1, promptTokens, maxNewTokens } = planned;
-  const model = new CausalLM(config, dtype);
-  const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
-  const cost = new StepCost(model);
-  const caches = cacheBytes(model, { batch, capacity });
-  const temporaryBytes = programsOf(model, planned, capacity).reduce(
+  const { model, size } = plannedModel(planned);
+  const { mesh } = model;
+  const temporaryBytes = programsOf(model, planned, size).reduce(
     (sum, program) => sum + ownBytes(program.program(target)),
     0,
   );
+  const stored = storedBytes(model, size);
   return {
-    parameters: cost.parameters,
-    capacity,
-    weightBytes: cost.weightBytes,
-    cacheBytes: caches,
-    temporaryBytes,
-    totalBytes: cost.weightBytes + caches + temporaryBytes,
+    parameters: new StepCost(model).parameters,
+    capacity: size.capacity,
+    mesh,
+    ...together(stored.whole, temporaryBytes),
+    device: together(stored.device, temporaryBytes / (mesh?.mesh.size ?? 1)),
   };
 }
 
 /**
- * The programs that a generation runs, traced for its shapes without weights: `prefill` and `prefill_next` of a chunk of the prompt,
- * `head`, `decode`, and one that chooses tokens. @throws RangeError for impossible settings
+ * The fewest devices that have so much memory each and are enough, split so that a device holds least; undefined if 64 are too few.
+ * @param plan for one device, whose temporaries none of several exceeds
  */
-export function generationPrograms(planned: PlannedGeneration): readonly jax.Lowered[] {
-  const { config, dtype, promptTokens, maxNewTokens } = planned;
-  const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
-  return programsOf(new CausalLM(config, dtype), planned, capacity);
+export function fittingParallelism(
+  { config, dtype, batch = 1 }: PlannedGeneration,
+  { capacity, temporaryBytes }: MemoryPlan,
+  budgetBytes: number,
+): { readonly parallelism: Parallelism; readonly device: MemoryUse } | undefined {
+  for (let count = 2; count <= 64; count *= 2) {
+    const devices = Array.from({ length: count }, (_, id) => ({ id }));
+    const ways = Array.from({ length: Math.log2(count) + 1 }, (_, i) => ({ tp: count / 2 ** i, ep: 2 ** i }));
+    const found = ways
+      .filter((parallelism) => isDivisible(config, parallelism))
+      .map((parallelism) => {
+        const model = new CausalLM(config, dtype, modelMesh(config, parallelism, devices));
+        return { parallelism, device: together(storedBytes(model, { batch, capacity }).device, temporaryBytes) };
+      })
+      .sort((a, b) => a.device.totalBytes - b.device.totalBytes);
+    if (found.length > 0 && found[0].device.totalBytes <= budgetBytes) return found[0];
+  }
+  return undefined;
+}
+
+interface Stored {
+  readonly weightBytes: number;
+  readonly cacheBytes: number;
+}
+
+const together = ({ weightBytes, cacheBytes }: Stored, temporaryBytes: number): MemoryUse => ({
+  weightBytes,
+  cacheBytes,
+  temporaryBytes,
+  totalBytes: weightBytes + cacheBytes + temporaryBytes,
+});
+
+/** Weights and caches, of the whole model and of one device. */
+function storedBytes(model: CausalLM, size: BatchSize): { readonly whole: Stored; readonly device: Stored } {
+  const weights = describeWeights(model);
+  const caches = describeCaches(model, size);
+  const bytes = (arrays: readonly Typed[], shapeOf: (x: Typed) => readonly number[]): number =>
+    arrays.reduce((sum, x) => sum + shapeOf(x).reduce((a, b) => a * b, itemSizeBytes(x.dtype)), 0);
+  const own = ({ shape, sharding }: Typed): readonly number[] => sharding?.shardShape(shape) ?? shape;
+  return {
+    whole: { weightBytes: bytes(weights, (x) => x.shape), cacheBytes: bytes(caches, (x) => x.shape) },
+    device: { weightBytes: bytes(weights, own), cacheBytes: bytes(caches, own) },
+  };
 }
 
 /** Temporaries and constants. */
 const ownBytes = ({ arenas, slots }: ReturnType<jax.Lowered["program"]>): number =>
   arenas.reduce((sum, sizeBytes) => sum + sizeBytes, 0) +
   slots.reduce((sum, slot) => sum + (slot.kind === "constant" ? slot.sizeBytes : 0), 0);
-
-/** The programs: one prefill chunk of each width, the first token, and a decoding step. */
-function programsOf(model: CausalLM, planned: PlannedGeneration, capacity: number): readonly jax.Lowered[] {
-  const { generation, options, batch = 1, promptTokens } = planned;
-  const choice = choiceOf(generation, options);
-  const executables = new Executables(model);
-  const { hiddenSize, vocabSize } = model.config;
-  const { weights } = executables;
-  const caches = jax.evalShape(() =>
-    jax.tree.leaves<jax.Array>(makeCaches(model.config, { batch, capacity, dtype: model.dtype })),
-  );
-  const last = of(model.dtype, batch, hiddenSize);
-  const logits = of("float32", batch, vocabSize);
-  const [ints, floats] = [of("int32", batch), of("float32", batch)];
-  const chunk = (width: number) => ({ ids: of("int32", batch, width), start: ints, counts: ints });
-  const [firstWidth, ...nextWidths] = chunkWidths(promptTokens);
-  const seen = needsSeen(choice) ? of("bool", batch, vocabSize) : null;
-  const done = of("bool", batch);
-  const sampling = { doSample: done, temperature: floats, topK: ints, droppedMass: floats, repetitionPenalty: floats };
-  const settings = { sampling, eosTokenIds: of("int32", 8), padTokenId: of("int32"), keyData: of("uint32", 2) };
-  return [
-    executables.prefillFirst.lower(weights, { caches, last }, chunk(firstWidth)),
-    ...[...new Set(nextWidths)].map((width) => executables.prefillNext.lower(weights, { caches, last }, chunk(width))),
-    executables.head.lower(weights, last),
-    executables.decode.lower(weights, { caches, logits, lengths: ints }, ints),
-    executables
-      .chooser(kindOf([choice], vocabSize))
-      .lower(logits, { seen, done, count: of("uint32"), token: ints }, settings),
-  ];
-}
-
-/** A placeholder for an array, as `lower` accepts. */
-const of = (dtype: jax.DType, ...shape: readonly number[]): jax.Array =>
-  new jax.ShapeDtypeStruct(shape, dtype) as unknown as jax.Array;

@@ -26,12 +26,16 @@ export interface SplitSizes {
 /**
  * The mesh of a model. Its axes are those of `data`, `expert`, `tensor` that have several devices. Where there are more devices
  * than key and value heads, devices that share a head are an axis of their own, `group`: keys and values are not split over it.
+ * @param devices that fill it; those of this process if absent
  * @returns null for one device
- * @throws RangeError for numbers that do not divide the model, with those that do
+ * @throws RangeError for numbers that do not divide the model, with those that do; ShardingError for too few devices
  */
-export function modelMesh(config: ModelConfig, { tp = 1, dp = 1, ep = 1 }: Parallelism): ModelMesh | null {
-  const { splits } = architectureOf(config);
-  const { tensor, expert = {}, keyValueHeads } = splits?.(config) ?? { tensor: {} };
+export function modelMesh(
+  config: ModelConfig,
+  { tp = 1, dp = 1, ep = 1 }: Parallelism,
+  devices?: readonly { readonly id: number }[],
+): ModelMesh | null {
+  const { tensor, expert = {}, keyValueHeads } = splitsOf(config);
   requireDivides("tp", tp, tensor, keyValueHeads);
   requireDivides("ep", ep, expert);
   if (!Number.isInteger(dp) || dp < 1)
@@ -48,6 +52,7 @@ export function modelMesh(config: ModelConfig, { tp = 1, dp = 1, ep = 1 }: Paral
   const mesh = jax.makeMesh(
     axes.map(([, size]) => size),
     axes.map(([name]) => name),
+    { devices },
   );
   const present = (...names: readonly string[]): readonly string[] =>
     names.filter((name) => mesh.axisNames.includes(name));
@@ -62,22 +67,31 @@ export function modelMesh(config: ModelConfig, { tp = 1, dp = 1, ep = 1 }: Paral
   });
 }
 
-function requireDivides(
-  flag: "tp" | "ep",
-  parts: number,
-  sizes: Readonly<Record<string, number>>,
-  keyValueHeads?: number,
-): void {
-  const divides = (n: number): boolean =>
-    Object.values(sizes).every((size) => size % n === 0) &&
-    (keyValueHeads === undefined || n % keyValueHeads === 0 || keyValueHeads % n === 0);
-  if (Number.isInteger(parts) && parts >= 1 && (parts === 1 || (Object.keys(sizes).length > 0 && divides(parts))))
-    return;
+/** Whether the numbers divide the model, whatever devices there are. */
+export function isDivisible(config: ModelConfig, { tp = 1, ep = 1 }: Parallelism): boolean {
+  const { tensor, expert = {}, keyValueHeads } = splitsOf(config);
+  return divides(tp, tensor, keyValueHeads) && divides(ep, expert);
+}
+
+const splitsOf = (config: ModelConfig): SplitSizes => architectureOf(config).splits?.(config) ?? { tensor: {} };
+
+type Sizes = Readonly<Record<string, number>>;
+
+function divides(parts: number, sizes: Sizes, keyValueHeads?: number): boolean {
+  if (parts === 1) return true;
+  const all = Object.values(sizes);
+  if (!Number.isInteger(parts) || parts < 1 || all.length === 0) return false;
+  const sharesHeads = keyValueHeads === undefined || parts % keyValueHeads === 0 || keyValueHeads % parts === 0;
+  return sharesHeads && all.every((size) => size % parts === 0);
+}
+
+function requireDivides(flag: "tp" | "ep", parts: number, sizes: Sizes, keyValueHeads?: number): void {
+  if (divides(parts, sizes, keyValueHeads)) return;
   const names = Object.entries(sizes).map(([key, size]) => `${key} ${size}`);
   if (names.length === 0)
     throw new RangeError(`parallelism: ${flag} must be 1, for the model has nothing to split so; got ${parts}`);
   const smallest = Math.min(...Object.values(sizes));
-  const fitting = Array.from({ length: smallest }, (_, i) => i + 1).filter(divides);
+  const fitting = Array.from({ length: smallest }, (_, i) => i + 1).filter((n) => divides(n, sizes, keyValueHeads));
   const heads =
     keyValueHeads === undefined ? "" : `, and divide num_key_value_heads ${keyValueHeads} or be a multiple of it`;
   throw new RangeError(
