@@ -42,6 +42,10 @@ function treeOf(rows: readonly Row[]): Part {
   return root;
 }
 
+/** Numbered ones by their numbers, as layers are, others by time. */
+const inOrder = (a: Part, b: Part): number =>
+  Number.isNaN(Number(a.name) + Number(b.name)) ? b.elapsedMs - a.elapsedMs : Number(a.name) - Number(b.name);
+
 export interface IcicleOptions {
   readonly open: (row: Row) => void;
   /** Called with the words that the scope's kernels have. */
@@ -58,7 +62,7 @@ export function icicle(rows: readonly Row[], options: IcicleOptions): HTMLElemen
     levels[part.depth] ??= h("div", { class: "level" });
     levels[part.depth].append(block(part, startMs, options));
     let at = startMs;
-    for (const inner of [...part.parts.values()].sort((a, b) => b.elapsedMs - a.elapsedMs)) {
+    for (const inner of [...part.parts.values()].sort(inOrder)) {
       // Narrower than a pixel it could not be hit.
       if (inner.elapsedMs / options.widthMs > 0.001) place(inner, at);
       at += inner.elapsedMs;

@@ -45,14 +45,19 @@ export function roofline(rows: readonly Row[], roofs: Roofs | null, open: (row: 
     roofs ? Math.min(roofs.gigaflopsPerSecond, x * roofs.gigabytesPerSecond) : Number.NaN;
   const xs = [...new Set([left, ridge, right, ...points.map(({ intensity }) => intensity)])].sort((a, b) => a - b);
   const spread = spreadEqual(points, xs);
-  const data: uPlot.AlignedData = [spread.xs, spread.xs.map((x) => (roofs ? roof(x) : null)), spread.run, spread.other];
+  const data: uPlot.AlignedData = [
+    spread.xs,
+    spread.xs.map((x) => (roofs && [left, ridge, right].includes(x) ? roof(x) : null)),
+    spread.run,
+    spread.other,
+  ];
   let chosen = -1;
   const hasOther = points.some(({ series }) => series === "other");
   const options: uPlot.Options = {
     width: 640,
     height: 360,
     scales: { x: { time: false, distr: 3, range: () => [left, right] }, y: { distr: 3 } },
-    axes: [axis("FLOP / byte"), axis("GFLOP/s", 60)],
+    axes: [axis("FLOP / byte", 50, decades), axis("GFLOP/s", 60, decades)],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     series: [
@@ -149,6 +154,10 @@ export const axis = (label: string, size?: number, values?: uPlot.Axis.Values): 
   grid: { stroke: colour("line"), width: 1 },
   ticks: { stroke: colour("line"), width: 1 },
 });
+
+/** Labels of a logarithmic axis, of which some splits have none. */
+const decades = (_plot: uPlot, splits: readonly (number | null)[]): string[] =>
+  splits.map((value) => (value === null ? "" : `${Number(value.toPrecision(2))}`));
 
 /** Keeps a plot as wide as its place. */
 export function resizing(plot: uPlot, target: HTMLElement): void {

@@ -34,6 +34,13 @@ const expected: Record<string, readonly RegExp[]> = {
     /psum\[axes=\('tensor',\)/,
     /by shardMap: largest difference 0/,
   ],
+  "10-profile.ts": [
+    /^The capital of France is Paris\.\nThe capital of Italy is Rome\.\n/,
+    /dot_general\S* +layers\/0\/mlp .* linear\.ts:\d+\n/,
+    /\ntotal +\d+ .*\nroofs: /,
+    /\nhost +count +ms +MB\n(.*\n)*wall time /,
+    /to look at: .*index\.html/,
+  ],
   "demo.ts": [
     /^JaxScale on /,
     /glm-4-tiny \(glm, 1\.51 M parameters, bfloat16\)/,

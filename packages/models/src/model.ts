@@ -26,13 +26,13 @@ export class Decoder extends nnx.Module {
 
   /** @returns `[B,T,H]` */
   call(ids: jax.Array, step: Step, caches?: Caches): jax.Array {
-    let x = this.embed_tokens.call(ids);
+    let x = jax.namedScope("embed_tokens", () => this.embed_tokens.call(ids));
     this.sow(nnx.Intermediate, "embed", x);
     this.layers.map((layer, i) => {
-      x = layer.call(x, step, caches?.[i]);
+      x = jax.namedScope(`layers/${i}`, () => layer.call(x, step, caches?.[i]));
       layer.sow(nnx.Intermediate, "out", x);
     });
-    const normed = this.norm.call(x);
+    const normed = jax.namedScope("norm", () => this.norm.call(x));
     this.sow(nnx.Intermediate, "norm", normed);
     return normed;
   }
@@ -80,7 +80,9 @@ export class CausalLM extends nnx.Module {
 
   /** Scores of all tokens as the next one. @param hidden `[…,H]` @returns float32 `[…,V]` */
   logits(hidden: jax.Array): jax.Array {
-    return this.lm_head ? this.lm_head.wide(hidden) : matmulTransposed(hidden, this.model.embed_tokens.weight);
+    return jax.namedScope("lm_head", () =>
+      this.lm_head ? this.lm_head.wide(hidden) : matmulTransposed(hidden, this.model.embed_tokens.weight),
+    );
   }
 }
 

@@ -15,7 +15,7 @@ export function kernelTable(kernels: readonly KernelProfile[], roofs: Roofs | un
     sum((k) => k.flops),
     sum((k) => k.count),
   ];
-  const row = (name: string, scope: string, calls: number, k: Rated, bound: string, site: string): string[] => [
+  const row = (name: string, scope: string, calls: number, k: Rated, rest: readonly string[]): string[] => [
     name,
     scope,
     `${calls}`,
@@ -27,14 +27,28 @@ export function kernelTable(kernels: readonly KernelProfile[], roofs: Roofs | un
     k.gigabytesPerSecond.toFixed(2),
     k.gigaflopsPerSecond.toFixed(2),
     percent(k.shareOfRoof),
-    bound,
-    site,
+    ...rest,
   ];
   const total = { ...rates(bytes, flops, elapsedMs, roofs), elapsedMs, bytes, flops };
   const rows = [
-    ["kernel", "scope", "count", "ms", "time", "mean", "MB", "MFLOP", "GB/s", "GFLOP/s", "of roof", "bound by", "at"],
-    ...kernels.map((k) => row(k.name, k.scope, k.count, k, roofs ? k.boundBy : "", shortSite(k.site))),
-    row("total", "", count, total, "", ""),
+    [
+      "kernel",
+      "scope",
+      "count",
+      "ms",
+      "time",
+      "mean",
+      "MB",
+      "MFLOP",
+      "GB/s",
+      "GFLOP/s",
+      "of roof",
+      "bound by",
+      "program",
+      "at",
+    ],
+    ...kernels.map((k) => row(k.name, k.scope, k.count, k, [roofs ? k.boundBy : "", k.program, shortSite(k.site)])),
+    row("total", "", count, total, ["", "", ""]),
   ];
   const lines = align(rows, (column) => column > 1 && column < 11);
   if (!roofs) return lines;
