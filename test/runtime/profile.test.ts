@@ -1,5 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { recordHost } from "../../packages/jaxscale/src/base/host-recorder.ts";
+import { HostRecording } from "../../packages/jaxscale/src/profile/recording.ts";
+import { sumOfAffine } from "./exchange-programs.ts";
 import { affine, dispatch, floats, lazy, origin, rawKernel, rawProgram, words } from "./raw-programs.ts";
 import { clientWith } from "./settings.ts";
 import { countUp } from "./while-programs.ts";
@@ -142,4 +145,36 @@ test("device times lie on the host's clock: each kernel runs between its encodin
     assert.ok(startMs + elapsedMs < endedMs + 5, `${startMs + elapsedMs} after ${endedMs}`);
   }
 });
+for (const timestamps of ["on", "off"])
+  test(`exchanges between GPUs are spans of the host, kernels lie on their GPUs, timestamps ${timestamps}`, async () => {
+    const two = clientWith({
+      JAXSCALE_ADAPTER: "any,any",
+      ...(timestamps === "off" && { JAXSCALE_LIMITS: "timestamps=off" }),
+    });
+    const f = sumOfAffine();
+    await two.load(f, [0, 1]);
+    const args = [0, 1].map((gpu) => [two.upload(words([1, 2, 3, 4]), 16, "x", gpu)]);
+    const host = new HostRecording(new Map(), 0);
+    recordHost(host);
+    let results: ReturnType<typeof two.launchOn> = [];
+    const timings = await two
+      .profile(() => {
+        results = two.launchOn([0, 1], f, args);
+      })
+      .finally(() => recordHost(undefined));
+    assert.equal(floats(await two.read(results[1][0])), [16, 20, 24, 28]);
+    assert.equal(timings.map(({ gpu, kernel }) => `${gpu} ${kernel}`).sort(), [
+      "0 add_place",
+      "0 affine",
+      "1 add_place",
+      "1 affine",
+    ]);
+    const exchanges = host.spans.filter(({ phase }) => phase === "exchange");
+    assert.equal(
+      exchanges.map(({ name, bytes }) => `${name} ${bytes}`),
+      ["allReduce 16", "allReduce 16"],
+    );
+    for (const { startMs, endMs } of exchanges) assert.ok(endMs > startMs);
+  });
+
 test.run();

@@ -279,7 +279,8 @@ export class Client {
       await Promise.all(this.#own.map(({ queue }) => queue.drained()));
       for (const gpu of this.#own) gpu.recorder = undefined;
       const timings = await Promise.all(recorders.map((recorder) => recorder.finish()));
-      return { clock: recorders[0].clock, timings: timings.flat() };
+      const clock = recorders.some(({ timesSubmits }) => timesSubmits) ? "submits" : "timestamps";
+      return { clock, timings: timings.flat() };
     };
   }
 

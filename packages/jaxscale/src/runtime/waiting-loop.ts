@@ -39,12 +39,12 @@ export async function runSteps(
   for (let i = 0; i < steps.length; i++) {
     const step = steps[i];
     if (!waitsFor(step)) continue;
-    encodeSteps(call, steps, from, i);
+    encode(call, steps, from, i);
     from = i + 1;
     if (step.kind === "loop") await runLoop(home, call, member, step);
     else await exchange(member, step);
   }
-  encodeSteps(call, steps, from);
+  encode(call, steps, from);
 }
 
 /** Waits for each dispatch and each copy, and takes its time. */
@@ -65,13 +65,16 @@ async function timeSteps(
     } else if (step.kind === "exchange") await exchange(member, step);
     else {
       home.commands.flush();
-      encodeSteps(call, steps, i, i + 1);
+      encode(call, steps, i, i + 1);
       const startMs = performance.now();
       await workDone(home);
       recorder.submitted(startMs, performance.now());
     }
   }
 }
+
+const encode = (call: Encoding, steps: readonly PlannedStep[], from?: number, to?: number): void =>
+  recorded("encode", call.program, () => encodeSteps(call, steps, from, to));
 
 const exchange = (member: Exchanging, { exchange: of }: PlannedExchange): Promise<void> | undefined =>
   recorded("exchange", of.collective, () => member?.exchange(of), of.from.sizeBytes);
@@ -92,7 +95,7 @@ async function runLoop(home: Home, call: Encoding, member: Exchanging, loop: Loo
     for (const end = Math.min(trips, iteration + Math.max(1, Math.floor(chunk))); iteration < end; iteration++) {
       beginIteration(call, loop, iteration);
       if (waitsInside) await runSteps(home, call, member, body);
-      else encodeSteps(call, body);
+      else encode(call, body);
     }
     if (home.lost) throw home.lost;
     // Loops inside have waited enough.
