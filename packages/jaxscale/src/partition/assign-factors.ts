@@ -2,8 +2,8 @@
 
 import { itemSizeBytes } from "../base/dtypes.ts";
 import { sizeOf } from "../base/shapes.ts";
-import type { ShapedArray } from "../jaxpr/ir.ts";
-import type { ShardingRule } from "../primitives/primitive.ts";
+import type { JaxprEqn, ShapedArray } from "../jaxpr/ir.ts";
+import { rulesOf, type ShardingRule } from "../primitives/primitive.ts";
 import { type AxisSizes, commonPrefix, deviceCount, type Layout } from "./layout.ts";
 
 /** Mesh axes of each factor, the major one first. */
@@ -17,6 +17,19 @@ interface Claim {
 
 /** How partial results can be combined between devices; of those that do not say it, whoever asks combines them. */
 const combinable: ReadonlySet<string> = new Set(["add", "max", "min", "or", "and"]);
+
+const rules = new WeakMap<JaxprEqn, ShardingRule>();
+
+/** The sharding rule of an equation, made once. */
+export function ruleOf(eqn: JaxprEqn): ShardingRule {
+  let rule = rules.get(eqn);
+  if (!rule) {
+    const { params, inputs, outputs } = eqn;
+    const context = { params, inputs: inputs.map((a) => a.aval), outputs: outputs.map((v) => v.aval) };
+    rules.set(eqn, (rule = rulesOf(eqn.primitive).sharding(context)));
+  }
+  return rule;
+}
 
 /** Arrays, and how each is split. */
 export interface LaidOut {
@@ -115,7 +128,10 @@ function merged(known: Claim | undefined, claim: Claim): Claim {
 
 /** Drops what no layout can say: axes of a factor behind one that is not split to its last element. */
 function expressible(rule: ShardingRule, assigned: Map<string, readonly string[]>, sizes: AxisSizes): Assignment {
-  const dimensions = [...rule.operands, ...rule.results].flat();
+  if (assigned.size === 0) return assigned;
+  const dimensions = [...rule.operands, ...rule.results].flatMap((array) =>
+    array.filter((factors) => factors.length > 1),
+  );
   for (let changed = true; changed; ) {
     changed = false;
     for (const factors of dimensions) {

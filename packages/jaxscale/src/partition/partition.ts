@@ -13,7 +13,8 @@ import { traceToJaxpr } from "../trace/staging.ts";
 import { evalJaxprBy } from "../transforms/eval-jaxpr.ts";
 import { ops } from "../transforms/jaxpr-transforms.ts";
 import { pruneJaxpr } from "../transforms/prune-jaxpr.ts";
-import { type Assignment, assignFactors, cutAgain, layoutBy } from "./assign-factors.ts";
+import { type Assignment, assignFactors, cutAgain, layoutBy, ruleOf } from "./assign-factors.ts";
+import { type Collective, hoistSums } from "./hoist-sums.ts";
 import {
   type AxisSizes,
   commonPrefix,
@@ -141,7 +142,7 @@ function evalEquation(eqn: JaxprEqn, operands: readonly Part[], hints: Hints, de
     arranged: (rule) => arranged(rule, assign(rule), operands, sizes),
   });
   if (rewritten) return rewritten;
-  const rule = rules.sharding(context);
+  const rule = ruleOf(eqn);
   const assigned = assign(rule);
   const parts = operands.map((part, i) => relaid(part, layoutBy(assigned, rule.operands[i]), sizes).value);
   const local = rules.localParams?.(context, localSizes(rule, assigned, sizes)) ?? params;
@@ -202,13 +203,23 @@ function evalCall(eqn: JaxprEqn, operands: readonly Part[], call: Call, devices:
     for (const [body, output] of from) wanted[body][output] = layout;
     if (result !== undefined) results[result] = [...lead, ...layout];
   });
-  const locals = bodies.map((body, i) => localJaxpr(primitive.name, body, args[i], wanted[i], devices).local);
+  const left = new Map<number, Collective>();
+  const locals = bodies.map((body, number) => {
+    const { local } = localJaxpr(primitive.name, body, args[number], wanted[number], devices);
+    const stacked = edges.filter(({ outputs: from, stacked: is }) => is && from.length === 1 && from[0][0] === number);
+    const resultOf = new Map(stacked.map((edge) => [edge.outputs[0][1], edge.result as number]));
+    const hoisted = hoistSums(local, [...resultOf.keys()]);
+    for (const [output, collective] of hoisted.collectives) left.set(resultOf.get(output) as number, collective);
+    return hoisted.body;
+  });
   const parts = operands.map((part, i) => relaid(part, given[i], sizes).value);
   const { withSubJaxprs } = rulesOf(primitive);
   invariant(withSubJaxprs, `${primitive.name} can have other bodies`);
-  return ops
-    .bind(primitive.name, parts, withSubJaxprs(params, locals))
-    .map((value, i) => ({ value, layout: results[i] }));
+  return ops.bind(primitive.name, parts, withSubJaxprs(params, locals)).map((value, i) => {
+    const collective = left.get(i);
+    const result = collective ? ops.bind1(collective.primitive.name, [value], collective.params) : value;
+    return { value: result, layout: results[i] };
+  });
 }
 
 /** Whether nothing is split within a call. */

@@ -5,7 +5,7 @@
  */
 import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import { type Edge, rulesOf } from "../primitives/primitive.ts";
-import { assignFactors, cutAgain, type LaidOut, layoutBy } from "./assign-factors.ts";
+import { assignFactors, cutAgain, type LaidOut, layoutBy, ruleOf } from "./assign-factors.ts";
 import { type AxisSizes, extended, isReplicated, type Layout, replicated, sameLayout } from "./layout.ts";
 import type { Placement } from "./partition.ts";
 
@@ -94,15 +94,14 @@ class Propagation implements Hints {
   }
 
   #visitRule(eqn: JaxprEqn): Visit {
-    const { inputs, outputs, params, primitive } = eqn;
+    const { inputs, outputs } = eqn;
     const types = { inputs: inputs.map((a) => a.aval), outputs: outputs.map((v) => v.aval) };
-    let rule: ReturnType<ReturnType<typeof rulesOf>["sharding"]> | undefined;
     const seen: Record<Direction, LaidOut["layouts"]> = { forwards: [], backwards: [] };
     return (direction) => {
       const layouts = [...inputs, ...outputs].map((atom) => this.layoutOf(atom));
       if (layouts.every(isReplicated) || sameLayouts(layouts, seen[direction])) return false;
       seen[direction] = layouts;
-      rule ??= rulesOf(primitive).sharding({ params, ...types });
+      const rule = ruleOf(eqn);
       const operands = { types: types.inputs, layouts: layouts.slice(0, inputs.length) };
       const results = { types: types.outputs, layouts: layouts.slice(inputs.length) };
       const assigned = assignFactors(rule, operands, this.#sizes, results);
