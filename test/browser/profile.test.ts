@@ -1,10 +1,12 @@
 /** The page of a profile in headless Chromium: its numbers, what can be sorted, filtered and opened, by mouse and keyboard. */
+import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { profilePage } from "../../packages/jaxscale/src/profile/page.ts";
 import type { KernelRow, RunData } from "../../packages/jaxscale/src/profile/run-data.ts";
 import { launchBrowser } from "./chromium.ts";
+import { withPage } from "./page.ts";
 
 const kernel = (name: string, scope: string, elapsedMs: number, work: Partial<KernelRow>): KernelRow => ({
   name,
@@ -59,6 +61,12 @@ const slower: RunData = {
   clock: "submits",
   kernels: [kernel("gemv_bf16", "layers/0/mlp", 10, {}), kernel("relu", "layers/0/mlp", 2, {})],
 };
+
+interface Recorded {
+  readonly data: RunData;
+  readonly html: string;
+  readonly trace: string;
+}
 
 let browser: Browser;
 test.before(async () => {
@@ -205,5 +213,23 @@ test("light and dark follow the system, and the reader's choice", () =>
     await page.click("#theme");
     assert.is(await background(), light);
   }));
+
+test("a recording is made in a browser too, which has no files to write it to", async () => {
+  const script = fileURLToPath(new URL("recording-page.ts", import.meta.url));
+  const { data, html, trace } = await withPage({ script }, (page) =>
+    page.evaluate(() => (globalThis as unknown as { record: () => Promise<Recorded> }).record()),
+  );
+  assert.equal(
+    data.kernels.map(({ program, scope, count, flops }) => [program, scope, count, flops]),
+    [["f", "inside", 1, 2 * 32 ** 3 + 32 ** 2]],
+  );
+  assert.match(data.adapter, /swiftshader|google/i);
+  assert.match(html, /<script type="application\/json" id="runs">\[\{"format":"jaxscale profile 1"/);
+  assert.match(
+    trace,
+    /^profiler\.trace: writing folder needs files, which a browser has not; use profiler\.record\n\{/,
+  );
+  console.log(`timed by ${data.clock}: ${data.elapsedMs} ms`);
+});
 
 test.run();

@@ -84,6 +84,17 @@ test("phases of one thread nest; waits and transfers back are tracks of their ow
   assert.is(named("readback")[0].args?.bytes, 16);
 });
 
+test("kernels that overlap, as a GPU may run them, lie on threads of their own", () => {
+  const at = (startMs: number, elapsedMs: number) => ({ ...timing, startMs, elapsedMs, gpu: 0 });
+  const timings = [at(10, 5), at(12, 1), at(14, 4), at(15, 2), at(18.5, 1)];
+  const text = traceJson(timings, recording, "a GPU");
+  const slices = (JSON.parse(text) as { traceEvents: Event[] }).traceEvents.filter(({ name }) => name === "gemm");
+  assert.equal(
+    slices.map(({ tid }) => tid),
+    [1, 2, 2, 1, 1],
+  );
+});
+
 test("memory is a counter: live, peak, and what the pool has", () => {
   assert.equal(
     named("device memory").map(({ args }) => args),

@@ -92,8 +92,9 @@ async function end() {
   if (!running) throw new Error("profiler: stop must follow a start; got none");
   const { host, stopDevices, options } = running;
   running = undefined;
-  await getClient().idle();
-  recordHost(undefined);
+  await getClient()
+    .idle()
+    .finally(() => recordHost(undefined));
   const endMs = performance.now();
   return { profile: await stopDevices(), host, endMs, options };
 }

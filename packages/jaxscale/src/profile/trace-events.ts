@@ -25,15 +25,33 @@ interface TraceEvent {
 const host = { pid: 1, tid: 1 };
 const deviceOf = (gpu: number) => ({ pid: 2 + gpu, tid: 1 });
 
+/** A GPU may begin a kernel before it ends another, and slices of one thread may not overlap: such kernels take threads of their own. */
+function tracksOf(timings: readonly KernelTiming[]): ReadonlyMap<KernelTiming, typeof host> {
+  const tracks = new Map<KernelTiming, typeof host>();
+  /** By GPU and thread, when the last kernel there ends. */
+  const ends = new Map<number, number[]>();
+  for (const timing of [...timings].sort((a, b) => a.startMs - b.startMs)) {
+    const { gpu = 0, startMs, elapsedMs } = timing;
+    const lanes = ends.get(gpu) ?? [];
+    ends.set(gpu, lanes);
+    const free = lanes.findIndex((endMs) => endMs <= startMs);
+    const lane = free < 0 ? lanes.length : free;
+    lanes[lane] = startMs + elapsedMs;
+    tracks.set(timing, { ...deviceOf(gpu), tid: 1 + lane });
+  }
+  return tracks;
+}
+
 /** @param adapter name of the device's track */
 export function traceJson(timings: readonly KernelTiming[], recording: HostRecording, adapter: string): string {
   const at = (ms: number): number => 1000 * (ms - recording.startMs);
+  const tracks = tracksOf(timings);
   const gpus = new Set(timings.map(({ gpu = 0 }) => gpu)).add(0);
   const events: TraceEvent[] = [
     ...named(host, "host", "calls"),
     ...[...gpus].flatMap((gpu) => named(deviceOf(gpu), `GPU ${gpu}: ${adapter}`, "kernels")),
     ...recording.spans.flatMap((span, i) => hostEvents(span, i, at)),
-    ...timings.flatMap((timing, i) => kernelEvents(timing, i, at)),
+    ...timings.flatMap((timing, i) => kernelEvents(timing, tracks.get(timing) ?? host, i, at)),
     ...memoryEvents(recording, at),
   ];
   return `{"displayTimeUnit":"ms","traceEvents":[\n${events.map((event) => JSON.stringify(event)).join(",\n")}\n]}\n`;
@@ -59,10 +77,9 @@ function hostEvents(span: HostSpan, id: number, at: (ms: number) => number): Tra
   ];
 }
 
-function kernelEvents(timing: KernelTiming, id: number, at: (ms: number) => number): TraceEvent[] {
-  const { kernel, program, origin, startMs, elapsedMs, encodedMs, gpu = 0, workgroups } = timing;
+function kernelEvents(timing: KernelTiming, track: typeof host, id: number, at: (ms: number) => number): TraceEvent[] {
+  const { kernel, program, origin, startMs, elapsedMs, encodedMs, workgroups } = timing;
   const { gigabytesPerSecond, gigaflopsPerSecond } = rates(origin.bytes, origin.flops, elapsedMs, undefined);
-  const track = deviceOf(gpu);
   const args = {
     program,
     scope: origin.scope,
