@@ -4,6 +4,8 @@ process.env.JAXSCALE_DEVICES = "8";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseConfig } from "../../packages/models/src/config/config.ts";
+import { parseGenerationConfig } from "../../packages/models/src/config/generation.ts";
+import { generationPrograms } from "../../packages/models/src/cost/planned-programs.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import { modelMesh, type Parallelism } from "../../packages/models/src/parallel/parallelism.ts";
 import "../setup.ts";
@@ -35,6 +37,56 @@ test("numbers of devices that do not divide the model are refused with those tha
   );
   assert.throws(() => modelMesh(nineB, { ep: 2 }), /ep must be 1, for the model has nothing to split so; got 2/);
   assert.throws(() => modelMesh(nineB, { tp: 8, dp: 2 }), /Need 16 \(data=2, tensor=2, group=4\), 8 available/);
+});
+
+/** Collectives of the decode program: their name, dtype and mesh axes, with their number. */
+function collectivesOf(config: typeof nineB, parallelism: Parallelism, batch = 1): Readonly<Record<string, number>> {
+  const options = { doSample: false, repetitionPenalty: 1 };
+  const programs = generationPrograms({
+    config,
+    generation: parseGenerationConfig("{}", config),
+    dtype: "bfloat16",
+    options,
+    parallelism,
+    batch,
+    promptTokens: 16,
+    maxNewTokens: 16,
+  });
+  const text = programs.find(({ name }) => name === "decode")?.asText("partitioned") ?? "";
+  const counts: Record<string, number> = {};
+  for (const [, dtype, name, axes] of text.matchAll(/:([a-z]+\d+)\[[^\]]*\] = (\w+)\[[^=]*?axes=\(([^)]*)\)/g))
+    if (/^(psum|pmax|pmin|all_|reduce_scatter|ppermute)/.test(name)) {
+      const key = `${name} ${dtype} over ${axes.replaceAll(/'|,$/g, "")}`;
+      counts[key] = (counts[key] ?? 0) + 1;
+    }
+  for (const name of ["all_gather", "all_to_all", "ppermute", "reduce_scatter"]) assert.not.match(text, ` ${name}[`);
+  return counts;
+}
+
+const layersOf = (modelType: string, layers: number) =>
+  parseConfig(JSON.stringify({ model_type: modelType, num_hidden_layers: layers }));
+
+test("a decoding step of GLM-4 sums twice a layer over devices, once for the embedding, and moves nothing else", () => {
+  for (const type of ["glm", "glm4"])
+    for (const layers of [2, 5]) {
+      const config = layersOf(type, layers);
+      const sums = (axes: string) => ({ [`psum u16 over ${axes}`]: 1, [`psum f32 over ${axes}`]: 2 * layers });
+      assert.equal(collectivesOf(config, { tp: 2 }), sums("tensor"));
+      assert.equal(collectivesOf(config, { tp: 8 }), sums("tensor, group"));
+      assert.equal(collectivesOf(config, { tp: 2, dp: 2 }, 4), sums("tensor"));
+      assert.equal(collectivesOf(config, { dp: 4 }, 4), {});
+    }
+});
+
+test("a decoding step of Flash sums for attention, MLP, routed and shared experts, and routed ones over experts", () => {
+  // The first layer is dense.
+  for (const sparse of [1, 3]) {
+    const config = layersOf("glm4_moe_lite", 1 + sparse);
+    const tensor = { "psum u16 over tensor": 1, "psum f32 over tensor": 2 + 3 * sparse };
+    assert.equal(collectivesOf(config, { tp: 4 }), tensor);
+    assert.equal(collectivesOf(config, { ep: 8 }), { "psum f32 over expert": sparse });
+    assert.equal(collectivesOf(config, { tp: 2, dp: 2, ep: 2 }, 2), { ...tensor, "psum f32 over expert": sparse });
+  }
 });
 
 /** Greedy tokens of the reference, from prompts of several lengths. */
