@@ -88,6 +88,15 @@ test("outShardings and constraints are kept, and a reduction over both axes is o
   assert.equal(await inside.data(), await x.mul(2).add(1).data());
 });
 
+test("an axis that goes from one dimension to another is one exchange of parts; nothing is gathered", async () => {
+  const x = normal(0, [8, 16]);
+  const f = jax.jit((v: A) => v.mul(2), { inShardings: named(null, ["x", "y"]), outShardings: named("y", "x") });
+  const text = f.lower(x).asText("partitioned");
+  assert.is(text.match(/all_to_all/g)?.length, 1);
+  assert.not.match(text, /all_gather|own_part/);
+  assert.equal(await f(x).data(), await x.mul(2).data());
+});
+
 test("an inner jit's shardings are constraints of the outer program", async () => {
   const inner = jax.jit((v: A) => v.mul(2), { inShardings: named("x"), outShardings: named(null, "y") });
   const x = normal(0, [8, 16]);

@@ -15,19 +15,11 @@ import { ops } from "../transforms/jaxpr-transforms.ts";
 import { pruneJaxpr } from "../transforms/prune-jaxpr.ts";
 import { type Assignment, assignFactors, cutAgain, layoutBy, ruleOf } from "./assign-factors.ts";
 import { type Collective, hoistSums } from "./hoist-sums.ts";
-import {
-  type AxisSizes,
-  commonPrefix,
-  deviceCount,
-  extended,
-  isReplicated,
-  type Layout,
-  replicated,
-  specOf,
-} from "./layout.ts";
+import { type AxisSizes, deviceCount, extended, isReplicated, type Layout, replicated, specOf } from "./layout.ts";
 import type { Mesh } from "./mesh.ts";
 import { NamedSharding } from "./named-sharding.ts";
 import { type Call, type Hints, layoutIn, propagate } from "./propagate.ts";
+import { relaid } from "./relaid.ts";
 import { deviceAxes } from "./stack.ts";
 import type { Topology } from "./topology.ts";
 
@@ -259,25 +251,3 @@ const combined = (
   }
   return [...axesOf].reduce((partial, [collective, axes]) => ops.bind1(collective, [partial], { axes }), value);
 };
-
-/** The part in another layout: what is split in both the same way stays, the rest is gathered, then cut. */
-function relaid({ value, layout }: Part, wanted: Layout, sizes: AxisSizes): Part {
-  const kept = layout.map((axes, dimension) => commonPrefix(axes, wanted[dimension]));
-  let out = value;
-  layout.forEach((axes, dimension) => {
-    for (const name of axes.slice(kept[dimension].length).toReversed())
-      out = ops.bind1("all_gather", [out], exchange(name, dimension, sizes, { tiled: true }));
-  });
-  wanted.forEach((axes, dimension) => {
-    for (const name of axes.slice(kept[dimension].length))
-      out = ops.bind1("own_part", [out], exchange(name, dimension, sizes, {}));
-  });
-  return { value: out, layout: wanted };
-}
-
-const exchange = (name: string, dimension: number, sizes: AxisSizes, more: { readonly tiled?: boolean }) => ({
-  axes: [name],
-  axisSize: sizes.get(name) as number,
-  dimension,
-  ...more,
-});
