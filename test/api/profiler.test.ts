@@ -38,6 +38,12 @@ test("dispatches of one kernel add up, and those of another scope stay apart", (
   assert.is(b.count, 1);
 });
 
+test("a table says when the host took the times", () => {
+  const kernels = profiler.summarize([timing("gemm", "a", 1, 10e6, 4e6)], roofs);
+  assert.match(String(new profiler.Profile(kernels, roofs, "submits")), /no timestamps: .* timed by the host$/);
+  assert.not.match(String(new profiler.Profile(kernels, roofs)), /timestamps/);
+});
+
 test("the share of the roof is of the roof that is nearer", () => {
   const [gemm] = profiler.summarize([timing("gemm", "", 1, 50e6, 1e6)], roofs);
   assert.equal([gemm.shareOfRoof, gemm.boundBy], [0.5, "arithmetic"]);

@@ -185,7 +185,7 @@ test("a profile has a time for each turn's dispatches", async () => {
   const client = clientWith();
   const f = nested();
   const x = client.upload(words([0]));
-  const timings = await client.profile(() => client.launch(f, [x]));
+  const { timings } = await client.profile(() => client.launch(f, [x]));
   assert.is(timings.filter(({ kernel }) => kernel === "digits").length, 30);
   assert.is(timings.filter(({ kernel }) => kernel === "as_float").length, 10);
 });

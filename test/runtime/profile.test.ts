@@ -13,7 +13,7 @@ test("a profile has a time for every dispatch, in order, with its origin", async
   const f = affine(8, 2);
   const x = client.upload(new Uint32Array(8));
   let y = x;
-  const timings = await client.profile(() => {
+  const { timings } = await client.profile(() => {
     for (let i = 0; i < 3; i++) [y] = client.launch(f, [y]);
   });
   assert.equal(
@@ -45,7 +45,7 @@ test("a slow kernel takes longer than a fast one", async () => {
   );
   await client.load(slow);
   const x = client.upload(new Uint32Array(size));
-  const timings = await client.profile(() => {
+  const { timings } = await client.profile(() => {
     for (let i = 0; i < 5; i++) client.launch(slow, [x]);
   });
   const best = (kernel: string): number =>
@@ -56,7 +56,7 @@ test("a slow kernel takes longer than a fast one", async () => {
 test("more dispatches than a query set holds are all timed", async () => {
   const f = affine(8, 1);
   const x = client.upload(words([0, 0, 0, 0, 0, 0, 0, 0]));
-  const timings = await client.profile(() => {
+  const { timings } = await client.profile(() => {
     for (let i = 0; i < 2100; i++) client.launch(f, [x])[0].dispose();
   });
   assert.is(timings.length, 2100);
@@ -100,7 +100,7 @@ test("loops of a device without timestamps are timed iteration by iteration", as
   const without = clientWith({ JAXSCALE_LIMITS: "timestamps=off" });
   const x = without.upload(words([5, 0]));
   let out = x;
-  const timings = await without.profile(() => {
+  const { timings } = await without.profile(() => {
     [out] = without.launch(countUp, [x]);
   });
   assert.equal([...floats(await without.read(out))], [5, 0 + 1 + 2 + 3 + 4]);
@@ -122,7 +122,9 @@ test("a program that copies has the copy among its times", async () => {
   );
   const x = client.upload(words([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]));
   let y = x;
-  const [copy] = await client.profile(() => {
+  const {
+    timings: [copy],
+  } = await client.profile(() => {
     [y] = client.launch(copies, [x]);
   });
   assert.equal([copy.kernel, copy.origin.bytes], ["copy", 2 * size]);
@@ -135,7 +137,7 @@ test("device times lie on the host's clock: each kernel runs between its encodin
   const x = client.upload(new Uint32Array(8));
   await client.load(f);
   const beganMs = performance.now();
-  const timings = await client.profile(async () => {
+  const { timings } = await client.profile(async () => {
     for (let i = 0; i < 5; i++) await client.wait(client.launch(f, [x])[0]);
   });
   const endedMs = performance.now();
@@ -157,7 +159,7 @@ for (const timestamps of ["on", "off"])
     const host = new HostRecording(new Map(), 0);
     recordHost(host);
     let results: ReturnType<typeof two.launchOn> = [];
-    const timings = await two
+    const { timings } = await two
       .profile(() => {
         results = two.launchOn([0, 1], f, args);
       })

@@ -175,7 +175,7 @@ test("a donated argument is taken over by a while and gone for others", async ()
 test("a profile counts every turn that was run", async () => {
   const client = clientWith();
   const x = client.upload(words([5, 0]));
-  const timings = await client.profile(() => client.launch(countUp, [x]));
+  const { timings } = await client.profile(() => client.launch(countUp, [x]));
   const turns = timings.filter(({ kernel }) => kernel === "turn").length;
   assert.ok(turns >= 5 && turns <= 15, `${turns} turns`);
   assert.is(timings.length, 2 * turns + 2);

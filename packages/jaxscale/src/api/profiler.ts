@@ -44,10 +44,10 @@ export async function kernels(run: () => unknown, options: KernelsOptions = {}):
   const client = getClient();
   for (let i = 0; i < warmup; i++) await run();
   const roofs = wanted ? await measureRoofs(client) : undefined;
-  const timings = await client.profile(async () => {
+  const { clock, timings } = await client.profile(async () => {
     for (let i = 0; i < runs; i++) await run();
   });
-  return new Profile(summarize(timings, roofs), roofs);
+  return new Profile(summarize(timings, roofs), roofs, clock);
 }
 
 interface Running {

@@ -14,16 +14,25 @@ export class Profile {
   /** Sum of the kernels' device times. */
   readonly elapsedMs: number;
   readonly roofs: Roofs | undefined;
+  /** `submits` where the device has no timestamps: the host timed each dispatch, submitted alone. */
+  readonly clock: DeviceProfile["clock"];
 
-  constructor(kernels: readonly KernelProfile[], roofs: Roofs | undefined) {
+  constructor(
+    kernels: readonly KernelProfile[],
+    roofs: Roofs | undefined,
+    clock: DeviceProfile["clock"] = "timestamps",
+  ) {
+    this.clock = clock;
     this.kernels = [...kernels].sort((a, b) => b.elapsedMs - a.elapsedMs);
     this.elapsedMs = kernels.reduce((ms, k) => ms + k.elapsedMs, 0);
     this.roofs = roofs;
   }
 
-  /** Aligned columns, a line a kernel, a line of totals; then the roofs. */
+  /** Aligned columns, a line a kernel, a line of totals; then the roofs, and how times were taken if not by the device. */
   table(): string {
-    return kernelTable(this.kernels, this.roofs);
+    const table = kernelTable(this.kernels, this.roofs);
+    if (this.clock === "timestamps") return table;
+    return `${table}\nthe device has no timestamps: each dispatch was a submit of its own, timed by the host`;
   }
   toString(): string {
     return this.table();
@@ -39,32 +48,26 @@ export interface RecordingInfo {
 
 /** A profile with what the host did meanwhile, and the device memory over time. */
 export class Recording extends Profile {
-  /** `submits` where the device has no timestamps: the host timed each dispatch, submitted alone. */
-  readonly clock: DeviceProfile["clock"];
   readonly #timings: readonly KernelTiming[];
   readonly #host: HostRecording;
   readonly #info: RecordingInfo;
 
   constructor({ clock, timings }: DeviceProfile, host: HostRecording, roofs: Roofs | undefined, info: RecordingInfo) {
-    super(summarize(timings, roofs), roofs);
-    this.clock = clock;
+    super(summarize(timings, roofs), roofs, clock);
     this.#timings = timings;
     this.#host = host;
     this.#info = info;
   }
 
-  /** Kernels, then phases of the host, the peak of memory, and how times were taken. */
+  /** Kernels, then phases of the host and the peak of memory. */
   override table(): string {
     const { memory, host, wallMs } = this.data();
-    const lines = [
+    return [
       super.table(),
       "",
       hostTable(host),
       `wall time ${wallMs.toFixed(3)} ms; peak of device memory ${(memory.peakBytes / 2 ** 20).toFixed(1)} MiB`,
-    ];
-    if (this.clock === "submits")
-      lines.push("the device has no timestamps: each dispatch was a submit of its own, timed by the host");
-    return lines.join("\n");
+    ].join("\n");
   }
 
   /** As plain data: what `profile.json` holds. */

@@ -285,7 +285,7 @@ export class Client {
   }
 
   /** The same for what `run` launches. */
-  async profile(run: () => unknown): Promise<KernelTiming[]> {
+  async profile(run: () => unknown): Promise<DeviceProfile> {
     const stop = await this.record();
     try {
       await run();
@@ -293,7 +293,7 @@ export class Client {
       await stop();
       throw error;
     }
-    return [...(await stop()).timings];
+    return stop();
   }
 
   /** Device memory in use, by who holds it: of all GPUs. */
