@@ -34,6 +34,14 @@ const expected: Record<string, readonly RegExp[]> = {
     /psum\[axes=\('tensor',\)/,
     /by shardMap: largest difference 0/,
   ],
+  "08-glm-tensor-parallel.ts": [
+    /glm-4-tiny on Mesh\('data': 2, 'tensor': 2, 'group': 2, /,
+    /k_proj\.weight +\[64,128\] by P\('tensor', None\): \[32,128\] a device/,
+    /experts\.down_proj +\[8,128,96\] by P\('expert', None, 'tensor'\): \[2,128,48\] a device/,
+    /(the same answer: The capital of France is Paris\.\n[\s\S]*){3}/,
+    /split by the compiler: 1 collective, .*\n.*split by shardMap: 1 collective, /,
+    /largest difference between both: (0|\d(\.\d+)?e-\d+|0\.00000\d+)\n/,
+  ],
   "10-profile.ts": [
     /^The capital of France is Paris\.\nThe capital of Italy is Rome\.\n/,
     /dot_general\S* +layers\/0\/mlp .* linear\.ts:\d+\n/,
