@@ -33,5 +33,5 @@ const recording = await profiler.trace(
   { name: "glm-4-tiny" },
 );
 
-console.log(`\n${recording.table()}\n\nto look at: ${join(folder, "index.html")}`);
+console.log(`\n${recording.table({ top: 15 })}\n\nto look at: ${join(folder, "index.html")}`);
 model.dispose();

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type * as jax from "jaxscale";
 import { jit, numpy as jnp, lax, namedScope, nn, profiler, ready } from "jaxscale";
 import { test } from "uvu";
@@ -36,6 +39,34 @@ test("dispatches of one kernel add up, and those of another scope stay apart", (
   assert.is(a.gigaflopsPerSecond, 5);
   assert.is(a.gigabytesPerSecond, 2);
   assert.is(b.count, 1);
+});
+
+test("a table of the top kernels takes the others together", () => {
+  const timings = [timing("a", "", 4, 1, 4e6), timing("b", "", 3, 1, 3e6), timing("c", "", 2, 1, 2e6)];
+  const lines = new profiler.Profile(profiler.summarize(timings, roofs), roofs).table({ top: 1 }).split("\n");
+  assert.is(lines.length, 5);
+  assert.match(lines[1], /^a /);
+  assert.match(lines[2], /^2 others +2 +5\.000 +56% +2\.500 +5\.00 /);
+  assert.match(lines[3], /^total +3 +9\.000 +100% /);
+});
+
+test("a trace is three files: a page, a trace for Perfetto, data that a later page can show beside its own", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jaxscale-trace-"));
+  const read = (name: string) => readFileSync(join(folder, "runs", name), "utf8");
+  try {
+    const f = jit((x: jax.Array) => x.dot(x), { name: "square" });
+    const run = () => f(jnp.ones([8, 8]));
+    await profiler.trace(join(folder, "runs"), run, { roofs: false, name: "first" });
+    const first = JSON.parse(read("profile.json")) as profiler.RunData;
+    assert.equal([first.name, first.kernels.map(({ program }) => program).includes("square")], ["first", true]);
+    assert.ok(
+      JSON.parse(read("trace.json")).traceEvents.some(({ name }: { name: string }) => /dot_general/.test(name)),
+    );
+    await profiler.trace(join(folder, "runs"), run, { roofs: false, name: "second", beside: [first] });
+    assert.match(read("index.html"), /id="runs">\[\{[^\n]*"name":"second"[^\n]*"name":"first"/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a table says when the host took the times", () => {

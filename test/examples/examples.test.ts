@@ -44,7 +44,8 @@ const expected: Record<string, readonly RegExp[]> = {
   ],
   "10-profile.ts": [
     /^The capital of France is Paris\.\nThe capital of Italy is Rome\.\n/,
-    /dot_general\S* +layers\/0\/mlp .* linear\.ts:\d+\n/,
+    / layers\/\d\/(mlp|self_attn) +\d+ .* \S+\.ts:\d+\n/,
+    /\n\d+ others +\d+ /,
     /\ntotal +\d+ .*\nroofs: /,
     /\nhost +count +ms +MB\n(.*\n)*wall time /,
     /to look at: .*index\.html/,

@@ -5,7 +5,7 @@ import { memorySeries } from "./memory-series.ts";
 import { profilePage } from "./page.ts";
 import { type HostRecording, totalsOf } from "./recording.ts";
 import { kernelRows, type RunData } from "./run-data.ts";
-import { hostTable, kernelTable } from "./table.ts";
+import { hostTable, kernelTable, type TableOptions } from "./table.ts";
 import { traceJson } from "./trace-events.ts";
 
 /** Kernels by time, most first. */
@@ -29,8 +29,8 @@ export class Profile {
   }
 
   /** Aligned columns, a line a kernel, a line of totals; then the roofs, and how times were taken if not by the device. */
-  table(): string {
-    const table = kernelTable(this.kernels, this.roofs);
+  table(options: TableOptions = {}): string {
+    const table = kernelTable(this.kernels, this.roofs, options);
     if (this.clock === "timestamps") return table;
     return `${table}\nthe device has no timestamps: each dispatch was a submit of its own, timed by the host`;
   }
@@ -60,10 +60,10 @@ export class Recording extends Profile {
   }
 
   /** Kernels, then phases of the host and the peak of memory. */
-  override table(): string {
+  override table(options: TableOptions = {}): string {
     const { memory, host, wallMs } = this.data();
     return [
-      super.table(),
+      super.table(options),
       "",
       hostTable(host),
       `wall time ${wallMs.toFixed(3)} ms; peak of device memory ${(memory.peakBytes / 2 ** 20).toFixed(1)} MiB`,

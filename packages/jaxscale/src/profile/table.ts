@@ -6,15 +6,22 @@ import type { HostTotal } from "./recording.ts";
 
 type Rated = Rates & Pick<KernelProfile, "elapsedMs" | "bytes" | "flops">;
 
-/** Aligned columns, a line a kernel, a line of totals; then the roofs. */
-export function kernelTable(kernels: readonly KernelProfile[], roofs: Roofs | undefined): string {
-  const sum = (of: (k: KernelProfile) => number): number => kernels.reduce((n, k) => n + of(k), 0);
-  const [elapsedMs, bytes, flops, count] = [
-    sum((k) => k.elapsedMs),
-    sum((k) => k.bytes),
-    sum((k) => k.flops),
-    sum((k) => k.count),
-  ];
+/** Options of `table`. */
+export interface TableOptions {
+  /** Lines for so many kernels, those that took most time; one for all others. */
+  readonly top?: number;
+}
+
+const counted = ["count", "ms", "time", "mean", "MB", "MFLOP", "GB/s", "GFLOP/s", "of roof"];
+const headings = ["kernel", "scope", ...counted, "bound by", "program", "at"];
+
+/** Aligned columns, a line a kernel, a line of totals; then the roofs. @param kernels most time first */
+export function kernelTable(
+  kernels: readonly KernelProfile[],
+  roofs: Roofs | undefined,
+  { top = kernels.length }: TableOptions,
+): string {
+  const elapsedMs = kernels.reduce((ms, k) => ms + k.elapsedMs, 0);
   const row = (name: string, scope: string, calls: number, k: Rated, rest: readonly string[]): string[] => [
     name,
     scope,
@@ -29,28 +36,26 @@ export function kernelTable(kernels: readonly KernelProfile[], roofs: Roofs | un
     percent(k.shareOfRoof),
     ...rest,
   ];
-  const total = { ...rates(bytes, flops, elapsedMs, roofs), elapsedMs, bytes, flops };
+  const together = (name: string, all: readonly KernelProfile[]): string[] => {
+    const sum = (of: (k: KernelProfile) => number): number => all.reduce((n, k) => n + of(k), 0);
+    const work = { elapsedMs: sum((k) => k.elapsedMs), bytes: sum((k) => k.bytes), flops: sum((k) => k.flops) };
+    const rated = { ...rates(work.bytes, work.flops, work.elapsedMs, roofs), ...work };
+    return row(
+      name,
+      "",
+      sum((k) => k.count),
+      rated,
+      ["", "", ""],
+    );
+  };
+  const [shown, others] = [kernels.slice(0, top), kernels.slice(top)];
   const rows = [
-    [
-      "kernel",
-      "scope",
-      "count",
-      "ms",
-      "time",
-      "mean",
-      "MB",
-      "MFLOP",
-      "GB/s",
-      "GFLOP/s",
-      "of roof",
-      "bound by",
-      "program",
-      "at",
-    ],
-    ...kernels.map((k) => row(k.name, k.scope, k.count, k, [roofs ? k.boundBy : "", k.program, shortSite(k.site)])),
-    row("total", "", count, total, ["", "", ""]),
+    headings,
+    ...shown.map((k) => row(k.name, k.scope, k.count, k, [roofs ? k.boundBy : "", k.program, shortSite(k.site)])),
+    ...(others.length > 0 ? [together(`${others.length} others`, others)] : []),
+    together("total", kernels),
   ];
-  const lines = align(rows, (column) => column > 1 && column < 11);
+  const lines = align(rows, (column) => counted.includes(headings[column]));
   if (!roofs) return lines;
   return `${lines}\nroofs: ${bandwidthOf(roofs).toFixed(1)} GB/s, ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s`;
 }
