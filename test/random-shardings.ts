@@ -154,7 +154,7 @@ async function runOnGpus(
 const combinesPartialResults = ({ jaxpr }: ClosedJaxpr): boolean =>
   jaxpr.eqns.some(({ primitive, params }) => {
     const { agrees, subJaxprs } = rulesOf(primitive);
-    return agrees === true || subJaxprs(params).some(combinesPartialResults);
+    return agrees === true || primitive.name === "reduce_scatter" || subJaxprs(params).some(combinesPartialResults);
   });
 
 /** Sums, products and running ones: where there are more than in the whole program, one was taken in parts too. */

@@ -51,9 +51,11 @@ const batch = jax.devicePut([x, y], lie("data")) as [A, A];
 
 /** Collectives of a printed program, those of loops' bodies behind `in scan:`. */
 const collectivesOf = (text: string): string[] =>
-  [...text.matchAll(/^( *)\w+:(\S+) = (psum|pmax|all_gather|own_part|reduce_scatter)\[axes=(\S+)/gm)].map(
-    ([, indent, type, name, axes]) => `${indent.length > 4 ? "in scan: " : ""}${name} ${axes} ${type}`,
-  );
+  [
+    ...text.matchAll(
+      /^( *)\w+:(\S+) = (psum|pmax|all_gather|own_part|reduce_scatter)\[\s*(?:[a-z_]+=\w+\s+)*(?:axes|axis_name)=(\S+)/gm,
+    ),
+  ].map(([, indent, type, name, axes]) => `${indent.length > 4 ? "in scan: " : ""}${name} ${axes} ${type}`);
 
 test("a data- and tensor-parallel step of Adam gives the numbers of one device", async () => {
   const step = jax.jit(stepOf(lossOf(layer)));
@@ -90,6 +92,28 @@ test("its loops hold the all-reduces of tensor parallelism, and each weight's gr
     "psum ('data',) f32[4,16,16]",
     "psum ('data',) f32[4,16,16]",
   ]);
+});
+
+test("with weights split over the batch's axis, gradients are scattered as they are summed", async () => {
+  const f = (...[w, m, v]: A[]): A[] => {
+    const gradient = jax.grad((u: A) => jnp.sum(jnp.sin(v.dot(u))))(w);
+    const mean = m.mul(0.9).add(gradient.mul(0.1));
+    return [w.sub(mean.mul(0.01)), mean, gradient.mul(gradient).add(w)];
+  };
+  const args = [normal(4, [16, 8]), normal(5, [16, 8]), normal(6, [8, 16])];
+  const split = ["data", "data", ["data", "tensor"]].map((axes) => new jax.NamedSharding(mesh, P(axes)));
+  const placed = args.map((arg, i) => jax.devicePut(arg, split[i]));
+  const jitted = jax.jit(f);
+  assert.equal(collectivesOf(jitted.lower(...placed).asText("partitioned")), [
+    "all_gather ('data',) f32[16,8]",
+    "reduce_scatter ('data',) f32[8,8]",
+    "psum ('tensor',) f32[8,8]",
+  ]);
+  const [got, want] = [jitted(...placed), f(...args)];
+  for (const [i, one] of got.entries()) {
+    const [a, b] = (await Promise.all([one.data(), want[i].data()])) as Float32Array[];
+    a.forEach((value, j) => assert.ok(Math.abs(value - b[j]) <= 1e-5 * (1 + Math.abs(b[j])), `${i}: ${value} ${b[j]}`));
+  }
 });
 
 test("rematerialised layers are computed again on each device, with their all-reduce", async () => {

@@ -20,6 +20,7 @@ import type { Mesh } from "./mesh.ts";
 import { NamedSharding } from "./named-sharding.ts";
 import { type Call, type Hints, layoutIn, propagate } from "./propagate.ts";
 import { relaid } from "./relaid.ts";
+import { scatterSums } from "./scatter-sums.ts";
 import { deviceAxes } from "./stack.ts";
 import type { Topology } from "./topology.ts";
 
@@ -104,7 +105,7 @@ function localJaxpr(
     },
     hints.closed.jaxpr.invars.map(({ aval }, i) => localType(aval, args[i], sizes)),
   );
-  return { local: pruneJaxpr(traced, undefined, true).jaxpr, layouts };
+  return { local: scatterSums(pruneJaxpr(traced, undefined, true).jaxpr), layouts };
 }
 
 const localType = ({ shape, dtype, weakType }: ShapedArray, layout: Layout, sizes: AxisSizes): ShapedArray =>

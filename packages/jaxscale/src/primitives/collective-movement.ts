@@ -208,6 +208,7 @@ export const ownPart = definePrimitive<PartParams>("own_part", {
   ],
   reference: (_, { axes }) => resolved("own_part", axes),
   axisNames: ({ axes }) => axes,
+  partOf: ({ axes, axisSize, dimension }) => ({ axes, axisSize, dimension }),
   jvp: linearJvp("own_part"),
   transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("all_gather", [ct], { ...params, tiled: true })],
   batch(ops, [x], [dim], { params, axis }) {

@@ -39,7 +39,7 @@ export function roundedOnce(ops: OpBuilder, x: Operand, sum: (x: Operand) => Ope
   return isRounded ? ops.convert(sum(ops.convert(x, "float32", weakType)), dtype, weakType) : sum(x);
 }
 
-interface ReductionDefinition extends Pick<PrimitiveRules<CollectiveParams>, "jvp" | "transpose"> {
+interface ReductionDefinition extends Pick<PrimitiveRules<CollectiveParams>, "jvp" | "transpose" | "scattered"> {
   readonly accepts: (dtype: DType) => boolean;
   /** The op over an axis of an array. */
   readonly reduction: string;
@@ -79,6 +79,7 @@ export const psum = defineCollective("psum", {
   accepts: isNumber,
   reduction: "reduce_sum",
   combine: "add",
+  scattered: "reduce_scatter",
   ofEqual: ({ mul }, x, size) => mul(size, x),
   jvp: ({ bind }, _, [dx], { params }) => (dx ? bind("psum", [dx], params) : [null]),
   // What every element gets of the sum it gives back to every element.

@@ -317,6 +317,13 @@ export interface Arrangement {
   readonly parts: () => readonly Operand[];
 }
 
+/** A dimension, and the one mesh axis along whose devices its parts lie. */
+export interface PartOf {
+  readonly axes: readonly string[];
+  readonly axisSize: number;
+  readonly dimension: number;
+}
+
 /** A value that an equation and the jaxprs it calls have in common, such as a carry of a loop: an operand, arguments, outputs, a result. */
 export interface Edge {
   readonly operand?: number;
@@ -479,6 +486,10 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly laidOut?: (params: P) => { readonly mesh: unknown; readonly layout: Layout };
   /** Its results are equal on all devices of the axes that it names. */
   readonly agrees?: true;
+  /** For a sum over devices: the op that leaves each device its part of the sum. */
+  readonly scattered?: string;
+  /** For an op that is each device's part of its operand: which. */
+  readonly partOf?: (params: P) => PartOf;
   /** Tells the host how the operand lies on devices, of a mesh or (undefined) of one device, instead of being run. @param rank of the operand */
   readonly inspect?: (params: P, mesh: unknown, rank: number) => void;
 }
