@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as jax from "jaxscale";
-import { jit, numpy as jnp, lax, namedScope, nn, profiler, ready } from "jaxscale";
+import { arrayFromChunks, jit, numpy as jnp, lax, namedScope, nn, profiler, ready } from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { rejection } from "../rejection.ts";
@@ -169,6 +169,21 @@ test("what is recorded agrees with costAnalysis, copies and loops included", asy
     [sum((k) => k.flops), sum((k) => k.transcendentals), sum((k) => k.bytes)],
     [flops, transcendentals, bytesAccessed],
   );
+});
+
+test("memory is said to be held by its owners, from before the recording too", async () => {
+  const bytes = async function* () {
+    yield new Uint8Array(4 * 64 * 64);
+  };
+  const w = await arrayFromChunks({ shape: [64, 64], dtype: "float32" }, bytes(), { holder: "weights" });
+  const f = jit((x: jax.Array) => x.dot(w).dot(w), { name: "twice" });
+  const recording = await profiler.record(async () => (await f(jnp.ones([64, 64]))).data(), { roofs: false });
+  const { owners, liveBytes, poolBytes, peakBytes } = recording.data().memory;
+  const most = (name: string) => Math.max(...(owners.find((owner) => owner.name === name)?.bytes ?? []));
+  assert.is(most("weights"), 4 * 64 * 64);
+  assert.is(most("temporaries of twice"), 4 * 64 * 64);
+  assert.is(Math.max(...liveBytes), peakBytes);
+  assert.ok(liveBytes.every((live, i) => live <= poolBytes[i]));
 });
 
 test("nothing is recorded, and nothing kept, once a recording has ended", async () => {

@@ -9,6 +9,12 @@ import { getClient } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import { DeviceArray } from "./device-array.ts";
 
+/** Options of `arrayFromChunks`. */
+export interface ArrayFromChunksOptions {
+  /** Who holds the memory, in profiles and in errors about memory; the array's type by default. */
+  readonly holder?: string;
+}
+
 /**
  * An array from its bytes: row-major, little-endian, as wide as the dtype (float16 and bfloat16 two, bool one).
  * The host holds one chunk at a time, so an array larger than the host's memory can be filled. A chunk may be reused
@@ -18,10 +24,11 @@ import { DeviceArray } from "./device-array.ts";
 export async function arrayFromChunks(
   { shape, dtype }: { readonly shape: readonly number[]; readonly dtype: DType },
   chunks: AsyncIterable<Uint8Array>,
+  { holder }: ArrayFromChunksOptions = {},
 ): Promise<Array> {
   const aval: ShapedArray = { shape: [...shape], dtype, weakType: false };
   const words = wholeWords(chunks, sizeOf(shape) * itemSizeBytes(dtype), aval);
-  return new DeviceArray(aval, await getClient().uploadPieces(words, storageBytes(aval), formatAval(aval)));
+  return new DeviceArray(aval, await getClient().uploadPieces(words, storageBytes(aval), formatAval(aval), { holder }));
 }
 
 async function* wholeWords(

@@ -131,11 +131,17 @@ export class Client {
 
   /**
    * Words that arrive in pieces, `sizeBytes` in all, as an array on a GPU; the host never holds the whole.
+   * @param holder who holds the memory, for reports of it
    * @throws DeviceError if there is no memory or the device is lost; what the pieces throw. Then the memory is given back
    */
-  async uploadPieces(pieces: AsyncIterable<Uint32Array>, sizeBytes: number, label: string, gpu = 0): Promise<Storage> {
+  async uploadPieces(
+    pieces: AsyncIterable<Uint32Array>,
+    sizeBytes: number,
+    label: string,
+    { gpu = 0, holder = label }: { readonly gpu?: number; readonly holder?: string } = {},
+  ): Promise<Storage> {
     const memory = this.#gpu(gpu).newMemory(sizeBytes, label);
-    await this.#gpu(gpu).placeInTurn(memory);
+    await this.#gpu(gpu).placeInTurn(memory, holder);
     try {
       await writePieces(memory.home as Home, memory.block as Block, pieces);
     } catch (error) {

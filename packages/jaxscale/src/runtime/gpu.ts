@@ -116,20 +116,20 @@ export class Gpu {
   }
 
   /** Gives a memory its block when all that was queued before has run; the device has confirmed it. */
-  placeInTurn(memory: Memory): Promise<void> {
-    const { sizeBytes, label } = memory;
+  placeInTurn(memory: Memory, holder: string): Promise<void> {
+    const { sizeBytes } = memory;
     return new Promise((resolve, reject) => {
       const perform = async (device: Device): Promise<void> => {
         const { pool } = device;
         const attempt = async (): Promise<Block | undefined> => {
-          const block = pool.allocate(sizeBytes, label);
+          const block = pool.allocate(sizeBytes, holder);
           if (block === undefined) return undefined;
           await pool.confirmed();
           if (!isFailed(block)) return block;
           pool.release(block);
           return undefined;
         };
-        const failure = (): Error => pool.refusal ?? pool.overBudget(sizeBytes, label);
+        const failure = (): Error => pool.refusal ?? pool.overBudget(sizeBytes, holder);
         memory.place(device, await this.#pressure.reclaimUntil(device, attempt, failure), undefined);
         resolve();
       };

@@ -39,6 +39,6 @@ export async function loadParameters(
 
 /** A parameter on the devices: where it is split, devices of one GPU share the memory of the whole. */
 async function readArray(parameter: PlannedParameter, reader: PieceReader): Promise<DeviceArray> {
-  const whole = await arrayFromChunks(parameter, reader.pieces(parameter));
+  const whole = await arrayFromChunks(parameter, reader.pieces(parameter), { holder: "weights" });
   return parameter.sharding ? devicePut(whole, parameter.sharding) : whole;
 }
