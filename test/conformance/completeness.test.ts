@@ -38,6 +38,7 @@ const testedElsewhere: Readonly<Record<string, string>> = {
   ppermute: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
   reduce_scatter: "resolved by the mapping that shardMap is: test/conformance/sharding.test.ts",
   own_part: "made by partitioning: test/partition/partition.test.ts",
+  shard_map: "between GPUs: test/conformance/sharding-gpus.test.ts",
   exchange: "what collectives between GPUs become: test/partition/two-gpus.test.ts",
   sharding_constraint: "what partitioning is told: test/partition/partition.test.ts",
   pvary: "resolved by the mapping that shardMap is: test/api/shard-map.test.ts",

@@ -13,7 +13,7 @@ import { storageBytes } from "./fuse/memory-view.ts";
 import { defaultParameters, type ScheduleParameters } from "./fuse/parameters.ts";
 import { parametersFrom } from "./fuse/tuning/parameters-for.ts";
 import { checkJaxpr } from "./jaxpr/check.ts";
-import { type ClosedJaxpr, formatAval, type Jaxpr, type ShapedArray } from "./jaxpr/ir.ts";
+import { type ClosedJaxpr, formatAval, type Jaxpr, type JaxprEqn, type ShapedArray } from "./jaxpr/ir.ts";
 import { checkKernel } from "./kernel/check.ts";
 import { printKernel } from "./kernel/print.ts";
 import type { GpuAxis, Program } from "./kernel/program.ts";
@@ -27,6 +27,7 @@ import { storeLiteralResults } from "./passes/literal-results.ts";
 import { inBodies } from "./passes/rewrite.ts";
 import { simplify } from "./passes/simplify.ts";
 import { tellShardings } from "./passes/tell-shardings.ts";
+import { rulesOf } from "./primitives/primitive.ts";
 import type { HostConstant, LazyProgram, Storage } from "./runtime/index.ts";
 import { tunedFor } from "./tune/table.ts";
 import { printWgsl } from "./wgsl/print.ts";
@@ -68,7 +69,8 @@ export interface Optimized {
 
 /** The stages before a target is known: inline, partition, stack, inline collectives between GPUs, tell shardings, lift effects, simplify. */
 export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized {
-  const flatly = withoutCalls(traced);
+  // Programs that users wrote for one device are partitioned as they are.
+  const flatly = withoutCalls(traced, placement?.topology ? isPartitionedWhole : undefined);
   const placed = placement?.topology && placement.constants;
   const { closed: whole, constants: operands } = constantsAsArguments(flatly, (x) => placed?.(x) !== undefined);
   if (placement && operands.length > 0)
@@ -94,7 +96,11 @@ export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized 
   };
 }
 
-const withoutCalls = (closed: ClosedJaxpr): ClosedJaxpr => inBodies(inlineCalls, inlineCalls(closed));
+function withoutCalls(closed: ClosedJaxpr, isKept?: (eqn: JaxprEqn) => boolean): ClosedJaxpr {
+  const inlined = (body: ClosedJaxpr): ClosedJaxpr => inlineCalls(body, isKept);
+  return inBodies(inlined, inlined(closed));
+}
+const isPartitionedWhole = ({ primitive }: JaxprEqn): boolean => rulesOf(primitive).partition !== undefined;
 
 const typesOf = ({ jaxpr }: ClosedJaxpr): readonly ShapedArray[] => jaxpr.invars.map((v) => v.aval);
 

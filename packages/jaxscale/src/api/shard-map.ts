@@ -10,7 +10,9 @@ import { type DeviceAxis, deviceAxes, type LocalResults, onAllDevices } from "..
 import type { Array } from "../trace/array.ts";
 import { functionOf, optionsOf } from "./arguments.ts";
 import { type AnyFunction, flattenArrays, Once } from "./flat-function.ts";
+import { topologyFor } from "./gpus.ts";
 import { jit } from "./jit.ts";
+import { onDevicesOfGpus } from "./shard-map-on-gpus.ts";
 
 /** A spec, or a tree of them that is a prefix of the tree that it is for. */
 export type SpecTree = PartitionSpec | readonly SpecTree[] | { readonly [key: string]: SpecTree };
@@ -75,7 +77,8 @@ export function shardMap<F extends AnyFunction>(
     const refuse = (axis: string, i: number): never => {
       throw varyingResult(axis, specOf(local.layouts[i]), local.results[i]);
     };
-    const { results } = onAllDevices(axes, leaves, layouts, program, checkVma ? refuse : undefined);
+    const onAll = topologyFor(mesh) === undefined ? onAllDevices : onDevicesOfGpus(f.name || "shardMap", mesh);
+    const { results } = onAll(axes, leaves, layouts, program, checkVma ? refuse : undefined);
     return unflatten(flatten(outTree.value).treedef, results);
   };
   return jit(Object.defineProperty(mapped, "name", { value: f.name || "shardMap" })) as (

@@ -5,8 +5,11 @@ import { rulesOf } from "../primitives/primitive.ts";
 
 type Source = JaxprEqn["source"];
 
-/** No equation of the result calls a jaxpr, at any depth. Constants of the bodies become constants of the whole. */
-export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
+/**
+ * No equation of the result calls a jaxpr, at any depth, but those that are kept. Constants of the bodies become constants of the whole.
+ */
+export function inlineCalls(closed: ClosedJaxpr, isKept: (eqn: JaxprEqn) => boolean = () => false): ClosedJaxpr {
+  const isCall = (eqn: JaxprEqn): boolean => rulesOf(eqn.primitive).lowering.kind === "call" && !isKept(eqn);
   if (!closed.jaxpr.eqns.some(isCall)) return closed;
   const { jaxpr } = closed;
   const eqns: JaxprEqn[] = [];
@@ -70,8 +73,6 @@ function calledBy(eqn: JaxprEqn): ClosedJaxpr {
   invariant(body && others.length === 0, `${primitive.name} calls one jaxpr`);
   return body;
 }
-
-const isCall = (eqn: JaxprEqn): boolean => rulesOf(eqn.primitive).lowering.kind === "call";
 
 function isIsolated({ primitive, params }: JaxprEqn): boolean {
   const { lowering } = rulesOf(primitive);

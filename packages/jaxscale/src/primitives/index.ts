@@ -38,6 +38,7 @@ export * from "./scan.ts";
 export * from "./scatter.ts";
 export * from "./select.ts";
 export * from "./shape.ts";
+export * from "./shard-map.ts";
 export * from "./slice.ts";
 export * from "./sort.ts";
 export * from "./special-functions.ts";
