@@ -133,6 +133,7 @@ function evalEquation(eqn: JaxprEqn, operands: readonly Part[], hints: Hints, de
     ...context,
     sizes,
     arranged: (rule) => arranged(rule, assign(rule), operands, sizes),
+    relaid: (part, layout) => relaid(part, layout, sizes),
   });
   if (rewritten) return rewritten;
   const rule = ruleOf(eqn);

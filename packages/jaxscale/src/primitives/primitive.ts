@@ -307,6 +307,8 @@ export interface PartitionContext<P = Params> extends LoweringContext<P> {
   readonly sizes: ReadonlyMap<string, number>;
   /** How operands, and after them wanted results, split the factors of a rule, which may say more than the op's own where the caller combines the results. */
   readonly arranged: (rule: ShardingRule) => Arrangement;
+  /** A part in another layout: what must move moves here. */
+  readonly relaid: (part: Part, layout: Layout) => Part;
 }
 
 /** Layouts that a sharding rule gives to operands and results. */
