@@ -1,5 +1,6 @@
 /** debug_print: sends values to the host. */
 import type { HostTensor } from "../base/tensor-data.ts";
+import { replicatedRule } from "./factors.ts";
 import { definePrimitive } from "./primitive.ts";
 
 /** Writes the values; compared by identity. */
@@ -22,7 +23,7 @@ export const debugPrint = definePrimitive<DebugPrintParams>("debug_print", {
   printParams: ({ format }) => ({ fmt: JSON.stringify(format) }),
   pure: false,
   lowering: { kind: "effect", run: ({ format, printer }, values) => printer.print(format, values) },
-  sharding: () => ({ operands: [], results: [], factors: {} }),
+  sharding: replicatedRule,
   // One line for each index, as in JAX.
   batch: ({ bind, slice, squeeze }, operands, dims, { params, axis }) => {
     for (let i = 0; i < axis.size; i++) {

@@ -1,5 +1,6 @@
 /** inspect_sharding: tells the host how an array lies on devices, when the program is compiled. */
 import { invariant } from "../base/errors.ts";
+import { newFactors } from "./factors.ts";
 import { definePrimitive, type Layout } from "./primitive.ts";
 
 /** Takes the sharding; compared by identity. */
@@ -36,5 +37,11 @@ export const inspectSharding = definePrimitive<InspectShardingParams>("inspect_s
   },
   jvp: () => [],
   lowering: { kind: "effect", run: () => invariant(false, "inspect_sharding is gone when a program runs") },
-  sharding: () => ({ operands: [], results: [], factors: {} }),
+  sharding({ inputs }) {
+    const { parallel, rule } = newFactors();
+    return rule(
+      inputs.map(({ shape }) => shape.map(parallel)),
+      [],
+    );
+  },
 });
