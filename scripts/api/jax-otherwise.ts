@@ -91,6 +91,12 @@ const said: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     size: "`x.size`",
   },
   "flax.nnx": Object.fromEntries(Object.entries(activations).map(([name, ours]) => [name, `\`jax.nn.${ours}\``])),
+  "jax.profiler": {
+    TraceAnnotation: "`profiler.annotate(name, f)`",
+    annotate_function: "`profiler.annotate(name, f)`",
+    start_trace: "`profiler.start()`",
+    stop_trace: "`profiler.stop()`",
+  },
   "jax.lax": {
     dtype: "`x.dtype`",
     empty: "`numpy.empty`",

@@ -86,7 +86,7 @@ const modules: readonly Module[] = [
   {
     file: "profiler",
     title: "jax.profiler",
-    about: "Where the time goes on the device.",
+    about: "Where the time goes, on the device and on the host: see [profiling](../profiling.md).",
     sources: [{ from: [{ path: `${core}/api/profiler.ts` }], jax: ["jax.profiler"] }],
   },
   {

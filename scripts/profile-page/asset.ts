@@ -1,5 +1,5 @@
-/** What the page of a profile is made of: its script with uPlot in it, and its style, as a module of the library. */
-import { readFileSync } from "node:fs";
+/** `npm run profile-page`: writes what the page of a profile is made of, its script with uPlot in it, and its style, as a module of the library. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -38,4 +38,11 @@ export async function makePageAsset(root: string): Promise<string> {
     constant("script", "Shows the runs in the element `runs`.", script.replaceAll("</script", "<\\/script")),
     constant("style", "Its style.", style),
   ].join("");
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const root = join(import.meta.dirname, "../..");
+  const text = await makePageAsset(root);
+  writeFileSync(join(root, assetPath), text);
+  console.log(`${assetPath}: ${Math.round(text.length / 1024)} KiB`);
 }
