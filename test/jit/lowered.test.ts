@@ -57,6 +57,7 @@ test("a product of m×k and k×n counts 2·m·n·k, and its bytes once each", as
     flops: 2 * m * n * k,
     transcendentals: 0,
     bytesAccessed: 4 * (m * k + k * n + m * n),
+    communication: [],
   });
 });
 
@@ -74,7 +75,12 @@ test("a fused chain reads and writes once, and counts every operation", async ()
   const compiled = await jit((x: A, y: A) => jnp.exp(x.mul(y).add(1)))
     .lower(struct([n]), struct([n]))
     .compile();
-  assert.equal(compiled.costAnalysis(), { flops: 2 * n, transcendentals: n, bytesAccessed: 3 * 4 * n });
+  assert.equal(compiled.costAnalysis(), {
+    flops: 2 * n,
+    transcendentals: n,
+    bytesAccessed: 3 * 4 * n,
+    communication: [],
+  });
 });
 
 test("a cheap operation that is computed where it is read still counts", async () => {
@@ -82,7 +88,12 @@ test("a cheap operation that is computed where it is read still counts", async (
   const compiled = await jit((x: A) => x.mul(2).add(1).T)
     .lower(struct([n, n]))
     .compile();
-  assert.equal(compiled.costAnalysis(), { flops: 2 * n * n, transcendentals: 0, bytesAccessed: 2 * 4 * n * n });
+  assert.equal(compiled.costAnalysis(), {
+    flops: 2 * n * n,
+    transcendentals: 0,
+    bytesAccessed: 2 * 4 * n * n,
+    communication: [],
+  });
 });
 
 test("memory: arguments, results, and temporaries that live at once", async () => {

@@ -38,7 +38,8 @@ test("argmax and argmin along a split axis move a value and a position a row", a
       const { moves, results } = await onMesh(f, { mesh, args: [x], specs: [spec] });
       const n = spec[0] === null ? 6 : 3;
       const value = `${dtype}[${n}]`;
-      assert.equal(moves, [`pmax ${value}`, `pmin int32[${n}]`, `pmin ${value}`, `pmin int32[${n}]`]);
+      // The positions of the greatest are sent with the least values.
+      assert.equal(moves, [`pmax ${value}`, `pmin int32[${n}]`, `pmin int32[${n}]`]);
       if (!dtype.includes("float")) continue;
       assert.equal([...results[0].values], argmaxOfJax);
       assert.equal([...results[1].values], argminOfJax);

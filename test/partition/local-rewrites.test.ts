@@ -65,7 +65,7 @@ test("of a table and a batch that one axis splits the larger stays: parameters o
       specs: [["data"], ["data"]],
     });
   const few = await on(32);
-  assert.equal(few.moves, ["all_gather int32[8,1]", "psum uint32[8,3]"]);
+  assert.equal(few.moves, ["all_gather int32[8,1]", "reduce_scatter uint32[2,3]"]);
   assert.equal(few.specs, ["P('data',)"]);
   const many = await on(16);
   assert.equal(many.moves, ["all_gather float32[16,3]"]);

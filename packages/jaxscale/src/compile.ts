@@ -20,6 +20,7 @@ import type { GpuAxis, Program } from "./kernel/program.ts";
 import { type Partitioned, type Placement, partition } from "./partition/partition.ts";
 import { stack } from "./partition/stack.ts";
 import { gpuAxesOf } from "./partition/topology.ts";
+import { combineCollectives } from "./passes/combine-collectives.ts";
 import { constantsAsArguments } from "./passes/constants-as-arguments.ts";
 import { inlineCalls } from "./passes/inline-calls.ts";
 import { liftEffects, type Replay } from "./passes/lift-effects.ts";
@@ -67,7 +68,7 @@ export interface Optimized {
   readonly effects: { readonly results: readonly ShapedArray[]; readonly replay: Replay } | undefined;
 }
 
-/** The stages before a target is known: inline, partition, stack, inline collectives between GPUs, tell shardings, lift effects, simplify. */
+/** The stages before a target is known: inline, partition, combine collectives, stack, inline collectives between GPUs, tell shardings, lift effects, simplify. */
 export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized {
   // Programs that users wrote for one device are partitioned as they are.
   const flatly = withoutCalls(traced, placement?.topology ? isPartitionedWhole : undefined);
@@ -75,7 +76,7 @@ export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized 
   const { closed: whole, constants: operands } = constantsAsArguments(flatly, (x) => placed?.(x) !== undefined);
   if (placement && operands.length > 0)
     placement = { ...placement, layouts: [...placement.layouts, ...operands.map((x) => placed?.(x))] };
-  const partitioned = placement && partition(checked(whole), placement);
+  const partitioned = placement && withFewCollectives(partition(checked(whole), placement));
   const stacked = partitioned ? checked(withoutCalls(checked(stack(typesOf(whole), partitioned)))) : whole;
   const told = (closed: ClosedJaxpr): ClosedJaxpr => tellShardings(closed, placement?.mesh);
   const local = told(inBodies(told, stacked));
@@ -94,6 +95,11 @@ export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized 
     gpuAxes: gpuAxes && gpuAxes.length > 0 ? gpuAxes : undefined,
     effects: replay && { results: types.slice(held.length), replay },
   };
+}
+
+function withFewCollectives({ local, ...partitioned }: Partitioned): Partitioned {
+  const combined = checked(inBodies(combineCollectives, combineCollectives(checked(local))));
+  return { ...partitioned, local: combined };
 }
 
 function withoutCalls(closed: ClosedJaxpr, isKept?: (eqn: JaxprEqn) => boolean): ClosedJaxpr {

@@ -86,6 +86,7 @@ export type { DType } from "./base/dtypes.ts";
 export { CheckpointError, DeviceError, DTypeError, ShapeError, ShardingError, TracerError } from "./base/errors.ts";
 export { registerPytreeNode } from "./base/pytree.ts";
 export type { Target } from "./base/target.ts";
+export type { Communication } from "./partition/communication.ts";
 export { AxisType, Mesh } from "./partition/mesh.ts";
 export { type IndexRange, NamedSharding, type Sharding, SingleDeviceSharding } from "./partition/named-sharding.ts";
 export { P, PartitionSpec } from "./partition/partition-spec.ts";

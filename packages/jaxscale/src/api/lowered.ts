@@ -10,6 +10,7 @@ import { storageBytes } from "../fuse/memory-view.ts";
 import { type ClosedJaxpr, formatAval, type ShapedArray, sameAval } from "../jaxpr/ir.ts";
 import { printJaxpr } from "../jaxpr/print.ts";
 import type { KernelOrigin, Program, Slot, Step } from "../kernel/program.ts";
+import { type Communication, communicationOf } from "../partition/communication.ts";
 import { chunkBytesOf, getClient, pooledBytes } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import type { TuningResult } from "../tune.ts";
@@ -24,6 +25,8 @@ export interface CostAnalysis {
   readonly transcendentals: number;
   /** What kernels read and write; caches are not counted. */
   readonly bytesAccessed: number;
+  /** What each device of the mesh sends to others, by collective and axes, whether or not they share a GPU; all branches are counted. */
+  readonly communication: readonly Communication[];
 }
 
 /** Memory of one call of a program, in bytes. */
@@ -144,11 +147,13 @@ export class Compiled {
   /** Operations and bytes of one call, counted from the program. @see https://docs.jax.dev/en/latest/jax.stages.html */
   costAnalysis(): CostAnalysis {
     const steps = this.program.segments.flatMap((s) => s.steps);
+    const { partitioned } = this.#runnable.optimized;
     const total = (of: (origin: KernelOrigin) => number): number => steps.reduce((n, s) => n + sumOver(s, of), 0);
     return {
       flops: total((o) => o.flops),
       transcendentals: total((o) => o.transcendentals),
       bytesAccessed: total((o) => o.bytes),
+      communication: partitioned ? communicationOf(partitioned.local, partitioned.placement.mesh.shape) : [],
     };
   }
 

@@ -20,7 +20,6 @@ import type { Mesh } from "./mesh.ts";
 import { NamedSharding } from "./named-sharding.ts";
 import { type Call, type Hints, layoutIn, propagate } from "./propagate.ts";
 import { relaid } from "./relaid.ts";
-import { scatterSums } from "./scatter-sums.ts";
 import { deviceAxes } from "./stack.ts";
 import type { Topology } from "./topology.ts";
 
@@ -105,7 +104,7 @@ function localJaxpr(
     },
     hints.closed.jaxpr.invars.map(({ aval }, i) => localType(aval, args[i], sizes)),
   );
-  return { local: scatterSums(pruneJaxpr(traced, undefined, true).jaxpr), layouts };
+  return { local: pruneJaxpr(traced, undefined, true).jaxpr, layouts };
 }
 
 const localType = ({ shape, dtype, weakType }: ShapedArray, layout: Layout, sizes: AxisSizes): ShapedArray =>

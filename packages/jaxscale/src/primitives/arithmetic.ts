@@ -66,6 +66,7 @@ export const abs = defineUnary("abs", {
 
 export const add = defineBinary("add", {
   accepts: isNumber,
+  additive: true,
   jvp: (ops, _, [dx, dy], { aval: { shape } }) => {
     if (dx && dy) return ops.add(dx, dy);
     return stretchTo(ops, (dx ?? dy) as Operand, shape);
@@ -78,6 +79,7 @@ export const add = defineBinary("add", {
 /** Sum of cotangents: `add` under the name that JAX prints for it. */
 export const addAny = defineBinary("add_any", {
   accepts: isNumber,
+  additive: true,
   jvp: (ops, _, [dx, dy], { aval: { shape } }) =>
     dx && dy ? ops.addAny(dx, dy) : stretchTo(ops, (dx ?? dy) as Operand, shape),
   transpose: transposeSum((_, ct) => ct),
@@ -87,6 +89,7 @@ export const addAny = defineBinary("add_any", {
 
 export const sub = defineBinary("sub", {
   accepts: isNumber,
+  additive: true,
   jvp: (ops, _, [dx, dy], { aval: { shape } }) => {
     if (dx && dy) return ops.sub(dx, dy);
     return stretchTo(ops, dx ?? ops.neg(dy as Operand), shape);

@@ -1,19 +1,19 @@
 /** Collectives that move data along one named axis, and the part that a device has of what all have. */
 import type { Shape } from "../base/shapes.ts";
 import { type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
-import { type CollectiveParams, loweredAs, resolved, roundedOnce } from "./collective.ts";
+import { bytesOf, type CollectiveParams, devicesAlong, loweredAs, resolved, roundedOnce } from "./collective.ts";
 import { exchanged } from "./exchange.ts";
 import { replicatedRule } from "./factors.ts";
 import { batched, linearJvp } from "./linear-rules.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { permutedBetweenGpus, takeRows } from "./permuted-rows.ts";
-import { type BatchAxis, type Batched, definePrimitive, type PrimitiveRules } from "./primitive.ts";
+import { type BatchAxis, type Batched, definePrimitive, type PrimitiveRules, rulesOf } from "./primitive.ts";
 import { bool, tuple } from "./python-text.ts";
 
 /** Parameters of a collective that moves data along one named axis of `axisSize` devices. */
 export type MovementParams = CollectiveParams & { readonly axisSize: number };
 
-interface MovementDefinition<P extends MovementParams> {
+interface MovementDefinition<P extends MovementParams> extends Pick<PrimitiveRules<P>, "undoes"> {
   readonly shape: (shape: Shape, params: P) => Shape;
   /** The transposed op, applied to the cotangent. */
   readonly transposed: (ops: OpBuilder, ct: Operand, params: P) => Operand;
@@ -23,11 +23,14 @@ interface MovementDefinition<P extends MovementParams> {
   readonly stacked: (ops: OpBuilder, x: Operand, params: P, axis: BatchAxis) => Batched;
   /** The op between GPUs. */
   readonly between: (ops: OpBuilder, x: Operand, params: P) => Operand;
+  /** The share of the larger of operand and result that a device sends to `others` other devices. */
+  readonly sent: (others: number) => number;
   readonly printParams: (params: P) => Readonly<Record<string, string>>;
 }
 
 const defineMovement = <P extends MovementParams>(name: string, definition: MovementDefinition<P>): PrimitiveRules<P> =>
   definePrimitive<P>(name, {
+    ...(definition.undoes && { undoes: definition.undoes }),
     abstractEval: ([x], params) => [withShape(x, definition.shape(x.shape, params))],
     reference: (_, { axes }) => resolved(name, axes),
     axisNames: ({ axes }) => axes,
@@ -39,6 +42,10 @@ const defineMovement = <P extends MovementParams>(name: string, definition: Move
       return batched(ops.bind1(name, [front], definition.behindAxis(params)), 0);
     },
     lowering: loweredAs(definition.between),
+    traffic: ({ params: { axes }, inputs, outputs }, sizes) => {
+      const whole = Math.max(bytesOf(inputs), bytesOf(outputs));
+      return { axes, sizeBytes: definition.sent(devicesAlong(axes, sizes) - 1) * whole };
+    },
     sharding: replicatedRule,
     printParams: (params) => ({
       axis_index_groups: "None",
@@ -55,6 +62,9 @@ const splitAxis = (ops: OpBuilder, x: Operand, axis: number, parts: number): Ope
 /** Merges an axis with the one behind it. */
 const mergeAxis = (ops: OpBuilder, x: Operand, axis: number): Operand =>
   ops.reshape(x, x.aval.shape.toSpliced(axis, 2, x.aval.shape[axis] * x.aval.shape[axis + 1]));
+
+/** Each device has one part of what there is, and sends or gets the others. */
+const allButOwn = (others: number): number => others / (others + 1);
 
 export type GatherScatterParams = MovementParams & {
   /** Axis that the devices' parts lie along. */
@@ -74,6 +84,11 @@ const nextDimension = (params: GatherScatterParams): GatherScatterParams => ({
 
 /** The parts of all devices, on every device. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.all_gather.html */
 export const allGather = defineMovement<GatherScatterParams>("all_gather", {
+  // All parts of what all devices have.
+  undoes: ({ axes, dimension, tiled }, { primitive, params }) => {
+    const part = rulesOf(primitive).partOf?.(params);
+    return part !== undefined && part.axes.join() === axes.join() && part.dimension === dimension && tiled;
+  },
   shape: gathered,
   transposed: ({ bind1 }, ct, params) => bind1("reduce_scatter", [ct], params),
   behindAxis: nextDimension,
@@ -84,6 +99,7 @@ export const allGather = defineMovement<GatherScatterParams>("all_gather", {
     const others = { ...params, axisSize: gpus, tiled: true };
     return batched(gpus === undefined ? all : ops.bind1("all_gather", [all], others), null);
   },
+  sent: allButOwn,
   between: (ops, x, { axes, axisSize, dimension, tiled }) => {
     const parts = exchanged(ops, x, { collective: "allGather", axes, groupSize: axisSize });
     const all = ops.moveAxis(parts, 0, dimension);
@@ -110,6 +126,7 @@ export const reduceScatter = defineMovement<GatherScatterParams>("reduce_scatter
         : roundedOnce(ops, x, (y) => ops.bind1("reduce_scatter", [ops.reduceSum(y, [0])], others));
     return batched(tiled ? splitAxis(ops, own, dimension, size) : own, dimension);
   },
+  sent: allButOwn,
   between: (ops, x, { axes, axisSize, dimension, tiled }) => {
     const apart = tiled ? splitAxis(ops, x, dimension, axisSize) : x;
     const parts = ops.moveAxis(apart, dimension, 0);
@@ -153,6 +170,7 @@ export const allToAll = defineMovement<AllToAllParams>("all_to_all", {
     const joined = ops.moveAxis(placed, 1, concat);
     return batched(params.tiled ? mergeAxis(ops, joined, concat) : joined, 0);
   },
+  sent: allButOwn,
   between: (ops, x, params) => {
     const { axes, axisSize, concatAxis, tiled } = params;
     const parts = tiled ? splitAxis(ops, x, params.splitAxis, axisSize) : x;
@@ -187,6 +205,7 @@ export const permute = defineMovement<PermuteParams>("ppermute", {
       0,
     );
   },
+  sent: () => 1,
   between: (ops, x, { axes, perm }) => exchanged(ops, x, { collective: "permute", axes, pairs: perm }),
   printParams: ({ perm }) => ({ perm: tuple(perm.map(([from, to]) => `(${from}, ${to})`)) }),
 });
@@ -210,6 +229,11 @@ export const ownPart = definePrimitive<PartParams>("own_part", {
   axisNames: ({ axes }) => axes,
   partOf: ({ axes, axisSize, dimension }) => ({ axes, axisSize, dimension }),
   jvp: linearJvp("own_part"),
+  undoes: (params, { primitive, params: given }) => {
+    const { axes, dimension, tiled } = given as Partial<GatherScatterParams>;
+    const isSame = axes?.join() === params.axes.join() && dimension === params.dimension;
+    return primitive.name === "all_gather" && isSame && tiled === true;
+  },
   transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("all_gather", [ct], { ...params, tiled: true })],
   batch(ops, [x], [dim], { params, axis }) {
     const { dimension } = params;

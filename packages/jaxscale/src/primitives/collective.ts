@@ -2,10 +2,11 @@
  * Collectives: operations across a named axis, of `vmap` or of a mesh. Mapping resolves them within a GPU; what is left goes
  * over several GPUs, and is made of exchanges.
  */
-import { bitsOf, type DType, isFloat, isNumber } from "../base/dtypes.ts";
+import { bitsOf, type DType, isFloat, isNumber, itemSizeBytes } from "../base/dtypes.ts";
 import { DTypeError, invariant } from "../base/errors.ts";
-import { formatAval, shapedArray } from "../jaxpr/ir.ts";
-import { exchanged, gpuImmediate } from "./exchange.ts";
+import { sizeOf } from "../base/shapes.ts";
+import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { exchangedTogether, gpuImmediate } from "./exchange.ts";
 import { replicatedRule } from "./factors.ts";
 import { batched, linearJvp } from "./linear-rules.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
@@ -23,21 +24,37 @@ export const resolved = (name: string, axes: readonly string[]): never => {
 };
 
 /** A collective between GPUs in terms of exchanges and other ops. */
-export const loweredAs = <P>(formula: (ops: OpBuilder, x: Operand, params: P) => Operand): CallLowering<P> => ({
+export const loweredAs = <P>(formula: (ops: OpBuilder, x: Operand, params: P) => Operand): CallLowering<P> =>
+  allLoweredAs((ops, [x], params) => [formula(ops, x, params)]);
+const allLoweredAs = <P>(
+  formula: (ops: OpBuilder, xs: readonly Operand[], params: P) => readonly Operand[],
+): CallLowering<P> => ({
   kind: "call",
-  body: ({ inputs, params }) => recordJaxpr(inputs, (ops, [x]) => [formula(ops, x, params)]),
+  body: ({ inputs, params }) => recordJaxpr(inputs, (ops, xs) => formula(ops, xs, params)),
 });
+
+/** Bytes of arrays. */
+export const bytesOf = (avals: readonly ShapedArray[]): number =>
+  avals.reduce((n, { shape, dtype }) => n + sizeOf(shape) * itemSizeBytes(dtype), 0);
+export const devicesAlong = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
+  sizeOf(axes.map((axis) => sizes.get(axis) ?? 1));
 
 /** Names of axes that are left when one is mapped: its own, too, if it goes on over GPUs. */
 const namesLeft = (axes: readonly string[], { name, gpus }: BatchAxis): readonly string[] =>
   gpus === undefined ? axes.filter((other) => other !== name) : axes;
 
-/** A sum in two steps, which is rounded after the second. */
-export function roundedOnce(ops: OpBuilder, x: Operand, sum: (x: Operand) => Operand): Operand {
-  const { dtype, weakType } = x.aval;
-  const isRounded = isFloat(dtype) && bitsOf(dtype) < 32;
-  return isRounded ? ops.convert(sum(ops.convert(x, "float32", weakType)), dtype, weakType) : sum(x);
+/** Sums in two steps, which are rounded after the second. */
+function allRoundedOnce(
+  ops: OpBuilder,
+  xs: readonly Operand[],
+  sum: (xs: readonly Operand[]) => readonly Operand[],
+): readonly Operand[] {
+  const isRounded = ({ aval: { dtype } }: Operand): boolean => isFloat(dtype) && bitsOf(dtype) < 32;
+  const wide = xs.map((x) => (isRounded(x) ? ops.convert(x, "float32", x.aval.weakType) : x));
+  return sum(wide).map((y, i) => (isRounded(xs[i]) ? ops.convert(y, xs[i].aval.dtype, xs[i].aval.weakType) : y));
 }
+export const roundedOnce = (ops: OpBuilder, x: Operand, sum: (x: Operand) => Operand): Operand =>
+  allRoundedOnce(ops, [x], ([y]) => [sum(y)])[0];
 
 interface ReductionDefinition extends Pick<PrimitiveRules<CollectiveParams>, "jvp" | "transpose" | "scattered"> {
   readonly accepts: (dtype: DType) => boolean;
@@ -52,23 +69,34 @@ const defineCollective = (name: string, definition: ReductionDefinition) => {
   const { accepts, reduction, combine, ofEqual, ...rules } = definition;
   return definePrimitive<CollectiveParams>(name, {
     ...rules,
-    abstractEval: ([x]) => {
-      if (!accepts(x.dtype)) throw new DTypeError(`${name}: operand must be of numbers; got ${formatAval(x)}`);
-      return [x];
+    abstractEval: (inputs) => {
+      const bad = inputs.find(({ dtype }) => !accepts(dtype));
+      if (bad) throw new DTypeError(`${name}: operand must be of numbers; got ${formatAval(bad)}`);
+      return inputs;
     },
     reference: (_, { axes }) => resolved(name, axes),
     axisNames: ({ axes }) => axes,
     agrees: true,
-    batch: (ops, [x], [dim], { params, axis }) => {
-      if (!params.axes.includes(axis.name ?? "")) return batched(ops.bind1(name, [x], params), dim);
-      const axes = namesLeft(params.axes, axis);
-      const within = (y: Operand): Operand =>
-        dim === null ? ofEqual(ops, y, axis.size) : ops.bind1(reduction, [y], { axes: [dim] });
-      const between = (y: Operand): Operand => ops.bind1(name, [within(y)], { axes });
-      if (axes.length === 0) return batched(within(x), null);
-      return batched(combine === "add" ? roundedOnce(ops, x, between) : between(x), null);
+    folds: combine,
+    traffic: ({ params: { axes }, inputs }, sizes) => {
+      const devices = devicesAlong(axes, sizes);
+      return { axes, sizeBytes: (2 * (devices - 1) * bytesOf(inputs)) / devices };
     },
-    lowering: loweredAs((ops, x, { axes }) => exchanged(ops, x, { collective: "allReduce", axes, combine })),
+    batch: (ops, xs, dims, { params, axis }) => {
+      if (!params.axes.includes(axis.name ?? "")) return { results: ops.bind(name, xs, params), dims };
+      const axes = namesLeft(params.axes, axis);
+      const within = (ys: readonly Operand[]): readonly Operand[] =>
+        ys.map((y, i) =>
+          dims[i] === null ? ofEqual(ops, y, axis.size) : ops.bind1(reduction, [y], { axes: [dims[i] as number] }),
+        );
+      const between = (ys: readonly Operand[]): readonly Operand[] => ops.bind(name, within(ys), { axes });
+      const results =
+        axes.length === 0 ? within(xs) : combine === "add" ? allRoundedOnce(ops, xs, between) : between(xs);
+      return { results, dims: results.map(() => null) };
+    },
+    lowering: allLoweredAs((ops, xs, { axes }) =>
+      exchangedTogether(ops, xs, { collective: "allReduce", axes, combine }),
+    ),
     sharding: replicatedRule,
     printParams: ({ axes }) => ({ axes: tuple(axes.map((axis) => `'${axis}'`)), axis_index_groups: "None" }),
   });
@@ -81,9 +109,9 @@ export const psum = defineCollective("psum", {
   combine: "add",
   scattered: "reduce_scatter",
   ofEqual: ({ mul }, x, size) => mul(size, x),
-  jvp: ({ bind }, _, [dx], { params }) => (dx ? bind("psum", [dx], params) : [null]),
+  jvp: ({ bind1 }, _, tangents, { params }) => tangents.map((dx) => dx && bind1("psum", [dx], params)),
   // What every element gets of the sum it gives back to every element.
-  transpose: ({ bind }, [ct], _, { params }) => (ct ? bind("psum", [ct], params) : [null]),
+  transpose: ({ bind1 }, cts, _, { params }) => cts.map((ct) => ct && bind1("psum", [ct], params)),
 });
 /** Largest over the axes. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pmax.html */
 export const pmax = defineCollective("pmax", {

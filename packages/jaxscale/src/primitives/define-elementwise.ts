@@ -19,7 +19,9 @@ export interface FormulaContext<P> {
 }
 
 export interface ElementwiseOptions<P extends Params>
-  extends Partial<Pick<PrimitiveRules<P>, "exact" | "identity" | "laidOut" | "printParams" | "transpose" | "batch">> {
+  extends Partial<
+    Pick<PrimitiveRules<P>, "additive" | "exact" | "identity" | "laidOut" | "printParams" | "transpose" | "batch">
+  > {
   /** Counted as a transcendental an element instead of a flop. */
   readonly transcendental?: boolean;
   /** Floating-point or integer operations an element; 1 unless said otherwise. */

@@ -66,6 +66,25 @@ export function exchanged(ops: OpBuilder, x: Operand, params: GpuExchangeParams)
   return ops.convert(ops.bind1("exchange", [wide], params), dtype, weakType);
 }
 
+/** Exchanges of operands that are folded element by element: those of one dtype together, laid end to end. */
+export function exchangedTogether(ops: OpBuilder, xs: readonly Operand[], params: GpuExchangeParams): Operand[] {
+  if (xs.length === 1) return [exchanged(ops, xs[0], params)];
+  const dtypes = xs.map((x) => exchangedDType(x, params));
+  const results: Operand[] = [];
+  for (const dtype of new Set(dtypes)) {
+    const alike = xs.flatMap((_, i) => (dtypes[i] === dtype ? [i] : []));
+    const flat = alike.map((i) => ops.reshape(ops.convert(xs[i], dtype), [sizeOf(xs[i].aval.shape)]));
+    const all = exchanged(ops, ops.concatenate(flat, 0), params);
+    let start = 0;
+    for (const i of alike) {
+      const { shape, dtype: own, weakType } = xs[i].aval;
+      const part = ops.slice(all, [start], [(start += sizeOf(shape))]);
+      results[i] = ops.convert(ops.reshape(part, shape), own, weakType);
+    }
+  }
+  return results;
+}
+
 /** The immediate of kernels that holds the GPU's place along an axis. */
 export const gpuImmediate = (axis: string): string =>
   `gpu_${axis.replace(/[^A-Za-z0-9]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)}`;

@@ -492,6 +492,14 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly scattered?: string;
   /** For an op that is each device's part of its operand: which. */
   readonly partOf?: (params: P) => PartOf;
+  /** What devices send one another for it. */
+  readonly traffic?: (context: LoweringContext<P>, sizes: ReadonlyMap<string, number>) => Traffic;
+  /** Folds each operand over the axes that it names: several over the same axes may be one. */
+  readonly folds?: "add" | "max" | "min";
+  /** Of sums it is the sum of what it is of their parts. */
+  readonly additive?: true;
+  /** Whether it gives back the operand of what made its own. */
+  readonly undoes?: (params: P, maker: JaxprEqn) => boolean;
   /** Tells the host how the operand lies on devices, of a mesh or (undefined) of one device, instead of being run. @param rank of the operand */
   readonly inspect?: (params: P, mesh: unknown, rank: number) => void;
 }
@@ -500,6 +508,13 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
 export interface Refolded<P extends Params = Params> {
   readonly operands: readonly number[];
   readonly params: P;
+}
+
+/** Communication of one device. */
+export interface Traffic {
+  readonly axes: readonly string[];
+  /** Sent, by the ring algorithm. */
+  readonly sizeBytes: number;
 }
 
 export interface LiftedEffects<P> {
