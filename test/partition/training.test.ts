@@ -96,6 +96,27 @@ test("its loops hold the all-reduces of tensor parallelism, and the weights' gra
   ]);
 });
 
+test("on one GPU, a layer's gradient of all devices is one product that sums over the batch: no device's part is kept", () => {
+  const gradients = (up: A, down: A, v: A): A[] => {
+    const loss = (w: Weights): A =>
+      jnp.sum(lax.scan((c: A, one: Weights): [A, null] => [layer(c, one), null], v, w)[0]);
+    return Object.values(jax.grad(loss)({ up, down }));
+  };
+  const types = [weights.up, weights.down, x].map(({ shape }) => shapedArray(shape, "float32"));
+  const traced = traceToJaxpr("f", (up, down, v) => gradients(up, down, v), types);
+  const layouts = [
+    [[], [], ["tensor"]],
+    [[], ["tensor"], []],
+    [["data"], []],
+  ];
+  const { closed } = optimize(traced, { name: "f", mesh, layouts, wanted: [undefined, undefined] });
+  const stacks = closed.jaxpr.eqns
+    .filter(({ primitive }) => primitive.name === "scan")
+    .flatMap(({ outputs }) => outputs);
+  const largest = Math.max(...stacks.map(({ aval }) => aval.shape.reduce((a, b) => a * b, 1)));
+  assert.is(largest, 4 * 16 * 64);
+});
+
 test("with weights split over the batch's axis, gradients are scattered as they are summed", async () => {
   const f = (...[w, m, v]: A[]): A[] => {
     const gradient = jax.grad((u: A) => jnp.sum(jnp.sin(v.dot(u))))(w);

@@ -1,5 +1,5 @@
 /** Collectives at the end of a loop's body whose results are stacked: done once on the stack, not once an iteration. */
-import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
+import { type Atom, type ClosedJaxpr, type Jaxpr, type JaxprEqn, newVar, type Var } from "../jaxpr/ir.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 
 export type Collective = Pick<JaxprEqn, "primitive" | "params">;
@@ -14,9 +14,7 @@ export interface Hoisted {
 export function hoistSums(body: ClosedJaxpr, stacked: readonly number[]): Hoisted {
   const { jaxpr } = body;
   const madeBy = new Map(jaxpr.eqns.flatMap((eqn) => eqn.outputs.map((v) => [v, eqn] as const)));
-  const uses = new Map<Atom, number>();
-  for (const atom of [...jaxpr.eqns.flatMap(({ inputs }) => inputs), ...jaxpr.outvars])
-    uses.set(atom, (uses.get(atom) ?? 0) + 1);
+  const uses = usesOf(jaxpr);
 
   /** Combines devices' values element by element, and only a stacked output needs it: data may be moved behind it. */
   const collectiveBehind = (atom: Atom): JaxprEqn | undefined => {
@@ -40,4 +38,53 @@ export function hoistSums(body: ClosedJaxpr, stacked: readonly number[]): Hoiste
     .filter((eqn) => !dropped.has(eqn))
     .map((eqn) => (eqn.inputs.some((a) => current(a) !== a) ? { ...eqn, inputs: eqn.inputs.map(current) } : eqn));
   return { body: { ...body, jaxpr: { ...jaxpr, eqns, outvars: jaxpr.outvars.map(current) } }, collectives };
+}
+
+/**
+ * The reverse, for axes whose devices share a GPU: there a sum over devices costs least where its operand is made, and the parts of
+ * all devices need no memory.
+ */
+export function sinkSums(closed: ClosedJaxpr, within: ReadonlySet<string>): ClosedJaxpr {
+  const { jaxpr } = closed;
+  const uses = usesOf(jaxpr);
+  const sums = new Map<Atom, JaxprEqn>();
+  for (const eqn of jaxpr.eqns) {
+    const { agrees, axisNames } = rulesOf(eqn.primitive);
+    const [x] = eqn.inputs;
+    if (agrees && uses.get(x) === 1 && axisNames?.(eqn.params).every((name) => within.has(name))) sums.set(x, eqn);
+  }
+  const dropped = new Set<JaxprEqn>();
+  const eqns = jaxpr.eqns.map((eqn) => {
+    const { edges, subJaxprs, withSubJaxprs } = rulesOf(eqn.primitive);
+    const outputs = [...eqn.outputs];
+    const bodies = [...subJaxprs(eqn.params)];
+    for (const { result, outputs: from, stacked } of edges?.(eqn.params) ?? []) {
+      const sum = stacked && result !== undefined && from.length === 1 ? sums.get(eqn.outputs[result]) : undefined;
+      if (!sum) continue;
+      const [[body, output]] = from;
+      dropped.add(sum);
+      outputs[result as number] = sum.outputs[0];
+      bodies[body] = summed(bodies[body], output, sum);
+    }
+    return outputs.every((v, i) => v === eqn.outputs[i])
+      ? eqn
+      : { ...eqn, outputs, params: withSubJaxprs?.(eqn.params, bodies) ?? eqn.params };
+  });
+  return dropped.size === 0
+    ? closed
+    : { ...closed, jaxpr: { ...jaxpr, eqns: eqns.filter((eqn) => !dropped.has(eqn)) } };
+}
+
+/** A body with one output combined over devices. */
+function summed({ jaxpr, consts }: ClosedJaxpr, output: number, { primitive, params, source }: JaxprEqn): ClosedJaxpr {
+  const part = jaxpr.outvars[output];
+  const sum = newVar(part.aval);
+  const eqns = [...jaxpr.eqns, { primitive, params, source, inputs: [part], outputs: [sum] }];
+  return { jaxpr: { ...jaxpr, eqns, outvars: jaxpr.outvars.with(output, sum) }, consts };
+}
+
+function usesOf({ eqns, outvars }: Jaxpr): ReadonlyMap<Atom, number> {
+  const uses = new Map<Atom, number>();
+  for (const atom of [...eqns.flatMap(({ inputs }) => inputs), ...outvars]) uses.set(atom, (uses.get(atom) ?? 0) + 1);
+  return uses;
 }

@@ -11,6 +11,7 @@ import { traceToJaxpr } from "../trace/staging.ts";
 import { evalJaxpr } from "../transforms/eval-jaxpr.ts";
 import { mapOver, ops } from "../transforms/jaxpr-transforms.ts";
 import { placeAxis } from "../transforms/place-axis.ts";
+import { sinkSums } from "./hoist-sums.ts";
 import type { Layout } from "./layout.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Partitioned } from "./partition.ts";
@@ -149,8 +150,10 @@ function stackOn(
   local: ClosedJaxpr,
   resultLayouts: readonly Layout[],
 ): ClosedJaxpr {
+  const shared = axes.filter(({ gpus }) => gpus === undefined).map((axis) => axis.name);
+  const sunk = sinkSums(local, new Set(shared));
   const program = (parts: readonly Array[]): LocalResults => ({
-    results: evalJaxpr(local, parts),
+    results: evalJaxpr(sunk, parts),
     layouts: resultLayouts,
   });
   return traceToJaxpr(name, (...args) => onAllDevices(axes, args, layouts, program).results, types);
