@@ -60,6 +60,10 @@ test("more dispatches than a query set holds are all timed", async () => {
     for (let i = 0; i < 2100; i++) client.launch(f, [x])[0].dispose();
   });
   assert.is(timings.length, 2100);
+  // The set was used again: no time is another batch's.
+  assert.ok(timings.every(({ elapsedMs }) => elapsedMs > 0));
+  const early = timings.filter(({ startMs }, i) => i > 0 && startMs < timings[i - 1].startMs);
+  assert.is(early.length, 0, "in order");
 });
 
 test("loading compiles equal kernels once and leaves nothing for the first call", async () => {
