@@ -46,7 +46,12 @@ test("--raw continues a text; --benchmark tells of times, tokens, MFU and MBU be
 
 test("what cannot be is refused in a sentence: flags with exit code 2, what they lead to with 1", async () => {
   const refused: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
-    [["--model_path", glm, "--prompt", "x", "--tp", "2"], 2, /'--tp <n>' argument '2' is invalid.*runs on one device/],
+    [["--model_path", glm, "--prompt", "x", "--tp", "0"], 2, /'--tp <n>' argument '0' is invalid.*at least 1/],
+    [
+      ["--model_path", glm, "--prompt", "x", "--tp", "3"],
+      1,
+      /^RangeError: parallelism: tp must divide.*These do: 1, 2/m,
+    ],
     [["--model_path", glm], 2, /required option '--prompt <text>' not specified/],
     [["--model_path", "./nowhere", "--prompt", "x"], 1, /^CheckpointError: .\/nowhere: must be a folder, or a hub id/m],
     [
