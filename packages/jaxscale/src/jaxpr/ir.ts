@@ -9,6 +9,8 @@ export interface ShapedArray {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly weakType: boolean;
+  /** Axes of the mesh of a `shardMap` along which devices may have different values; absent if there are none, and where that is not checked. */
+  readonly varying?: readonly string[];
 }
 
 export const shapedArray = (shape: Shape, dtype: DType, weakType = false): ShapedArray => ({
@@ -16,6 +18,18 @@ export const shapedArray = (shape: Shape, dtype: DType, weakType = false): Shape
   dtype,
   weakType,
 });
+
+/** The type of a value that varies along just these axes. */
+export function varyingAlong(aval: ShapedArray, axes: readonly string[]): ShapedArray {
+  const { varying, ...type } = aval;
+  return axes.length > 0 ? { ...type, varying: axes } : varying ? type : aval;
+}
+
+/** Axes along which any of some values varies. */
+export function varyingOfAny(avals: readonly ShapedArray[]): readonly string[] {
+  const varying = avals.filter((aval) => aval.varying);
+  return varying.length === 0 ? [] : [...new Set(varying.flatMap((aval) => aval.varying ?? []))];
+}
 
 /** `float32[2,3]`, the form used in error messages. */
 export const formatAval = (aval: ShapedArray): string => `${aval.dtype}[${aval.shape.join(",")}]`;
@@ -26,7 +40,8 @@ export const sameAval = (a: ShapedArray, b: ShapedArray): boolean =>
   a.dtype === b.dtype &&
   a.weakType === b.weakType &&
   a.shape.length === b.shape.length &&
-  a.shape.every((d, i) => d === b.shape[i]);
+  a.shape.every((d, i) => d === b.shape[i]) &&
+  (a.varying === b.varying || `${a.varying?.toSorted()}` === `${b.varying?.toSorted()}`);
 
 export interface Var {
   readonly kind: "var";
@@ -103,8 +118,27 @@ export interface Primitive<P extends Params = Params> {
   readonly decompose?: (params: P, inputs: readonly ShapedArray[]) => ClosedJaxpr;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */
   readonly subJaxprs: (params: P) => readonly ClosedJaxpr[];
+  /**
+   * Mesh axes along which results vary, of those along which operands do; absent: the same, and all operands are made to vary along
+   * all of them. "bodies": as its jaxprs say.
+   */
+  readonly varying?: "bodies" | ((params: P, operands: readonly string[]) => readonly string[]);
   /** The parameters that the op's results depend on, where there are others: rules of differentiation. */
   readonly programParams?: (params: P) => Params;
   /** The parameters with other jaxprs in the place of `subJaxprs`, in that order. */
   readonly withSubJaxprs?: (params: P, jaxprs: readonly ClosedJaxpr[]) => P;
+}
+
+/** Types of an op's results, with the axes along which they vary. @throws ShapeError, DTypeError */
+export function resultTypes<P extends Params>(
+  primitive: Primitive<P>,
+  inputs: readonly ShapedArray[],
+  params: P,
+): readonly ShapedArray[] {
+  const { varying } = primitive;
+  const avals = primitive.abstractEval(inputs, params);
+  if (varying === "bodies") return avals;
+  const axes = varyingOfAny(inputs);
+  const along = varying ? varying(params, axes) : axes;
+  return along.length === 0 && axes.length === 0 ? avals : avals.map((aval) => varyingAlong(aval, along));
 }

@@ -7,6 +7,7 @@ import {
   newVar,
   type Params,
   type Primitive,
+  resultTypes,
   type ShapedArray,
   shapedArray,
   type Var,
@@ -29,12 +30,8 @@ export function writeJaxpr(
   const invars = avals.map(newVar);
   const eqns: JaxprEqn[] = [];
   const bind: JaxprWriter["bind"] = (primitive, operands, params) => {
-    const outputs = primitive
-      .abstractEval(
-        operands.map((a) => a.aval),
-        params,
-      )
-      .map(newVar);
+    const types = operands.map((a) => a.aval);
+    const outputs = resultTypes(primitive, types, params).map(newVar);
     eqns.push({
       primitive: primitive as unknown as Primitive,
       inputs: operands,

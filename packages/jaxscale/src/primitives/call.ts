@@ -81,6 +81,7 @@ export const jitCall = definePrimitive<JitParams>("jit", {
     invariant(inputs.length === jaxpr.invars.length, "a call passes one operand for each argument");
     return jaxpr.outvars.map((a) => a.aval);
   },
+  varying: "bodies",
   reference: (inputs, { jaxpr }) => interpret(jaxpr, inputs),
   printParams: ({ name, jaxpr }) => ({ name, jaxpr }),
   subJaxprs: ({ jaxpr }) => [jaxpr],

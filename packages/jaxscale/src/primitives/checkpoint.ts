@@ -22,6 +22,7 @@ export const checkpointCall = definePrimitive<CheckpointParams>("remat2", {
     invariant(inputs.length === jaxpr.invars.length, "a call passes one operand for each argument");
     return jaxpr.outvars.map((a) => a.aval);
   },
+  varying: "bodies",
   reference: (inputs, { jaxpr }) => interpret(jaxpr, inputs),
   printParams: ({ jaxpr, differentiated }) => ({
     differentiated: bool(differentiated),

@@ -76,6 +76,7 @@ const defineCollective = (name: string, definition: ReductionDefinition) => {
     },
     reference: (_, { axes }) => resolved(name, axes),
     axisNames: ({ axes }) => axes,
+    varying: ({ axes }, operands) => operands.filter((name) => !axes.includes(name)),
     agrees: true,
     folds: combine,
     traffic: ({ params: { axes }, inputs }, sizes) => {
@@ -113,6 +114,25 @@ export const psum = defineCollective("psum", {
   // What every element gets of the sum it gives back to every element.
   transpose: ({ bind1 }, cts, _, { params }) => cts.map((ct) => ct && bind1("psum", [ct], params)),
 });
+/**
+ * The sum over axes along which it is checked what varies: known to be equal on all devices, so that its cotangent is one value,
+ * which every device gets. @see https://docs.jax.dev/en/latest/notebooks/shard_map.html
+ */
+export const psumInvariant = defineCollective("psum_invariant", {
+  accepts: isNumber,
+  reduction: "reduce_sum",
+  combine: "add",
+  ofEqual: ({ mul }, x, size) => mul(size, x),
+  jvp: ({ bind1 }, _, tangents, { params: { axes } }) =>
+    tangents.map((dx) => dx && bind1("psum_invariant", [varied(bind1, dx, axes)], { axes })),
+  transpose: ({ bind1 }, cts, _, { params: { axes } }) => cts.map((ct) => ct && varied(bind1, ct, axes)),
+});
+
+/** A value that varies along the axes. */
+function varied(bind1: OpBuilder["bind1"], x: Operand, axes: readonly string[]): Operand {
+  const missing = axes.filter((name) => !x.aval.varying?.includes(name));
+  return missing.length === 0 ? x : bind1("pvary", [x], { axes: missing });
+}
 /** Largest over the axes. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pmax.html */
 export const pmax = defineCollective("pmax", {
   accepts: () => true,
@@ -154,12 +174,14 @@ export const vary = definePrimitive<CollectiveParams>("pvary", {
   reference: (_, { axes }) => resolved("pvary", axes),
   axisNames: ({ axes }) => axes,
   jvp: linearJvp("pvary"),
-  transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("psum", [ct], params)],
+  varying: ({ axes }, operands) => [...new Set([...operands, ...axes])],
+  transpose: ({ bind1 }, [ct], _, { params: { axes } }) => [
+    ct && bind1("psum_invariant", [varied(bind1, ct, axes)], { axes }),
+  ],
+  // It counts as varying, but its elements are equal: nothing is copied.
   batch: (ops, [x], [dim], { params, axis }) => {
-    const axes = namesLeft(params.axes, axis);
-    const y = axes.length > 0 ? ops.bind1("pvary", [x], { axes }) : x;
-    const own = params.axes.includes(axis.name ?? "");
-    return own ? batched(ops.batchToFront(y, dim, axis.size), 0) : batched(y, dim);
+    const axes = params.axes.includes(axis.name ?? "") ? namesLeft(params.axes, axis) : params.axes;
+    return batched(axes.length > 0 ? ops.bind1("pvary", [x], { axes }) : x, dim);
   },
   lowering: loweredAs((_, x) => x),
   sharding: replicatedRule,

@@ -10,6 +10,8 @@ import {
   type ShapedArray,
   shapedArray,
   type Var,
+  varyingAlong,
+  varyingOfAny,
 } from "../jaxpr/ir.ts";
 import { writeJaxpr } from "../jaxpr/write.ts";
 import { broadcastInDim } from "./broadcast.ts";
@@ -54,7 +56,7 @@ function linearize(
     writeJaxpr(argumentAvals, (w, args) => {
       const out = w.call(primal, args);
       const zeros = (aval: ShapedArray): Atom => {
-        const zero = { kind: "literal", value: 0, aval: { ...aval, shape: [] } } as const;
+        const zero = newLiteral(0, shapedArray([], aval.dtype, aval.weakType));
         return w.bind(broadcastInDim, [zero], { shape: aval.shape, broadcastDimensions: [] })[0];
       };
       return [...out.slice(0, total), ...kept.flatMap((avals, j) => (i === j ? out.slice(total) : avals.map(zeros)))];
@@ -142,10 +144,14 @@ const condRules: Pick<PrimitiveRules<CondParams>, "differentiate" | "linearize" 
 
 /** Operands: the branch's number (int32[], in range), the arguments of every branch. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.switch.html */
 export const cond = definePrimitive<CondParams>("cond", {
-  abstractEval([, ...args], { branches: [{ jaxpr }] }) {
+  abstractEval([index, ...args], { branches }) {
+    const [{ jaxpr }] = branches;
     invariant(args.length === jaxpr.invars.length, "cond passes one operand for each argument of its branches");
-    return jaxpr.outvars.map(({ aval }) => aval);
+    return jaxpr.outvars.map(({ aval }, i) =>
+      varyingAlong(aval, varyingOfAny([index, ...branches.map((branch) => branch.jaxpr.outvars[i].aval)])),
+    );
   },
+  varying: "bodies",
   reference: ([index, ...args], { branches }) => interpret(branches[index.values[0]], args),
   printParams: ({ branches }) => ({ branches }),
   subJaxprs: ({ branches }) => branches,

@@ -4,6 +4,7 @@ import {
   type JaxprEqn,
   newLiteral,
   newVar,
+  resultTypes,
   type ShapedArray,
   shapedArray,
   type Var,
@@ -21,12 +22,8 @@ export function recordJaxpr(
     bind: (name, operands, params = {}) => {
       const primitive = primitiveNamed(name);
       const inputs = operands as readonly Var[];
-      const outputs = primitive
-        .abstractEval(
-          inputs.map((v) => v.aval),
-          params,
-        )
-        .map(newVar);
+      const types = inputs.map((v) => v.aval);
+      const outputs = resultTypes(primitive, types, params).map(newVar);
       eqns.push({ primitive, inputs, outputs, params, source: { scope: "" } });
       return outputs;
     },

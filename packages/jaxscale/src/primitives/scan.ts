@@ -25,8 +25,10 @@ export type ScanParams = {
   readonly unroll: number;
 };
 
-const stacked = (length: number, { shape, dtype, weakType }: ShapedArray): ShapedArray =>
-  shapedArray([length, ...shape], dtype, weakType);
+const stacked = (length: number, { shape, ...type }: ShapedArray): ShapedArray => ({
+  ...type,
+  shape: [length, ...shape],
+});
 
 type Flags = readonly boolean[];
 type Maybe = readonly (Operand | null)[];
@@ -298,6 +300,7 @@ export const scan = definePrimitive<ScanParams>("scan", {
     invariant(inputs.length === jaxpr.invars.length, "scan passes one operand for each argument of its body");
     return jaxpr.outvars.map(({ aval }, i) => (i < numCarry ? aval : stacked(length, aval)));
   },
+  varying: "bodies",
   reference(inputs, { jaxpr, length, numConsts, numCarry, reverse }) {
     const constants = inputs.slice(0, numConsts);
     let carries = inputs.slice(numConsts, numConsts + numCarry);

@@ -61,7 +61,10 @@ export function structuredOps(bind1: Bind1, literal: LiteralOf) {
     expandDims,
     broadcastAt,
     moveAxis,
-    zeros: ({ shape, dtype }: ShapedArray): Operand => full(shape, 0, dtype),
+    zeros: ({ shape, dtype, varying }: ShapedArray): Operand => {
+      const zeros = full(shape, 0, dtype);
+      return varying ? bind1("pvary", [zeros], { axes: varying }) : zeros;
+    },
     fullLike: ({ aval }: Operand, value: number): Operand => full(aval.shape, value, aval.dtype),
     convert: (x: Operand, newDtype: DType, weakType = false): Operand =>
       x.aval.dtype === newDtype && x.aval.weakType === weakType

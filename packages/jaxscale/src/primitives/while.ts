@@ -1,7 +1,7 @@
 /** while: a body applied as long as a predicate of the carries holds. */
 import { invariant, TracerError } from "../base/errors.ts";
 import { interpret } from "../jaxpr/interpret.ts";
-import { type ClosedJaxpr, newVar, shapedArray } from "../jaxpr/ir.ts";
+import { type ClosedJaxpr, newVar, shapedArray, varyingAlong, varyingOfAny } from "../jaxpr/ir.ts";
 import { writeJaxpr } from "../jaxpr/write.ts";
 import { broadcastInDim } from "./broadcast.ts";
 import { checkCarriesVary, spread } from "./call.ts";
@@ -155,10 +155,13 @@ const whileRules: Pick<PrimitiveRules<WhileParams>, "differentiate" | "linearize
 
 /** Operands: constants of the condition, constants of the body, first carries. Results: last carries. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.while_loop.html */
 export const whileLoop = definePrimitive<WhileParams>("while", {
-  abstractEval(inputs, { bodyJaxpr: { jaxpr }, condNconsts, bodyNconsts }) {
+  abstractEval(inputs, { condJaxpr, bodyJaxpr: { jaxpr }, condNconsts, bodyNconsts }) {
     invariant(inputs.length === condNconsts + jaxpr.invars.length && bodyNconsts >= 0, "while passes each argument");
-    return jaxpr.outvars.map(({ aval }) => aval);
+    const [test] = condJaxpr.jaxpr.outvars;
+    // Where devices differ in when they end, they differ in what they end with.
+    return jaxpr.outvars.map(({ aval }) => varyingAlong(aval, varyingOfAny([aval, test.aval])));
   },
+  varying: "bodies",
   reference(inputs, { condJaxpr, condNconsts, bodyJaxpr, bodyNconsts, maxTrips = Number.POSITIVE_INFINITY }) {
     const condConsts = inputs.slice(0, condNconsts);
     const bodyConsts = inputs.slice(condNconsts, condNconsts + bodyNconsts);

@@ -6,6 +6,7 @@ import { ShardingError } from "../base/errors.ts";
 interface NamedAxis {
   readonly name: string | undefined;
   readonly size: number;
+  readonly checksVarying?: boolean;
 }
 
 let axes: readonly NamedAxis[] = [];
@@ -31,6 +32,14 @@ export function sizeOfAxis(op: string, name: string): number {
   );
 }
 
+/** Whether it is checked which values vary along an axis. */
+export const checksVarying = (name: string): boolean =>
+  axes.findLast((axis) => axis.name === name)?.checksVarying ?? false;
+
 /** The named axes as text: what a trace that may name them depends on. */
 export const boundAxes = (): string =>
-  axes.flatMap(({ name, size }) => (name === undefined ? [] : `${name}=${size}`)).join();
+  axes
+    .flatMap(({ name, size, checksVarying }) =>
+      name === undefined ? [] : `${name}=${size}${checksVarying ? "!" : ""}`,
+    )
+    .join();

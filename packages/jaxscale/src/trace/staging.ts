@@ -8,6 +8,7 @@ import {
   newVar,
   type Params,
   type Primitive,
+  resultTypes,
   type ShapedArray,
   type SourceInfo,
   type Var,
@@ -49,10 +50,8 @@ export class JaxprTrace implements Trace {
 
   process = (primitive: Primitive, operands: readonly Array[], params: Params): readonly Array[] => {
     const inputs = operands.map((x) => this.atom(x, primitive.name));
-    const avals = primitive.abstractEval(
-      inputs.map((a) => a.aval),
-      params,
-    );
+    const types = inputs.map((a) => a.aval);
+    const avals = resultTypes(primitive, types, params);
     for (const { shape } of avals) checkElementCount(primitive.name, shape);
     return this.emit(primitive, inputs, params, avals, captureSource(this.process));
   };

@@ -1,6 +1,6 @@
 /** Vectorization: values have an extra axis somewhere, which the function does not see. */
 import { invariant } from "../base/errors.ts";
-import { type Jaxpr, type Params, type Primitive, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import { type Jaxpr, type Params, type Primitive, resultTypes, type ShapedArray, varyingAlong } from "../jaxpr/ir.ts";
 import type { OpBuilder } from "../primitives/op-builder.ts";
 import { type BatchAxis, rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
@@ -16,17 +16,31 @@ export class BatchTracer extends Tracer {
   readonly dim: number | null;
 
   constructor(owner: BatchTrace, value: Array, dim: number | null, origin: Origin | undefined) {
-    super(dim === null ? value.aval : withoutAxis(value.aval, dim), origin);
+    super(elementType(owner.axis, value.aval, dim), origin);
     this.owner = owner;
     this.value = value;
     this.dim = dim;
   }
 }
 
-export const withoutAxis = ({ shape, dtype, weakType }: ShapedArray, axis: number): ShapedArray =>
-  shapedArray(shape.toSpliced(axis, 1), dtype, weakType);
-export const withAxis = ({ shape, dtype, weakType }: ShapedArray, axis: number, size: number): ShapedArray =>
-  shapedArray(shape.toSpliced(axis, 0, size), dtype, weakType);
+const withShape = (type: ShapedArray, shape: ShapedArray["shape"]): ShapedArray => ({ ...type, shape });
+
+/** The type of one element of a value that is mapped over. */
+function elementType({ name, checksVarying }: BatchAxis, whole: ShapedArray, dim: number | null): ShapedArray {
+  const element = dim === null ? whole : withShape(whole, whole.shape.toSpliced(dim, 1));
+  return checksVarying && name !== undefined
+    ? varyingAlong(element, [...new Set([...varyingOf(element), name])])
+    : element;
+}
+/** The reverse: what varies along the axis has it, or has equal elements. */
+export function wholeType({ name, size }: BatchAxis, element: ShapedArray, dim: number | null): ShapedArray {
+  const whole = dim === null ? element : withShape(element, element.shape.toSpliced(dim, 0, size));
+  return varyingAlong(
+    whole,
+    varyingOf(whole).filter((other) => other !== name),
+  );
+}
+const varyingOf = ({ varying = [] }: ShapedArray): readonly string[] => varying;
 
 export class BatchTrace implements Trace {
   readonly parent: Trace;
@@ -49,9 +63,11 @@ export class BatchTrace implements Trace {
     this.#ended = true;
   }
 
-  /** A value of this trace; one without the axis (null) needs no tracer. */
-  element(value: Array, dim: number | null, origin?: Origin): Array {
-    return dim === null ? value : new BatchTracer(this, value, dim, origin);
+  /** A value of this trace; one without the axis (null) needs no tracer, unless its type varies along it. */
+  element(value: Array, dim: number | null, origin?: Origin, type?: ShapedArray): Array {
+    const { name } = this.axis;
+    const varies = name !== undefined && type?.varying?.includes(name);
+    return dim === null && !varies ? value : new BatchTracer(this, value, dim, origin);
   }
   valueOf = (x: Array): Array => (x instanceof BatchTracer && x.owner === this ? x.value : x);
   dimOf = (x: Array): number | null => (x instanceof BatchTracer && x.owner === this ? x.dim : null);
@@ -61,29 +77,26 @@ export class BatchTrace implements Trace {
   process = (primitive: Primitive, operands: readonly Array[], params: Params): readonly Array[] => {
     const values = operands.map(this.valueOf);
     const dims = operands.map(this.dimOf);
-    const { batch, agrees } = rulesOf(primitive);
+    const { batch } = rulesOf(primitive);
     const { axis } = this;
     const overAxis = axis.name !== undefined && worksOver(axis.name, primitive, params);
-    const varies = axis.checksVarying && !(overAxis && agrees) && operands.some(this.varies);
+    const inputs = operands.map((x) => x.aval);
+    // Elsewhere what has the axis varies along it, and nothing else.
+    const types = axis.checksVarying ? resultTypes(primitive, inputs, params) : [];
     const origin = { primitive, source: captureSource(this.process) };
     return withTrace(this.parent, () => {
       if (!overAxis && dims.every((dim) => dim === null)) {
-        const results = bind(primitive, values, params);
-        return varies ? results.map((value) => new BatchTracer(this, value, null, origin)) : results;
+        return bind(primitive, values, params).map((value, i) => this.element(value, null, origin, types[i]));
       }
       if (!batch) throw noRule(primitive, "batching");
       const out = batch(this.#ops, values, dims, {
         params,
-        inputs: operands.map((x) => x.aval),
+        inputs,
         axis,
         varies: operands.map(this.varies),
       });
       invariant(out.results.length === out.dims.length, `${primitive.name} says where the axis of each result is`);
-      return out.results.map((value, i) =>
-        varies
-          ? new BatchTracer(this, value as Array, out.dims[i], origin)
-          : this.element(value as Array, out.dims[i], origin),
-      );
+      return out.results.map((value, i) => this.element(value as Array, out.dims[i], origin, types[i]));
     });
   };
 }

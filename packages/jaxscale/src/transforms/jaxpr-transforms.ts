@@ -1,6 +1,6 @@
 /** Transformations of jaxprs into jaxprs, and the builder through which rules reach them. */
 import { invariant } from "../base/errors.ts";
-import type { ClosedJaxpr, Params } from "../jaxpr/ir.ts";
+import type { ClosedJaxpr, Params, ShapedArray } from "../jaxpr/ir.ts";
 import { spread } from "../primitives/call.ts";
 import { type LinearizedJaxpr, makeOps, type OpBuilder, type Operand } from "../primitives/op-builder.ts";
 import { type BatchAxis, primitiveNamed } from "../primitives/primitive.ts";
@@ -10,7 +10,7 @@ import { scalarOf } from "../trace/operand.ts";
 import { JaxprTrace, type JaxprTracer, traceToJaxpr } from "../trace/staging.ts";
 import { bind, currentTrace, isEvaluating, withTrace } from "../trace/trace.ts";
 import { backwardPass } from "./backward-pass.ts";
-import { BatchTrace, withAxis } from "./batch-trace.ts";
+import { BatchTrace, wholeType } from "./batch-trace.ts";
 import { evalJaxpr } from "./eval-jaxpr.ts";
 import { JvpTrace } from "./jvp-trace.ts";
 import { LinearizeTrace } from "./linearize-trace.ts";
@@ -167,15 +167,16 @@ export function transposeJaxpr(
 
 type FlatMap = (args: readonly Array[]) => readonly Array[];
 
-/** A function of arrays, mapped over an axis. */
+/** A function of arrays, mapped over an axis. @param types of its arguments: some may vary along it though their elements are equal */
 export function mapOver(
   f: FlatMap,
   args: readonly Array[],
   dims: Dims,
   axis: BatchAxis,
+  types: readonly ShapedArray[] = [],
 ): { readonly results: readonly Array[]; readonly dims: Dims; readonly varies: Flags } {
   const trace = new BatchTrace(currentTrace(), axis, ops, f.name || "vmap");
-  const elements = args.map((x, i) => trace.element(x, dims[i]));
+  const elements = args.map((x, i) => trace.element(x, dims[i], undefined, types[i]));
   try {
     const results = withTrace(trace, () => withAxisName(axis, () => f(elements)));
     return { results: results.map(trace.valueOf), dims: results.map(trace.dimOf), varies: results.map(trace.varies) };
@@ -196,19 +197,17 @@ export function batchJaxpr(
     `batch ${axis.name ?? ""} ${axis.size} ${axis.gpus ?? 1} ${axis.checksVarying ?? false} ${axis.ofDevices ?? false} ${dims.map(String)} ${force}`,
     () => {
       let dimsOut: Dims = [];
+      const avals = avalsOf(closed);
       const jaxpr = traceToJaxpr(
         "vmap",
         (...args) => {
-          const mapped = mapOver((elements) => evalJaxpr(closed, elements), args, dims, axis);
+          const mapped = mapOver((elements) => evalJaxpr(closed, elements), args, dims, axis, avals);
           dimsOut = mapped.dims.map((dim, i) => (force[i] ? 0 : dim));
           return mapped.results.map((x, i) =>
             force[i] ? (ops.batchToFront(x, mapped.dims[i], axis.size) as Array) : x,
           );
         },
-        avalsOf(closed).map((aval, i) => {
-          const dim = dims[i];
-          return dim === null ? aval : withAxis(aval, dim, axis.size);
-        }),
+        avals.map((aval, i) => wholeType(axis, aval, dims[i])),
       );
       invariant(dimsOut.length === jaxpr.jaxpr.outvars.length, "each result has its axis");
       return { jaxpr, dims: dimsOut };

@@ -9,9 +9,9 @@ import * as primitives from "../../primitives/collective.ts";
 import * as movement from "../../primitives/collective-movement.ts";
 import type { PrimitiveRules } from "../../primitives/primitive.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
-import { sizeOfAxis } from "../../trace/axis-names.ts";
+import { checksVarying, sizeOfAxis } from "../../trace/axis-names.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
-import { bind1 } from "../../trace/trace.ts";
+import { bind1, varyAlong } from "../../trace/trace.ts";
 import { listOf, optionsOf, required, wholeOf } from "../arguments.ts";
 import { convertElementType } from "./convert.ts";
 import { add, div, mul } from "./elementwise.ts";
@@ -32,22 +32,26 @@ export const axisSize = (axisName: AxisNames): number =>
 
 type Tree<T> = T extends number | boolean ? Array : T;
 
+/** A value that takes part in a collective over axes: it varies along those for which that is checked. */
+const entering = (x: Array, axes: readonly string[]): Array => varyAlong(x, axes.filter(checksVarying));
+
 function collective<T>(primitive: PrimitiveRules<CollectiveParams>, tree: T, axisName: AxisNames): Tree<T> {
   const axes = namesOf(primitive.name, axisName);
-  const { leaves, treedef } = flatten<ArrayLike>(tree);
-  return unflatten(
-    treedef,
-    leaves.map((x) => {
-      const operand = asArray(primitive.name, x);
-      const number =
-        operand.dtype === "bool" && primitive === primitives.psum ? convertElementType(operand, "int32") : operand;
-      return bind1(primitive, [number], { axes });
-    }),
-  );
+  return eachLeaf(primitive.name, tree, (x) => bind1(primitive, [entering(x, axes)], { axes }));
 }
 
 /** Sum of every leaf along the axis. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.psum.html */
-export const psum = <T>(tree: T, axisName: AxisNames): Tree<T> => collective(primitives.psum, tree, axisName);
+export function psum<T>(tree: T, axisName: AxisNames): Tree<T> {
+  const names = namesOf("psum", axisName);
+  const over = (x: Array, primitive: PrimitiveRules<CollectiveParams>, axes: readonly string[]): Array =>
+    axes.length > 0 ? bind1(primitive, [entering(x, axes)], { axes }) : x;
+  const checked = names.filter(checksVarying);
+  const others = names.filter((name) => !checksVarying(name));
+  return eachLeaf("psum", tree, (x) => {
+    const number = x.dtype === "bool" ? convertElementType(x, "int32") : x;
+    return over(over(number, primitives.psum, others), primitives.psumInvariant, checked);
+  });
+}
 /** Largest of every leaf along the axis. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pmax.html */
 export const pmax = <T>(tree: T, axisName: AxisNames): Tree<T> => collective(primitives.pmax, tree, axisName);
 /** Smallest of every leaf along the axis. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pmin.html */
@@ -68,7 +72,7 @@ export function pmean<T>(tree: T, axisName: AxisNames): Tree<T> {
 
 /** Position along the axis, an int32 scalar. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.axis_index.html */
 export function axisIndex(axisName: AxisNames): Array {
-  const indexOf = (name: string): Array => bind1(primitives.axisIndex, [], { axes: [name] });
+  const indexOf = (name: string): Array => entering(bind1(primitives.axisIndex, [], { axes: [name] }), [name]);
   const [first, ...rest] = namesOf("axis_index", axisName);
   return rest.reduce(
     (index, name) => add(mul(index, scalarOf(sizeOfAxis("axis_index", name), "int32")), indexOf(name)),
@@ -111,7 +115,7 @@ export function allGather<T>(tree: T, axisName: AxisNames, options?: AllGatherOp
   return eachLeaf("all_gather", tree, (x) => {
     const dimension = axisIn("all_gather", "axis", axis, tiled ? x.ndim : x.ndim + 1);
     const gather = (y: Array, name: string, ontoAxis: boolean): Array =>
-      bind1(movement.allGather, [y], {
+      bind1(movement.allGather, [entering(y, [name])], {
         axes: [name],
         axisSize: sizeOfAxis("all_gather", name),
         dimension,
@@ -141,7 +145,7 @@ export function psumScatter<T>(tree: T, axisName: AxisNames, options?: PsumScatt
     const dimension = axisIn("reduce_scatter", "scatterDimension", scatterDimension, x.ndim);
     checkParts("reduce_scatter", "scatterDimension", x.shape[dimension], count, tiled);
     const scatter = (y: Array, name: string, alongAxis: boolean): Array =>
-      bind1(movement.reduceScatter, [y], {
+      bind1(movement.reduceScatter, [entering(y, [name])], {
         axes: [name],
         axisSize: sizeOfAxis("reduce_scatter", name),
         dimension,
@@ -184,7 +188,7 @@ export function allToAll<T>(
     const concat = axisIn("all_to_all", "concatAxis", concatAxis, x.ndim);
     checkParts("all_to_all", "splitAxis", x.shape[split], count, tiled);
     const exchange = (y: Array, name: string, from: number, to: number, endToEnd: boolean): Array =>
-      bind1(movement.allToAll, [y], {
+      bind1(movement.allToAll, [entering(y, [name])], {
         axes: [name],
         axisSize: sizeOfAxis("all_to_all", name),
         splitAxis: from,
@@ -227,7 +231,7 @@ export function ppermute<T>(
       );
   }
   return eachLeaf("ppermute", tree, (x) =>
-    bind1(movement.permute, [x], {
+    bind1(movement.permute, [entering(x, [name])], {
       axes: [name],
       axisSize: size,
       perm: pairs.map(([from, to]) => [from, to] as const),
@@ -251,7 +255,7 @@ export function pcast<T>(tree: T, axisName: AxisNames, options: { readonly to: "
   const { to } = optionsOf("pcast", options, { to: required });
   if (to !== "varying") throw new ShardingError(`pcast: to must be "varying"; got ${JSON.stringify(to)}`);
   const axes = namesOf("pcast", axisName);
-  return eachLeaf("pcast", tree, (x) => bind1(primitives.vary, [x], { axes }));
+  return eachLeaf("pcast", tree, (x) => entering(x, axes));
 }
 
 const moveAxis = (x: Array, from: number, to: number): Array =>

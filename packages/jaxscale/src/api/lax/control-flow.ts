@@ -10,7 +10,7 @@ import { scan as scanPrimitive } from "../../primitives/scan.ts";
 import { whileLoop as whilePrimitive } from "../../primitives/while.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
-import { bind } from "../../trace/trace.ts";
+import { bind, varyAlong } from "../../trace/trace.ts";
 import { functionOf, listOf, optionsOf } from "../arguments.ts";
 import type { AsArrays, Next, Seed, WithNumbers } from "../tree-types.ts";
 import { clamp, convertElementType } from "./convert.ts";
@@ -25,6 +25,7 @@ import {
   sliceAval,
   traceBody,
 } from "./trace-body.ts";
+import { varyAlike } from "./vary-alike.ts";
 
 /** An initial carry: numbers are accepted as arrays. */
 type First<Carry> = Carry | (Array extends Carry ? number | boolean : never);
@@ -300,11 +301,14 @@ function branch<Args extends unknown[], R>(
   functions: readonly ((...args: Args) => R)[],
   operands: Args,
 ): R {
-  const { leaves, treedef } = flattenArrays(op, operands);
+  const { varying = [] } = index.aval;
+  const { leaves: given, treedef } = flattenArrays(op, operands);
+  const leaves = given.map((x) => varyAlong(x, varying));
   const avals = leaves.map((x) => x.aval);
-  const bodies = functions.map((f) => traceBody(op, (args: Args) => f(...args), [treedef], [avals]));
-  const [first] = bodies;
-  bodies.forEach((body, i) => checkBranch(op, first, body, i));
+  const traced = functions.map((f) => traceBody(op, (args: Args) => f(...args), [treedef], [avals]));
+  const [first] = traced;
+  traced.forEach((body, i) => checkBranch(op, first, body, i));
+  const bodies = varyAlike(traced, varying);
   // Every branch takes the constants of all branches.
   const constants = bodies.flatMap((b) => b.constants);
   let before = 0;

@@ -7,7 +7,7 @@ import {
   type TreeDef,
   unflatten,
 } from "../../base/pytree.ts";
-import { type ClosedJaxpr, formatAval, type ShapedArray, shapedArray } from "../../jaxpr/ir.ts";
+import { type ClosedJaxpr, formatAval, type ShapedArray } from "../../jaxpr/ir.ts";
 import type { Array } from "../../trace/array.ts";
 import { traceToJaxpr } from "../../trace/staging.ts";
 import { type FlatArrays as Flat, flattenArrays } from "../flat-function.ts";
@@ -85,5 +85,4 @@ export function checkCarry(op: string, init: Flat, outTree: TreeDef, outputs: re
 }
 
 /** Type of one slice along axis 0. */
-export const sliceAval = ({ shape, dtype, weakType }: ShapedArray): ShapedArray =>
-  shapedArray(shape.slice(1), dtype, weakType);
+export const sliceAval = ({ shape, ...type }: ShapedArray): ShapedArray => ({ ...type, shape: shape.slice(1) });

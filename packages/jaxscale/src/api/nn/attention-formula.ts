@@ -1,5 +1,5 @@
 /** Attention as a composition of other ops, as JAX traces it. */
-import type { ClosedJaxpr, ShapedArray } from "../../jaxpr/ir.ts";
+import { type ClosedJaxpr, type ShapedArray, varyingAlong } from "../../jaxpr/ir.ts";
 import type { AttentionParams } from "../../primitives/attention.ts";
 import type { AttentionOperand } from "../../primitives/primitive.ts";
 import type { Array } from "../../trace/array.ts";
@@ -38,7 +38,8 @@ export function attentionFormula(params: AttentionParams, inputs: readonly Shape
         const others = Object.fromEntries(optional.map((kind, i) => [kind, rest[i]]));
         return [grouped(query, keys, values, others, { scale, isCausal, window })];
       },
-      inputs,
+      // Operands vary alike, so the formula need not know along what.
+      inputs.map((aval) => varyingAlong(aval, [])),
     );
     if (kept.size >= mostKept) kept.clear();
     kept.set(key, closed);
