@@ -1,6 +1,7 @@
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { meshOf } from "../conformance/rows-sharding.ts";
 import "../setup.ts";
 
 const { debug, jit, lax, numpy: jnp } = jax;
@@ -32,6 +33,15 @@ test("prints from inside jit in the program's order, values as JAX writes them",
   const expected = ["x = [0. 1. 2.]", "max 4.0, sum 6.0, {}", "done"];
   assert.equal(await printed(() => f(range(3))), expected);
   assert.equal(await printed(() => [f(range(3)), f(range(3))]), [...expected, ...expected]);
+});
+
+test("on a mesh it prints the whole array once, however it lies", async () => {
+  const f = jit((x: jax.Array) => {
+    debug.print("{}", x.mul(2));
+    return x;
+  });
+  const sharding = new jax.NamedSharding(meshOf({ x: 2 }), jax.P("x"));
+  assert.equal(await printed(() => f(jax.devicePut(range(4), sharding))), ["[0. 2. 4. 6.]"]);
 });
 
 test("the jaxpr shows it as an equation without results", () => {

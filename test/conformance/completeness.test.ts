@@ -44,6 +44,7 @@ const testedElsewhere: Readonly<Record<string, string>> = {
   pvary: "resolved by the mapping that shardMap is: test/api/shard-map.test.ts",
   axis_index: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   psum: "over an axis of vmap: test/api/transforms-collectives.test.ts",
+  psum_invariant: "resolved by the mapping that shardMap is: test/api/shard-map-gradients.test.ts",
   pmax: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   pmin: "over an axis of vmap: test/api/transforms-collectives.test.ts",
   conv_patches: "what conv_general_dilated becomes when it is lowered: test/fuse/conv.test.ts",

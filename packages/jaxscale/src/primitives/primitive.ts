@@ -486,7 +486,7 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly axisNames?: (params: P) => readonly string[];
   /** The mesh, and its axes that split each dimension of the result, where the op is there to say so. */
   readonly laidOut?: (params: P) => { readonly mesh: unknown; readonly layout: Layout };
-  /** Its results are equal on all devices of the axes that it names. */
+  /** It combines what devices have, element by element, so that all devices of the axes that it names have the same. */
   readonly agrees?: true;
   /** For a sum over devices: the op that leaves each device its part of the sum. */
   readonly scattered?: string;
