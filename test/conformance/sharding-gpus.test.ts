@@ -1,9 +1,8 @@
 /** The sharding family on two GPUs, the same adapter twice; all cases under JAXSCALE_FULL=1. */
-const adapter = process.env.JAXSCALE_ADAPTER || "any";
-process.env.JAXSCALE_ADAPTER = `${adapter},${adapter}`;
-process.env.JAXSCALE_DEVICES = "8";
+import { openGpus } from "../partition/on-gpus.ts";
+import { familyTests } from "./test-family.ts";
 
-const { familyTests } = await import("./test-family.ts");
+openGpus(2, 8);
 
 const tests = await familyTests("sharding");
 

@@ -1,24 +1,26 @@
 /** Calls of programs on the GPUs on which their arguments lie. */
 import type { Optimized } from "../compile.ts";
 import type { Layout } from "../partition/layout.ts";
-import type { SingleDeviceSharding } from "../partition/named-sharding.ts";
+import { SingleDeviceSharding } from "../partition/named-sharding.ts";
 import type { Partitioned } from "../partition/partition.ts";
 import { isEqualOnGpus, type Topology } from "../partition/topology.ts";
 import { getClient, type LazyProgram, type Storage } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
 import { cutForGpus } from "./cut-for-gpus.ts";
-import { arraysArePlaced, concrete, DeviceArray } from "./device-array.ts";
+import { arraysArePlaced, concrete, DeviceArray, singleDevice } from "./device-array.ts";
 import { replayBehind } from "./effects.ts";
+import { gpuOf } from "./gpus.ts";
 
-/** The GPU of arguments that lie on one: that of the first that was put on a device. */
+/** The device of arguments that lie on one GPU: that of the first that was put on one. */
 export function singleDeviceOf(operands: readonly Array[]): {
   readonly gpu: number;
   readonly sharding?: SingleDeviceSharding;
 } {
   if (!arraysArePlaced()) return firstGpu;
   for (const x of operands) {
-    if (!(x instanceof DeviceArray) || x.gpu === 0) continue;
-    return { gpu: x.gpu, sharding: x.sharding as SingleDeviceSharding };
+    const sharding = x instanceof DeviceArray ? x.sharding : undefined;
+    if (sharding instanceof SingleDeviceSharding && sharding !== singleDevice)
+      return { gpu: gpuOf(sharding.device.id), sharding };
   }
   return firstGpu;
 }

@@ -1,5 +1,7 @@
 /** From drafts to a program: slots, steps, segments. */
+import { elementsPerWord } from "../base/dtypes.ts";
 import { invariant } from "../base/errors.ts";
+import { sizeOf } from "../base/shapes.ts";
 import type { Target } from "../base/target.ts";
 import type { Jaxpr } from "../jaxpr/ir.ts";
 import type { Kernel } from "../kernel/ir.ts";
@@ -54,7 +56,9 @@ export function assemble(
       }
       case "exchange": {
         const [[from], [to]] = [draft.reads, draft.writes];
-        const [sizeBytes, { dtype }] = [storageBytes(from.aval), from.aval];
+        const { shape, dtype } = from.aval;
+        // Without the padding behind an array, which would come between parts.
+        const sizeBytes = 4 * Math.ceil(sizeOf(shape) / elementsPerWord(dtype));
         return { kind: "exchange", ...draft.plan, from: slotOf(from), to: slotOf(to), sizeBytes, dtype, origin };
       }
       case "loop": {

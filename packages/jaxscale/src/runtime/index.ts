@@ -1,4 +1,5 @@
 /** What the rest of the library uses of the runtime. */
+export { platform } from "#platform";
 export { hardwareTraits } from "./adapter-kinds.ts";
 export { pooledBytes } from "./buffer-pool.ts";
 export { type Client, type DeviceProfile, getClient } from "./client.ts";
