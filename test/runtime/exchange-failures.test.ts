@@ -114,7 +114,7 @@ async function holdBack(client: Client, gpu: number): Promise<() => void> {
 test("a GPU that does not come ends the call at the deadline, and others go on", async () => {
   const client = twoGpus({ JAXSCALE_EXCHANGE_TIMEOUT: "0.3" });
   const args = argsOn(client);
-  await holdBack(client, 1);
+  const arrive = await holdBack(client, 1);
   const results = client.launchOn([0, 1], sumOfAffine(), args);
   const started = performance.now();
   const { message } = await rejection(client.read(results[0][0]));
@@ -123,6 +123,9 @@ test("a GPU that does not come ends the call at the deadline, and others go on",
   const elapsed = performance.now() - started;
   assert.ok(elapsed > 290 && elapsed < 5000, `${elapsed} ms`);
   assert.equal(floats(await client.read(client.launch(affine(4, 2), [args[0][0]])[0])), [3, 5, 7, 9]);
+  // It finds that the call has ended.
+  arrive();
+  assert.is((await rejection(client.read(results[1][0]))).message, message);
 });
 
 test("the deadline is a number of seconds", () => {
@@ -135,13 +138,14 @@ test("the deadline is a number of seconds", () => {
 test("a client that is disposed of ends exchanges under way", async () => {
   const client = twoGpus();
   const args = argsOn(client);
-  await holdBack(client, 1);
+  const arrive = await holdBack(client, 1);
   const [[y]] = client.launchOn([0, 1], sumOfAffine(), args);
   const read = rejection(client.read(y));
   await new Promise((resolve) => setTimeout(resolve, 200));
   client.dispose();
   assert.match((await read).message, /GPUs must not exchange anything after the client was disposed of/);
   assert.throws(() => client.launchOn([0, 1], sumOfAffine(), argsOn(client)), /after the client was disposed of/);
+  arrive();
 });
 
 test("a call that needs nothing of a waiting one overtakes it; one that needs its result does not", async () => {

@@ -86,7 +86,7 @@ export function planExchange(
 
 function describeExchange({ name }: Program, { collective, axes, origin: { operations, site } }: ExchangeStep): string {
   const made = operations.length > 0 ? ` for ${operations.join(", ")}` : "";
-  return `${name}: ${collective}${made} over axis ${axes.join(", ")}${calledAt(site)}`;
+  return `${name}: ${collective}${made} over axis ${axes.join(", ")}${site ? calledAt(site) : ""}`;
 }
 
 /** The first exchange of a program, for messages; undefined if it has none. */
