@@ -64,12 +64,12 @@ export function someLayout(shape: readonly number[], mesh: jax.Mesh, below: Belo
   return all[below(all.length)];
 }
 
-/** How arguments lie and where results are wanted; undefined leaves a result as it comes. */
+/** How arguments lie and where results are wanted; undefined leaves an argument to the compiler, a result as it comes. */
 export interface Specs {
   readonly mesh: jax.Mesh;
   /** Over which the devices are spread, as many a GPU as the mesh's size allows. */
   readonly gpus: number;
-  readonly layouts: readonly Layout[];
+  readonly layouts: readonly (Layout | undefined)[];
   readonly wanted: readonly (Layout | undefined)[];
 }
 export const describeSpecs = ({ mesh, gpus, layouts, wanted }: Specs): string =>
@@ -108,7 +108,7 @@ export class ShardableProgram {
     return {
       mesh,
       gpus,
-      layouts: this.argumentShapes.map(some),
+      layouts: this.argumentShapes.map((shape) => (below(4) === 0 ? undefined : some(shape))),
       wanted: this.resultShapes.map((shape) => (below(2) === 0 ? undefined : some(shape))),
     };
   }

@@ -14,7 +14,7 @@ import { smoothFunctions } from "./smooth-functions.ts";
 import { layerNames, trainingStep } from "./training-steps.ts";
 import "../setup.ts";
 
-const { numpy: jnp } = jax;
+const { lax, numpy: jnp } = jax;
 type A = jax.Array;
 type F = (...args: A[]) => A[];
 
@@ -70,7 +70,10 @@ async function checkOnDevice(
 ): Promise<void> {
   const program = programOf(f, args);
   const specs = program.someSpecs(seeded(seed), mesh);
-  const inputs = args.map((x, i) => jax.devicePut(onDevice(x), placed(specs.mesh, specs.layouts[i])));
+  const inputs = args.map((x, i) => {
+    const layout = specs.layouts[i];
+    return layout ? jax.devicePut(onDevice(x), placed(specs.mesh, layout)) : onDevice(x);
+  });
   const outShardings = specs.wanted.map((layout) => (layout ? placed(specs.mesh, layout) : null));
   const results = jax.jit(f as (...args: A[]) => A[], { outShardings })(...inputs);
   same(await Promise.all(results.map(onHost)), await program.whole(), bound, specs, f, args);
@@ -81,6 +84,41 @@ const constraining =
   (mesh: jax.Mesh) =>
   (x: A, seed: number): A =>
     seed % 3 === 0 ? jax.withShardingConstraint(x, placed(mesh, someLayout(x.shape, mesh, seeded(seed)))) : x;
+
+type Body = (x: A, row: A, scale: A) => A;
+
+/** Programs with a body of which `x` is what goes around, `xs` rows of its shape, and `scale` is read by all iterations. */
+const loops: Readonly<Record<string, (body: Body, x: A, xs: A, scale: A) => A>> = {
+  scan: (body, x, xs, scale) => lax.scan((c: A, row: A): [A, null] => [body(c, row, scale), null], x, xs)[0],
+  stacked: (body, x, xs, scale) =>
+    lax.scan((c: A, row: A): [A, A] => [c.add(row), body(x, row, scale).mul(c)], jnp.zeros(x.shape), xs)[1],
+  nested: (body, x, xs, scale) => {
+    const inner = (c: A, row: A): [A, null] => [body(c, row, scale).mul(0.5), null];
+    return lax.scan((c: A, row: A): [A, null] => [lax.scan(inner, c.add(row), xs)[0], null], x, xs)[0];
+  },
+  rematerialised: (body, x, xs, scale) => {
+    const step = jax.checkpoint((c: A, row: A) => body(c, row, scale));
+    return lax.scan((c: A, row: A): [A, null] => [step(c, row), null], x, xs)[0];
+  },
+  counted: (body, x, xs, scale) => lax.foriLoop(0, 3, (_: A, c: A) => body(c, jnp.sum(xs, { axis: 0 }), scale), x),
+  branch: (body, x, xs, scale) =>
+    lax.cond(
+      jnp.sum(x).greater(0),
+      () => body(x, jnp.sum(xs, { axis: 0 }), scale),
+      () => jnp.zeros(x.shape).add(scale),
+    ),
+  branchInLoop: (body, x, xs, scale) => {
+    const step = (c: A, row: A): [A, null] => [
+      lax.cond(
+        jnp.sum(row).greater(0),
+        () => body(c, row, scale),
+        () => c,
+      ),
+      null,
+    ];
+    return lax.scan(step, x, xs)[0];
+  },
+};
 
 for (const [where, check, count] of [
   ["in the interpreter", checkInterpreted, 250],
@@ -113,6 +151,27 @@ for (const [where, check, count] of [
         await check(f, args, seed, { rel: 1e-4, abs: 1e-5 }, mesh);
       }),
       runs(count / 2),
+    );
+  });
+
+  test(`random loops and branches, and their gradients, under random shardings are the same, ${where}`, async () => {
+    const names = fc.array(fc.constantFrom(...Object.keys(smoothFunctions)), { minLength: 1, maxLength: 3 });
+    const size = fc.constantFrom(2, 4, 8);
+    await fc.assert(
+      fc.asyncProperty(names, size, fc.constantFrom(...Object.keys(loops)), seeds, async (names, size, kind, seed) => {
+        const random = randomNumbers(seed);
+        const shapes = [[size, size], [3 + (seed % 2), size, size], [size]];
+        const args = shapes.map((s) => tensorOf(s, "float32", () => 2 * random() - 1));
+        const mesh = someMesh(seeded(seed));
+        const after = constraining(mesh);
+        const body = (x: A, row: A, scale: A): A =>
+          names.reduce((v, name, i) => after(smoothFunctions[name](v), seed + i), x.mul(0.5).add(row).mul(scale));
+        const loss = (x: A, xs: A, scale: A): A => jnp.sum(loops[kind](body, x, xs, scale));
+        const f = (...xs: A[]): A[] =>
+          jax.tree.leaves(jax.valueAndGrad(loss as never, { argnums: [0, 1, 2] })(...(xs as never)));
+        await check(f, args, seed, { rel: 1e-4, abs: 1e-4 }, mesh);
+      }),
+      runs(Math.ceil(count / 4)),
     );
   });
 
