@@ -169,6 +169,30 @@ test("a signature is compiled for each way in which its arguments lie", async ()
   assert.is(traced, 1);
 });
 
+test("a compiled function counts what one GPU has, and takes arguments that lie as they did", async () => {
+  const f = jax.jit((x: A) => x.mul(2), { inShardings: named(meshes.x, "x") });
+  const x = range([8, 8]);
+  const compiled = await f.lower(x).compile();
+  const { argumentSizeBytes, outputSizeBytes } = compiled.memoryAnalysis();
+  assert.equal([argumentSizeBytes, outputSizeBytes], [128, 128]);
+  assert.equal(await values(compiled.call(jax.devicePut(x, named(meshes.x, "x")))[0]), await values(x.mul(2)));
+  assert.throws(
+    () => compiled.call(jax.devicePut(x, named(meshes.x, null, "x"))),
+    /arguments must lie as they did when it was compiled; got float32\[8,8\] .*spec=P\(None, 'x'\)\) as argument 0, wanted .*spec=P\('x',\)/,
+  );
+});
+
+test("debug.nans finds the operation between arrays on several GPUs", async () => {
+  const f = jax.debug.nans(jax.jit((x: A) => jnp.sum(jnp.log(x.sub(1)))));
+  let message = "";
+  await f(jax.devicePut(range([8]), named(meshes.x, "x")))
+    .data()
+    .catch((error: Error) => {
+      message = error.message;
+    });
+  assert.match(message, /^debug.nans: log must make no NaN; got one in float32\[8\] of float32\[8\]/);
+});
+
 test("collectives in the bodies of loops: scan, a loop with bounds, one that the device ends", async () => {
   const x = range([8, 4]).div(32);
   const steps = (f: (x: A) => A, spec: readonly Entry[]) => jax.jit(f, { inShardings: named(meshes.x, ...spec) });

@@ -1,7 +1,10 @@
 /** Calls of programs on the GPUs on which their arguments lie. */
+import { ShardingError } from "../base/errors.ts";
 import type { Optimized } from "../compile.ts";
-import type { Layout } from "../partition/layout.ts";
-import { SingleDeviceSharding } from "../partition/named-sharding.ts";
+import { formatAval } from "../jaxpr/ir.ts";
+import { type Layout, layoutOf, sameLayout, specOf } from "../partition/layout.ts";
+import type { Mesh } from "../partition/mesh.ts";
+import { NamedSharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
 import type { Partitioned } from "../partition/partition.ts";
 import { isEqualOnGpus, type Topology } from "../partition/topology.ts";
 import { getClient, type LazyProgram, type Storage } from "../runtime/index.ts";
@@ -34,12 +37,13 @@ export function launchOnGpus(
 ): DeviceArray[] {
   const { placement, shardings, args } = partitioned as Partitioned;
   const topology = placement.topology as Topology;
+  const placed = { mesh: placement.mesh, topology };
   const { name, donated = [] } = program;
   const consumed: Storage[] = [];
   const columns = [...operands, ...(constants as readonly Array[])].map((operand, i) => {
     const x = concrete(name, operand);
     if (donated.includes(i) && !x.isOnGpus) consumed.push(x.storageFor(name, i));
-    return argumentOnGpus(x, args[i], topology, { name, index: i, isDonated: donated.includes(i) });
+    return argumentOnGpus(x, args[i], placed, { name, index: i, isDonated: donated.includes(i) });
   });
   const storages = getClient().launchOn(
     topology.gpus,
@@ -60,15 +64,27 @@ interface Use {
   readonly isDonated: boolean;
 }
 
-/** What each GPU gets of an argument. */
+/** A placement on several GPUs. */
+interface Placed {
+  readonly mesh: Mesh;
+  readonly topology: Topology;
+}
+
+/** What each GPU gets of an argument. @throws ShardingError if it lies on them in another way */
 function argumentOnGpus(
   x: DeviceArray,
   layout: Layout,
-  topology: Topology,
+  { mesh, topology }: Placed,
   { name, index, isDonated }: Use,
 ): readonly (Storage | number)[] {
   const parts = x.partsFor(name, index);
-  if (parts) return parts.storages;
+  if (parts) {
+    const { mesh: own, spec } = x.sharding as NamedSharding;
+    if ((own === mesh || own.equals(mesh)) && sameLayout(layoutOf(spec, x.ndim), layout)) return parts.storages;
+    throw new ShardingError(
+      `${name}: arguments must lie as they did when it was compiled; got ${formatAval(x.aval)} with ${x.sharding} as argument ${index}, wanted ${new NamedSharding(mesh, specOf(layout))}. Move it with devicePut`,
+    );
+  }
   const argument = isDonated ? x.storageFor(name, index) : x.argumentFor(name, index);
   if (typeof argument === "number") return topology.gpus.map(() => argument);
   if (!isEqualOnGpus(layout, topology)) return cutForGpus(x, layout, topology);

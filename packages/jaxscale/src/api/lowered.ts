@@ -104,7 +104,8 @@ export class Lowered {
    */
   async compile({ autotune = false }: CompileOptions = {}): Promise<Compiled> {
     if (autotune) await this.tune(autotune === true ? {} : autotune);
-    const { program, target } = await getClient().load(this.#runnable.program);
+    const topology = this.#runnable.optimized.partitioned?.placement.topology;
+    const { program, target } = await getClient().load(this.#runnable.program, topology?.gpus);
     return new Compiled(this, this.#runnable, program, target);
   }
 }
@@ -157,7 +158,7 @@ export class Compiled {
     };
   }
 
-  /** Bytes of one call, from the plan of its memory. */
+  /** Bytes of one call, from the plan of its memory; on several GPUs, those of each. */
   memoryAnalysis(): MemoryAnalysis {
     const { slots, arenas } = this.program;
     const isAlias = (s: Slot): boolean => s.kind === "output" && s.donor !== undefined;
@@ -167,7 +168,7 @@ export class Compiled {
     const chunkBytes = chunkBytesOf(this.#target);
     const argumentSizeBytes = bytesOf("argument");
     const constantSizeBytes = bytesOf("constant");
-    const outputSizeBytes = this.lowered.jaxpr.jaxpr.outvars.reduce((n, a) => n + storageBytes(a.aval), 0);
+    const outputSizeBytes = this.#runnable.optimized.held.reduce((n, aval) => n + storageBytes(aval), 0);
     const temporarySizeBytes = arenas.reduce((a, b) => a + b, 0);
     return {
       argumentSizeBytes,
