@@ -2,6 +2,7 @@ import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { meshOf } from "../conformance/rows-sharding.ts";
+import { reference, tensorOf } from "../tensors.ts";
 
 const { lax, numpy: jnp, P } = jax;
 type A = jax.Array;
@@ -153,6 +154,77 @@ test("arguments and specs that do not fit are refused with their path", () => {
 
 test("pbroadcast gives every device what the source has", async () => {
   assert.equal(await lists(over((x) => lax.pbroadcast(x, "x", 1), P("x"))(range(4))), [2, 3, 2, 3]);
+});
+
+/** Every collective, along an axis or several, of all leaves of a tree. Each element of a result is a sum of elements of operands. */
+const collectives: Readonly<Record<string, (x: unknown, axes: string | readonly string[]) => unknown>> = {
+  psum: lax.psum,
+  pmean: lax.pmean,
+  allGather: (x, axes) => lax.allGather(x, axes, { axis: 1 }),
+  allGatherTiled: (x, axes) => lax.allGather(x, axes, { tiled: true }),
+  psumScatter: (x, axes) => lax.psumScatter(x, axes, { tiled: true }),
+  allToAll: (x, axes) => lax.allToAll(x, axes, 0, 1, { tiled: true }),
+  ppermute: (x, axes) =>
+    lax.ppermute(x, axes, [
+      [0, 1],
+      [1, 0],
+    ]),
+  pbroadcast: (x, axes) => lax.pbroadcast(x, axes, 1),
+  pcast: (x, axes) => lax.pcast(x, axes, { to: "varying" }),
+};
+
+test("every collective works along one axis or several, on trees, with jvp, transpose and vmap", async () => {
+  for (const [name, collective] of Object.entries(collectives))
+    for (const axes of ["y", ["x", "y"]]) {
+      const body = (x: A): A => {
+        const { a, b } = collective({ a: x, b: [x.mul(2)] }, axes) as { a: A; b: A[] };
+        const own = lax.axisIndex(axes).add(lax.axisSize(axes)).astype("float32");
+        return a.add(b[0].mul(own)).reshape([-1]);
+      };
+      const f = jax.shardMap(body, { mesh, inSpecs: P(["x", "y"]), outSpecs: P(["x", "y"]) });
+      const checks = (x: A): A[] => {
+        const v = jnp.sin(x);
+        const [value, pullback] = jax.vjp(f, x);
+        const [, tangent] = jax.jvp(f, [x], [v]);
+        const u = jnp.cos(jnp.arange(value.size, { dtype: "float32" }));
+        const [back] = pullback(u) as readonly A[];
+        const differences = jax
+          .vmap(f)(jnp.stack([x, v]))
+          .sub(jnp.stack([value, f(v)]));
+        return [
+          jnp.sum(u.mul(tangent)),
+          jnp.sum(back.mul(v)),
+          ...[tangent.sub(f(v)), differences].map((d) => jnp.max(jnp.abs(d))),
+        ];
+      };
+      const operand = tensorOf([64, 2], "float32", (i) => i);
+      const [left, right, fromLinear, fromRows] = (await reference(checks, [operand])).map(({ values }) => values[0]);
+      // The transpose is that of the derivative, ⟨u, f′v⟩ = ⟨f′ᵀu, v⟩; a linear f is its own derivative; vmap is f of each row.
+      assert.ok(Math.abs(left - right) < 1e-3 * (1 + Math.abs(left)), `${name} along ${axes}: ${left} and ${right}`);
+      assert.ok(fromLinear < 1e-4, `${name} along ${axes}: jvp`);
+      assert.is(fromRows, 0, `${name} along ${axes}: vmap`);
+    }
+});
+
+test("a permutation along two axes counts devices in row-major order, as JAX does", async () => {
+  const f = jax.shardMap(
+    (x: A) =>
+      lax.ppermute(
+        x,
+        ["x", "y"],
+        [
+          [0, 5],
+          [5, 0],
+          [1, 2],
+          [7, 7],
+        ],
+      ),
+    { mesh, inSpecs: P(["x", "y"]), outSpecs: P(["x", "y"]) },
+  );
+  // What JAX 0.10.2 gives, and for the gradient of a weighted sum.
+  assert.equal(await lists(f(range(8))), [5, 0, 1, 0, 0, 0, 0, 7]);
+  const weighted = (x: A): A => jnp.sum(f(x).mul(range(8).add(1)));
+  assert.equal(await lists(jax.grad(weighted)(range(8))), [6, 3, 0, 0, 0, 1, 0, 8]);
 });
 
 test("a call is one program whatever the number of devices: collectives become ordinary ops and fuse", async () => {

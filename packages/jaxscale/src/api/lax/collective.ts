@@ -4,6 +4,7 @@ import { describe } from "../../base/describe.ts";
 import { isFloat } from "../../base/dtypes.ts";
 import { ShapeError, ShardingError } from "../../base/errors.ts";
 import { flatten, unflatten } from "../../base/pytree.ts";
+import { hostTensor } from "../../base/tensor-data.ts";
 import type { CollectiveParams } from "../../primitives/collective.ts";
 import * as primitives from "../../primitives/collective.ts";
 import * as movement from "../../primitives/collective-movement.ts";
@@ -11,11 +12,13 @@ import type { PrimitiveRules } from "../../primitives/primitive.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
 import { checksVarying, sizeOfAxis } from "../../trace/axis-names.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
-import { bind1, varyAlong } from "../../trace/trace.ts";
+import { bind1, getBackend, varyAlong } from "../../trace/trace.ts";
 import { listOf, optionsOf, required, wholeOf } from "../arguments.ts";
 import { convertElementType } from "./convert.ts";
+import { fullLike } from "./creation.ts";
+import { dynamicIndexInDim } from "./dynamic-slice.ts";
 import { add, div, mul } from "./elementwise.ts";
-import { indexInDim, reshape, transpose } from "./shape.ts";
+import { concatenate, indexInDim, reshape, transpose } from "./shape.ts";
 
 /** A mapped axis, or several as one, in row-major order. */
 export type AxisNames = string | readonly string[];
@@ -216,11 +219,11 @@ export function allToAll<T>(
  */
 export function ppermute<T>(
   tree: T,
-  axisName: string,
+  axisName: AxisNames,
   perm: readonly (readonly [from: number, to: number])[],
 ): Tree<T> {
-  const [name] = namesOf("ppermute", axisName);
-  const size = sizeOfAxis("ppermute", name);
+  const names = namesOf("ppermute", axisName);
+  const size = axisSize(names);
   const pairs = listOf("ppermute", "perm", perm).map((pair) => listOf("ppermute", "each of perm", pair));
   for (const side of [0, 1] as const) {
     const devices = pairs.map((pair) => pair[side]);
@@ -230,6 +233,8 @@ export function ppermute<T>(
         `ppermute: a device in [0, ${size}) must ${side === 0 ? "send" : "receive"} at most once; got ${describe(devices[wrong])} in ${describe(perm)}`,
       );
   }
+  if (names.length !== 1) return eachLeaf("ppermute", tree, (x) => chosen(x, names, pairs));
+  const [name] = names;
   return eachLeaf("ppermute", tree, (x) =>
     bind1(movement.permute, [entering(x, [name])], {
       axes: [name],
@@ -239,9 +244,21 @@ export function ppermute<T>(
   );
 }
 
-/** The value of one device of the axis, on all. @throws ShardingError for an unbound name or a device out of range @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pbroadcast.html */
-export function pbroadcast<T>(tree: T, axisName: string, source: number): Tree<T> {
-  const size = sizeOfAxis("pbroadcast", axisName);
+/** A permutation along several axes, which no exchange along one of them makes: gathered, and of that what the sender has. */
+function chosen(x: Array, names: readonly string[], pairs: readonly (readonly number[])[]): Array {
+  const size = axisSize(names);
+  const senders = hostTensor([size], "int32");
+  senders.values.fill(size);
+  for (const [from, to] of pairs) senders.values[to] = from;
+  // What nobody sends to gets the row of zeros behind all others.
+  const rows = concatenate([allGather(x, names), fullLike(x, 0, x.dtype, [1, ...x.shape])], 0);
+  const sender = dynamicIndexInDim(getBackend().fromHost(senders, false), axisIndex(names), { keepdims: false });
+  return dynamicIndexInDim(rows, sender, { keepdims: false });
+}
+
+/** The value of one device of the axis (of several: in row-major order), on all. @throws ShardingError for an unbound name or a device out of range @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.pbroadcast.html */
+export function pbroadcast<T>(tree: T, axisName: AxisNames, source: number): Tree<T> {
+  const size = axisSize(namesOf("pbroadcast", axisName));
   if (!Number.isInteger(source) || source < 0 || source >= size)
     throw new ShardingError(`pbroadcast: the source must be a device in [0, ${size}); got ${describe(source)}`);
   return eachLeaf("pbroadcast", tree, (x) => indexInDim(allGather(x, axisName), source, { keepdims: false }));
