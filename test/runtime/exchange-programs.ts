@@ -84,6 +84,25 @@ export const sumOfAffine = (size = 2): LazyProgram =>
     }),
   );
 
+/** Of four floats and a number: their sum over the axis, times the number behind the exchange. */
+export const scaledSum = (): LazyProgram =>
+  lazy(
+    rawProgram({
+      name: "scaled_sum",
+      kernels: [rawKernel("scale", ["read", "read", "read_write"], "b2[i] = b0[i] * b1[0];")],
+      slots: [
+        { kind: "argument", index: 0, sizeBytes: 16 },
+        { kind: "argument", index: 1, sizeBytes: 4 },
+        { kind: "temporary", arena: 0, offsetBytes: 0, sizeBytes: 16 },
+        { kind: "output", index: 0, sizeBytes: 16 },
+      ],
+      arenas: [16],
+      steps: [exchange("allReduce", ["x"], 0, 2, 16), dispatch(0, [2, 1, 3], ["read", "read", "read_write"], 4)],
+      results: [3],
+      gpuAxes: [{ name: "x", size: 2 }],
+    }),
+  );
+
 /** Slots of programs that count iterations: [limit, _], what is summed, what was summed last, iterations done, and whether to go on. */
 const loopSlots: Slot[] = [
   { kind: "argument", index: 0, sizeBytes: 8 },
