@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `jaxscale`. */
 import { Command, CommanderError } from "commander";
+import { addBenchmark } from "./commands/benchmark.ts";
 import { addChat } from "./commands/chat.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -19,6 +20,7 @@ const additions: readonly ((program: Command) => void)[] = [
   addVerifyKvcache,
   addGenerate,
   addChat,
+  addBenchmark,
   addKernels,
 ];
 

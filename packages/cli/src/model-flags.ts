@@ -22,8 +22,8 @@ export interface CheckFlags extends ModelFlags {
   readonly json?: boolean;
 }
 
-const addModelPath = (command: Command): Command =>
-  command.requiredOption("--model_path <path>", "folder of a checkpoint, or hub id: org/name or org/name@revision");
+const modelPath = "folder of a checkpoint, or hub id: org/name or org/name@revision";
+const addModelPath = (command: Command): Command => command.requiredOption("--model_path <path>", modelPath);
 const dtypeOption = (description: string): Option =>
   new Option("--dtype <dtype>", description).choices(["bfloat16", "float32"]);
 
@@ -41,10 +41,16 @@ export function addCheckFlags(command: Command): Command {
 }
 
 /** `--model_path`, `--dtype`, `--tp`, `--dp` and `--ep`. */
-export function addModelFlags(command: Command): Command {
-  addModelPath(command).addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)"));
-  return addParallelFlags(command);
-}
+export const addModelFlags = (command: Command): Command => addRunFlags(addModelPath(command));
+
+/** The same, of a command that takes a model from elsewhere, too. */
+export const addOptionalModelFlags = (command: Command): Command =>
+  addRunFlags(command.option("--model_path <path>", modelPath));
+
+const addRunFlags = (command: Command): Command =>
+  addParallelFlags(
+    command.addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)")),
+  );
 
 export interface SamplingFlags {
   readonly max_new_tokens: number;

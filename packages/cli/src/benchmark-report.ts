@@ -1,0 +1,100 @@
+/** What a benchmark found, for people and for programs. */
+import { cpus, loadavg, release, totalmem } from "node:os";
+import { type BenchmarkResult, formatBytes, type Parallelism, type Peaks } from "@jaxscale/models";
+import { devices } from "jaxscale";
+import { formatTable } from "./table.ts";
+
+interface Place extends Required<Parallelism> {
+  readonly batch: number;
+  readonly promptTokens: number;
+}
+
+/** One configuration: measured, or why not. */
+export type BenchmarkRow = (Place & BenchmarkResult) | (Place & { readonly error: string });
+
+/** Where it was measured. */
+export interface Environment {
+  readonly adapter: string;
+  readonly devices: number;
+  readonly processor: string;
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly system: string;
+  readonly node: string;
+  readonly date: string;
+  /** Processes that wanted to run, over the last minute. */
+  readonly load: number;
+}
+
+export interface BenchmarkReport {
+  readonly model: string;
+  readonly modelType: string;
+  readonly peaks: Peaks;
+  readonly environment: Environment;
+  readonly rows: readonly BenchmarkRow[];
+}
+
+export async function environmentOf(): Promise<Environment> {
+  const all = await devices();
+  const [{ model }, ...others] = cpus();
+  return {
+    adapter: all[0].name,
+    devices: all.length,
+    processor: model,
+    threads: others.length + 1,
+    memoryBytes: totalmem(),
+    system: `${process.platform} ${release()}`,
+    node: process.version,
+    date: new Date().toISOString(),
+    load: loadavg()[0],
+  };
+}
+
+const percent = (share: number): string => (100 * share).toFixed(1);
+const ms = (x: number): string => x.toFixed(x < 100 ? 2 : 0);
+
+/** A line a configuration; then what shares are of, and where it was measured. */
+export function tableOf({ peaks, environment, rows }: BenchmarkReport): string {
+  const head = ["tp x dp x ep", "batch", "prompt", "prefill ms", "min", "max", "p50", "tokens/s", "MFU %"];
+  const decode = ["first token ms", "decode ms", "p50", "p90", "p99", "tokens/s", "MFU %", "MBU %", "GB/s", "memory"];
+  const comparison = ["speed-up", "efficiency %", ""];
+  const lines = rows.map((row) => {
+    const place = [`${row.tp} x ${row.dp} x ${row.ep}`, `${row.batch}`, `${row.promptTokens}`];
+    if ("error" in row)
+      return [...place, ...new Array<string>(head.length + decode.length - 3 + 2).fill("-"), row.error];
+    const { prefillMs: p, decodeMs: d } = row;
+    const speedUp = speedUpOf(row, rows);
+    return [
+      ...place,
+      ...[p.mean, p.min, p.max, p.p50].map(ms),
+      row.prefillTokensPerSecond.toFixed(1),
+      percent(row.prefillMfu),
+      ms(row.firstTokenMs.mean),
+      ...[d.mean, d.p50, d.p90, d.p99].map(ms),
+      row.decodeTokensPerSecond.toFixed(1),
+      percent(row.decodeMfu),
+      percent(row.decodeMbu),
+      row.decodeGigabytesPerSecond.toFixed(2),
+      formatBytes(row.peakBytes),
+      speedUp === undefined ? "-" : speedUp.toFixed(2),
+      speedUp === undefined ? "-" : percent(speedUp / (row.tp * row.dp * row.ep)),
+      "",
+    ];
+  });
+  const { flopsPerSecond, bytesPerSecond } = peaks;
+  return [
+    formatTable([...head, ...decode, ...comparison], lines),
+    "",
+    `Shares are of ${(flopsPerSecond / 1e9).toFixed(1)} GFLOP/s and ${(bytesPerSecond / 1e9).toFixed(1)} GB/s. Speed-up is of decoding against tp 1 · dp 1 · ep 1, efficiency that over the devices.`,
+    `${environment.adapter}; ${environment.processor}, ${environment.threads} threads; load ${environment.load.toFixed(1)}`,
+  ].join("\n");
+}
+
+/** Of decoding, against one device with the same batch and prompt; undefined where that was not measured. */
+function speedUpOf(row: Place & BenchmarkResult, rows: readonly BenchmarkRow[]): number | undefined {
+  const one = rows.find(
+    (other) =>
+      other.tp * other.dp * other.ep === 1 && other.batch === row.batch && other.promptTokens === row.promptTokens,
+  );
+  return one === undefined || "error" in one ? undefined : one.decodeMs.mean / row.decodeMs.mean;
+}

@@ -1,0 +1,118 @@
+/** `jaxscale benchmark`: latency, throughput, MFU and MBU over batches, prompt lengths and meshes. */
+import { writeFileSync } from "node:fs";
+import {
+  type BenchmarkResult,
+  isDivisible,
+  type LanguageModel,
+  measureModel,
+  openCheckpoint,
+  type Parallelism,
+  type Peaks,
+  randomModel,
+} from "@jaxscale/models";
+import { type Command, Option } from "commander";
+import { deviceCount, examineDevice, trimMemory } from "jaxscale";
+import { type BenchmarkRow, environmentOf, tableOf } from "../benchmark-report.ts";
+import { integer, integers, numberIn } from "../flags.ts";
+import { loadModel, provideDevices } from "../load-model.ts";
+import { addOptionalModelFlags, type ModelFlags } from "../model-flags.ts";
+
+interface BenchmarkFlags extends ModelFlags {
+  readonly random_weights?: string;
+  readonly batch_sizes: readonly number[];
+  readonly seq_lens: readonly number[];
+  readonly decode_steps: number;
+  readonly warmup: number;
+  readonly repeats: number;
+  readonly sweep?: boolean;
+  readonly peak_flops?: number;
+  readonly peak_bandwidth?: number;
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+export function addBenchmark(program: Command): void {
+  const command = program
+    .command("benchmark")
+    .description("times of prefill and decode over batch sizes, prompt lengths and meshes, with MFU and MBU");
+  addOptionalModelFlags(command)
+    .addOption(
+      new Option("--random_weights <config>", "folder or hub id with a config.json; weights are random").conflicts(
+        "model_path",
+      ),
+    )
+    .option("--batch_sizes <n...>", "rows, with spaces or commas between", integers(1), [1, 2, 4])
+    .option("--seq_lens <n...>", "tokens of each prompt, with spaces or commas between", integers(1), [128, 256, 512])
+    .option("--decode_steps <n>", "measured steps of decoding", integer(1), 8)
+    .option("--warmup <n>", "runs before the measured ones", integer(0), 2)
+    .option("--repeats <n>", "measured runs", integer(1), 5)
+    .option("--sweep", "every tp x dp x ep that divides the model, on the devices that there are")
+    .option("--peak_flops <x>", "operations a second to take shares of (default: measured)", numberIn({ above: 0 }))
+    .option("--peak_bandwidth <x>", "bytes a second to take shares of (default: measured)", numberIn({ above: 0 }))
+    .option("--output <file>", "write everything as JSON")
+    .option("--json", "print JSON instead of a table")
+    .addHelpText(
+      "after",
+      "\ndocs/benchmarks.md defines MFU and MBU. A configuration that fails is a row with its error.",
+    )
+    .action(run);
+}
+
+async function run(flags: BenchmarkFlags, command: Command): Promise<void> {
+  const from = flags.random_weights ?? flags.model_path;
+  if (from === undefined)
+    command.error("error: required option '--model_path <path>' (or '--random_weights') not specified");
+  const { config } = await openCheckpoint(from, { withoutWeights: true });
+  const wanted = flags.sweep ? sweepOf(flags, (p) => isDivisible(config, p)) : [flags];
+  for (const parallelism of wanted) provideDevices(parallelism);
+  const { roofs } = await examineDevice();
+  const peaks: Peaks = {
+    flopsPerSecond: flags.peak_flops ?? roofs.gigaflopsPerSecond * 1e9,
+    bytesPerSecond: flags.peak_bandwidth ?? roofs.readGigabytesPerSecond * 1e9,
+  };
+  const rows: BenchmarkRow[] = [];
+  for (const { tp, dp, ep } of wanted) rows.push(...(await measureMesh({ ...flags, tp, dp, ep }, from, peaks)));
+  const report = { model: from, modelType: config.modelType, peaks, environment: await environmentOf(), rows };
+  if (flags.output !== undefined) writeFileSync(flags.output, `${JSON.stringify(report, null, 1)}\n`);
+  console.log(flags.json ? JSON.stringify(report, null, 1) : tableOf(report));
+  if (rows.every((row) => "error" in row)) process.exitCode = 1;
+}
+
+/** Every split into powers of two that the devices and the model have room for; one device first. */
+function sweepOf({ tp, dp, ep }: ModelFlags, divides: (p: Parallelism) => boolean): Required<Parallelism>[] {
+  const most = Math.max(deviceCount(), tp * dp * ep);
+  const sizes = Array.from({ length: Math.floor(Math.log2(most)) + 1 }, (_, i) => 2 ** i);
+  const all = sizes.flatMap((tp) => sizes.flatMap((dp) => sizes.map((ep) => ({ tp, dp, ep }))));
+  return all
+    .filter((p) => p.tp * p.dp * p.ep <= most && divides(p))
+    .sort((a, b) => a.tp * a.dp * a.ep - b.tp * b.dp * b.ep);
+}
+
+/** Every batch size and prompt length on one mesh. */
+async function measureMesh(flags: BenchmarkFlags, from: string, peaks: Peaks): Promise<BenchmarkRow[]> {
+  const { tp, dp, ep } = flags;
+  const cases = flags.batch_sizes.flatMap((batch) => flags.seq_lens.map((promptTokens) => ({ batch, promptTokens })));
+  let model: LanguageModel | undefined;
+  const rows: BenchmarkRow[] = [];
+  for (const sizes of cases) {
+    const place = { tp, dp, ep, ...sizes };
+    try {
+      model ??= await open(flags, from);
+      const { decode_steps: decodeSteps, warmup, repeats } = flags;
+      const measured: BenchmarkResult = await measureModel(model, { ...sizes, decodeSteps, warmup, repeats }, peaks);
+      rows.push({ ...place, ...measured });
+    } catch (error) {
+      rows.push({ ...place, error: error instanceof Error ? error.message : String(error) });
+      trimMemory();
+    }
+  }
+  model?.dispose();
+  return rows;
+}
+
+async function open(flags: BenchmarkFlags, from: string): Promise<LanguageModel> {
+  if (flags.random_weights === undefined) return loadModel({ ...flags, model_path: from });
+  const { config } = await openCheckpoint(from, { withoutWeights: true });
+  const { tp, dp, ep, dtype } = flags;
+  return randomModel(config, { dtype, parallelism: { tp, dp, ep } });
+}

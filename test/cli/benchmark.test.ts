@@ -1,0 +1,67 @@
+/** `jaxscale benchmark`: its table, its JSON, its sweep, and what fails on the way. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { summaryOf } from "@jaxscale/models";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { fixture } from "../models/fixtures.ts";
+import { jaxscale } from "./command.ts";
+
+const quick = ["--decode_steps", "2", "--warmup", "1", "--repeats", "2"];
+
+test("percentiles lie between the nearest values, as NumPy's do", () => {
+  // numpy.percentile([4, 1, 3, 2], [50, 90, 99])
+  const { mean, min, max, p50, p90, p99 } = summaryOf([4, 1, 3, 2]);
+  assert.equal([mean, min, max, p50], [2.5, 1, 4, 2.5]);
+  assert.ok(Math.abs(p90 - 3.7) < 1e-12 && Math.abs(p99 - 3.97) < 1e-12);
+});
+
+test("a sweep measures every mesh that divides the model, and a size that does not fit is a row with its error", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "benchmark-"));
+  const file = join(folder, "report.json");
+  try {
+    const { code, output } = await jaxscale(
+      [
+        "benchmark",
+        "--model_path",
+        fixture("glm4-tiny"),
+        "--batch_sizes",
+        "1",
+        "--seq_lens",
+        "8,4000",
+        ...quick,
+      ].concat(["--sweep", "--peak_flops", "1e12", "--peak_bandwidth", "1e11", "--output", file]),
+      { env: { JAXSCALE_DEVICES: "2" } },
+    );
+    assert.is(code, 0, output);
+    assert.match(output, /^1 x 1 x 1 +1 +8 +[\d.]+/m);
+    assert.match(output, /must fit the model's \d+ positions; got 4000 and 2/);
+    const { rows, peaks, environment } = JSON.parse(readFileSync(file, "utf8"));
+    assert.equal(peaks, { flopsPerSecond: 1e12, bytesPerSecond: 1e11 });
+    assert.is(environment.devices, 2);
+    const meshes = rows.map(({ tp, dp, ep }: Record<string, number>) => `${tp}${dp}${ep}`);
+    assert.equal([...new Set(meshes)], ["111", "121", "211"]);
+    for (const row of rows.filter((r: { error?: string }) => !r.error)) {
+      assert.is(row.decodeMs.count, 4);
+      assert.ok(row.decodeMs.min <= row.decodeMs.p50 && row.decodeMs.p50 <= row.decodeMs.max);
+      assert.ok(Math.abs(row.decodeTokensPerSecond - 1000 / row.decodeMs.mean) < 1e-6);
+      assert.ok(Math.abs(row.decodeMbu - row.decodeGigabytesPerSecond / 100) < 1e-9);
+      assert.ok(row.peakBytes > 0 && row.prefillMfu > 0);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("weights may be random; a model from nowhere is refused", async () => {
+  const random = ["benchmark", "--random_weights", fixture("glm4_moe_lite-tiny"), "--dtype", "bfloat16", "--json"];
+  const { code, output } = await jaxscale([...random, "--batch_sizes", "2", "--seq_lens", "8", ...quick]);
+  assert.is(code, 0, output);
+  assert.is(JSON.parse(output).rows[0].batch, 2);
+  const refused = await jaxscale(["benchmark"]);
+  assert.is(refused.code, 2);
+  assert.match(refused.errors, /'--model_path <path>' \(or '--random_weights'\) not specified/);
+});
+
+test.run();
