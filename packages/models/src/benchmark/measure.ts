@@ -5,6 +5,7 @@ import { choiceOf, type Generating } from "../generate/generate.ts";
 import { capacityFor, roomFor, Session } from "../generate/session.ts";
 import { type Summary, summaryOf } from "./summary.ts";
 
+/** What to measure. */
 export interface BenchmarkCase {
   readonly batch: number;
   /** Tokens of each prompt. */
@@ -49,7 +50,7 @@ interface Run {
   readonly stepsMs: readonly number[];
 }
 
-/** @throws RangeError for sizes that the model has no room for; DeviceError */
+/** Times a model: prefill of prompts of one length, and single steps of decoding. @throws RangeError for sizes that the model has no room for; DeviceError */
 export async function measureModel(model: Generating, given: BenchmarkCase, peaks: Peaks): Promise<BenchmarkResult> {
   const startedAt = performance.now();
   for (let i = 0; i < given.warmup; i++) await runOnce(model, given);

@@ -6,6 +6,7 @@ import { LanguageModel } from "../language-model.ts";
 import { CausalLM, parametersOf, setParameters } from "../model.ts";
 import { modelMesh, type Parallelism } from "../parallel/parallelism.ts";
 
+/** Options of `randomModel`. */
 export interface RandomModelOptions {
   /** That of the config, or float32, if absent. */
   readonly dtype?: jax.DType;

@@ -9,7 +9,7 @@ export interface Summary {
   readonly p99: number;
 }
 
-/** @param values at least one @returns percentiles between the two nearest values in proportion, as NumPy's `percentile` */
+/** Mean, extremes and percentiles. @param values at least one @returns percentiles between the two nearest values in proportion, as NumPy's `percentile` */
 export function summaryOf(values: readonly number[]): Summary {
   const sorted = [...values].sort((a, b) => a - b);
   const percentile = (share: number): number => {
