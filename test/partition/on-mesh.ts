@@ -1,18 +1,17 @@
-/** A function on a mesh against the same function on one device: both interpreted, their results equal bit by bit. */
+/** A function on a mesh, of one GPU and of two, against the same function on one device: interpreted, their results equal bit by bit. */
 import type * as jax from "jaxscale";
 import * as assert from "uvu/assert";
 import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
 import { roundTo } from "../../packages/jaxscale/src/base/rounding.ts";
 import { type HostTensor, hostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import { optimize } from "../../packages/jaxscale/src/compile.ts";
-import { interpret } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
 import { type ClosedJaxpr, shapedArray } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import { printJaxpr } from "../../packages/jaxscale/src/jaxpr/print.ts";
 import { axesOf } from "../../packages/jaxscale/src/partition/named-sharding.ts";
 import type { Partitioned } from "../../packages/jaxscale/src/partition/partition.ts";
 import { traceToJaxpr } from "../../packages/jaxscale/src/trace/staging.ts";
 import { meshOf } from "../conformance/rows-sharding.ts";
-import { hostConstants } from "../conformance/run-case.ts";
+import { ShardableProgram } from "../random-shardings.ts";
 
 export type Spec = readonly (string | readonly string[] | null)[];
 
@@ -38,32 +37,36 @@ export interface Sharded {
 
 const collectives = ["psum", "pmax", "pmin", "all_gather", "reduce_scatter", "all_to_all", "ppermute"];
 
-/** Runs both, compares, and says what moved. */
+/** Runs both, the mesh on one GPU and on two, compares, and says what moved. */
 export async function onMesh(f: (...args: jax.Array[]) => unknown, given: OnMesh): Promise<Sharded> {
   const { mesh: sizes, args, specs, wanted, tolerance } = given;
   const mesh = meshOf(sizes);
   const types = args.map(({ shape, dtype }) => shapedArray(shape, dtype));
   const traced = traceToJaxpr("f", (...xs) => [f(...xs)].flat() as jax.Array[], types);
-  const whole = optimize(traced);
-  const layoutOf = (spec: Spec, rank: number) => Array.from({ length: rank }, (_, d) => axesOf(spec[d]));
-  const sharded = optimize(traced, {
-    name: "f",
+  const program = new ShardableProgram("f", traced, args);
+  const layouts = specs.map((spec, i) => layoutOf(spec, types[i].shape.length));
+  const placement = {
     mesh,
-    layouts: specs.map((spec, i) => layoutOf(spec, types[i].shape.length)),
-    wanted: whole.results.map(({ shape }, i) => {
+    layouts,
+    wanted: program.resultShapes.map(({ length }, i) => {
       const spec = wanted?.[i];
-      return spec && layoutOf(spec, shape.length);
+      return spec && layoutOf(spec, length);
     }),
-  });
-  const { local, shardings } = sharded.partitioned as Partitioned;
+  };
+  const { partitioned } = optimize(traced, { name: "f", ...placement });
+  const { local, shardings } = partitioned as Partitioned;
   const text = printJaxpr(local);
-  const [got, want] = [await run(sharded.closed, args), await run(whole.closed, args)];
-  got.forEach((tensor, i) => same(tensor, want[i], tolerance, `result ${i} of\n${text}`));
-  return { text, moves: movesOf(local), specs: shardings.map(({ spec }) => `${spec}`), results: got };
+  const want = await program.whole();
+  let results: readonly HostTensor[] = [];
+  for (const gpus of [2, 1]) {
+    if (mesh.size % gpus > 0) continue;
+    results = (await program.sharded({ ...placement, gpus })).tensors;
+    results.forEach((tensor, i) => same(tensor, want[i], tolerance, `result ${i} on ${gpus} GPUs of\n${text}`));
+  }
+  return { text, moves: movesOf(local), specs: shardings.map(({ spec }) => `${spec}`), results };
 }
 
-const run = async (closed: ClosedJaxpr, args: readonly HostTensor[]): Promise<readonly HostTensor[]> =>
-  interpret({ jaxpr: closed.jaxpr, consts: await hostConstants(closed) }, args);
+const layoutOf = (spec: Spec, rank: number) => Array.from({ length: rank }, (_, d) => axesOf(spec[d]));
 
 function movesOf({ jaxpr }: ClosedJaxpr): string[] {
   return jaxpr.eqns.flatMap(({ primitive, outputs: [{ aval }], params }) => {

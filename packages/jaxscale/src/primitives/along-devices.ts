@@ -17,7 +17,7 @@ export const deviceIndex = (ops: OpBuilder, axes: readonly string[], sizes: Size
 
 /** Where the device's part of a dimension starts, an int32. @param localSize elements that each device has */
 export const deviceOffset = (ops: OpBuilder, axes: readonly string[], sizes: Sizes, localSize: number): Operand =>
-  ops.mul(deviceIndex(ops, axes, sizes), localSize);
+  axes.length === 0 ? ops.literal(0, "int32") : ops.mul(deviceIndex(ops, axes, sizes), localSize);
 
 /**
  * What one device along the axes has, on all of them; the others have zeros (false). Its bits are summed, as integers of the

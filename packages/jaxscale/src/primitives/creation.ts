@@ -6,18 +6,41 @@ import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, formatShape, type Shape } from "../base/shapes.ts";
 import { hostTensor } from "../base/tensor-data.ts";
 import { shapedArray } from "../jaxpr/ir.ts";
-import { localShape, newFactors } from "./factors.ts";
-import { definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import { deviceCount, deviceOffset } from "./along-devices.ts";
+import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
+import type { OpBuilder } from "./op-builder.ts";
+import {
+  definePrimitive,
+  type LoweringContext,
+  type Part,
+  type PartitionContext,
+  type ShardingRule,
+} from "./primitive.ts";
 import { tuple } from "./python-text.ts";
 
 export type IotaParams = { readonly dtype: DType; readonly shape: Shape; readonly dimension: number };
 
-function iotaRule({ params }: Pick<LoweringContext<IotaParams>, "params">): ShardingRule {
+function iotaRule(
+  { params }: Pick<LoweringContext<IotaParams>, "params">,
+  along: (f: FactorList, size: number) => Dimension = (f, size) => f.replicated(size),
+): ShardingRule {
   const f = newFactors();
   return f.rule(
     [],
-    [params.shape.map((size, axis) => (axis === params.dimension ? f.replicated(size) : f.parallel(size)))],
+    [params.shape.map((size, axis) => (axis === params.dimension ? along(f, size) : f.parallel(size)))],
   );
+}
+
+/** Each device counts from where its part begins. */
+function partitionIota(ops: OpBuilder, context: PartitionContext<IotaParams>): readonly Part[] | undefined {
+  const { params, sizes } = context;
+  const { dtype, dimension } = params;
+  const [layout] = context.arranged(iotaRule(context, (f, size) => f.parallel(size))).results;
+  if (layout[dimension].length === 0) return undefined;
+  const shape = params.shape.map((size, axis) => size / deviceCount(layout[axis], sizes));
+  const own = ops.iota("int32", shape, dimension);
+  const value = ops.add(own, deviceOffset(ops, layout[dimension], sizes, shape[dimension]));
+  return [{ value: ops.convert(value, dtype), layout }];
 }
 
 /** 0, 1, 2, … along one axis, equal along the others. */
@@ -44,7 +67,8 @@ export const iota = definePrimitive<IotaParams>("iota", {
     movement: true,
     element: (k, index, _, { params }) => k.cast(computeType(params.dtype), index.coords[params.dimension]),
   },
-  sharding: iotaRule,
+  sharding: (context) => iotaRule(context),
+  partition: (ops, _, context) => partitionIota(ops, context),
   localParams: (context, sizes) => ({ ...context.params, shape: localShape(iotaRule(context).results[0], sizes) }),
   printParams: ({ dtype, shape, dimension }) => ({
     dimension: String(dimension),

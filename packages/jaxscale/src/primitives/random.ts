@@ -3,16 +3,17 @@
  * A key is two words, the last axis of a uint32 array; the axes before it are those of an array of keys.
  */
 import { bitsOf, type DType, isInteger } from "../base/dtypes.ts";
-import { DTypeError, ShapeError } from "../base/errors.ts";
-import { forEachIndex, type Shape, sameShape, sizeOf } from "../base/shapes.ts";
+import { DTypeError, invariant, ShapeError } from "../base/errors.ts";
+import { forEachIndex, type Shape, sameShape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { type HostTensor, hostTensor } from "../base/tensor-data.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import { Index } from "../kernel/index-space.ts";
 import type { Value } from "../kernel/ir.ts";
-import { newFactors } from "./factors.ts";
-import type { Operand } from "./op-builder.ts";
-import { definePrimitive, type Read, type ShardingRule } from "./primitive.ts";
+import { deviceCount, deviceOffset } from "./along-devices.ts";
+import { type Dimension, type FactorList, newFactors } from "./factors.ts";
+import type { OpBuilder, Operand } from "./op-builder.ts";
+import { definePrimitive, type Part, type PartitionContext, type Read, type ShardingRule } from "./primitive.ts";
 import { tuple } from "./python-text.ts";
 import { threefry, threefryFlops, threefryInKernel } from "./threefry.ts";
 
@@ -38,13 +39,23 @@ function readKey(k: KernelBuilder, read: Read, keys: ShapedArray, at: readonly V
   return [word(0), word(1)];
 }
 
-/** Keys are parallel; of the rest every device needs the whole: positions count from the first element. */
-function keyRule(keys: ShapedArray, shape: Shape, words: 0 | 2, alike: readonly ShapedArray[] = []): ShardingRule {
+/** Keys are parallel; of the rest every device needs the whole: positions count from the first element. @param along what the rest is */
+function keyRule(
+  keys: ShapedArray,
+  shape: Shape,
+  words: 0 | 2,
+  alike: readonly ShapedArray[] = [],
+  along: (f: FactorList, size: number) => Dimension = (f, size) => f.replicated(size),
+): ShardingRule {
   const f = newFactors();
   const parallel = keyShape(keys).map(f.parallel);
-  const inner = shape.map(f.replicated);
+  const inner = shape.map((size) => along(f, size));
   const result = [...parallel, ...inner, ...(words ? [f.replicated(2)] : [])];
-  return f.rule([[...parallel, f.replicated(2)], ...alike.map(() => parallel)], [result]);
+  const behind = ({ shape }: ShapedArray): readonly Dimension[] => shape.slice(parallel.length).map(f.replicated);
+  return f.rule(
+    [keys, ...alike].map((x) => [...parallel, ...behind(x)]),
+    [result],
+  );
 }
 
 /** Each operand's mapped axis moved to the front, where the keys' own axes are. */
@@ -57,45 +68,92 @@ const inFront = (
 
 // ---- random_bits ----------------------------------------------------------------
 
-export type RandomBitsParams = { readonly bitWidth: 8 | 16 | 32; readonly shape: Shape };
+export type RandomBitsParams = {
+  readonly bitWidth: 8 | 16 | 32;
+  readonly shape: Shape;
+  /** Of these elements the result is a box of size `shape`, which starts where the second operand says. Absent: all of `shape`. */
+  readonly within?: Shape;
+};
 
 const bitsDType = ({ bitWidth }: RandomBitsParams): DType => `uint${bitWidth}`;
 
-/** Operand: keys `[…, 2]`. Result: unsigned integers `[…, ...shape]`. */
+/** Each device draws its own part. */
+function partitionBits(ops: OpBuilder, context: PartitionContext<RandomBitsParams>): readonly Part[] | undefined {
+  const {
+    inputs: [whole, ...given],
+    outputs: [out],
+    params,
+    sizes,
+  } = context;
+  const arranged = context.arranged(keyRule(whole, params.shape, 0, given, (f, size) => f.parallel(size)));
+  const [layout] = arranged.results;
+  const rank = whole.shape.length - 1;
+  if (given.length > 0 || layout.slice(rank).every((axes) => axes.length === 0)) return undefined;
+  const [keys] = arranged.parts();
+  const shape = out.shape.map((size, d) => size / deviceCount(layout[d], sizes)).slice(rank);
+  const starts = shape.map((size, d) => ops.broadcastInDim(deviceOffset(ops, layout[rank + d], sizes, size), [1], []));
+  const every = keyShape(keys.aval);
+  const places = ops.broadcastInDim(ops.concatenate(starts, 0), [...every, shape.length], [every.length]);
+  const value = ops.bind1("random_bits", [keys, places], { ...params, shape, within: params.shape });
+  return [{ value, layout }];
+}
+
+/** Operands: keys `[…, 2]`; with `within`, int32 starts `[…, rank]` too. Result: unsigned integers `[…, ...shape]`. */
 export const randomBits = definePrimitive<RandomBitsParams>("random_bits", {
-  abstractEval: ([keys], params) => {
+  abstractEval: ([keys, starts], params) => {
     checkKeys("random_bits", keys);
     checkSizes("random_bits", params.shape);
+    invariant(
+      !starts || sameShape(starts.shape, [...keyShape(keys), params.shape.length]),
+      "a box of random bits starts at a place for each key",
+    );
     return [shapedArray([...keyShape(keys), ...params.shape], bitsDType(params))];
   },
-  reference: ([keys], params) => {
-    const out = hostTensor([...keyShape(keys), ...params.shape], bitsDType(params));
-    const size = sizeOf(params.shape);
-    for (let at = 0; at < out.values.length; at++) {
-      const [x, y] = threefry(hostKey(keys, Math.floor(at / size)), [0, at % size]);
-      out.values[at] = (x ^ y) & (2 ** params.bitWidth - 1);
-    }
+  reference: ([keys, starts], params) => {
+    const { shape, within = shape, bitWidth } = params;
+    const out = hostTensor([...keyShape(keys), ...shape], bitsDType(params));
+    const rank = keys.shape.length - 1;
+    const key = stridesOf(keyShape(keys));
+    const strides = stridesOf(within);
+    forEachIndex(out.shape, (index, at) => {
+      const n = key.reduce((sum, stride, d) => sum + index[d] * stride, 0);
+      const start = (d: number): number => (starts ? starts.values[n * strides.length + d] : 0);
+      const counter = strides.reduce((sum, stride, d) => sum + (index[rank + d] + start(d)) * stride, 0);
+      const [x, y] = threefry(hostKey(keys, n), [0, counter]);
+      out.values[at] = (x ^ y) & (2 ** bitWidth - 1);
+    });
     return [out];
   },
   lowering: {
     kind: "map",
     movement: false,
-    element: (k, index, read, { params, inputs: [keys] }) => {
+    element: (k, index, read, { params, inputs: [keys, starts] }) => {
       const rank = keys.shape.length - 1;
-      const inner = rank === 0 ? index : Index.fromCoords(k, params.shape, index.coords.slice(rank));
-      const key = readKey(k, read, keys, rank === 0 ? [] : index.coords.slice(0, rank));
+      const at = index.coords.slice(0, rank);
+      const start = (d: number): Value => read(1, Index.fromCoords(k, starts.shape, [...at, k.i32(d)]));
+      const box = (): Index => {
+        const coords = index.coords.slice(rank).map((c, d) => (starts ? k.add(c, start(d)) : c));
+        return Index.fromCoords(k, params.within ?? params.shape, coords);
+      };
+      const inner = rank === 0 && !starts ? index : box();
+      const key = readKey(k, read, keys, at);
       const [x, y] = threefryInKernel(k, key, [k.u32(0), k.cast("u32", inner.linear)]);
       const bits = k.xor(x, y);
       return params.bitWidth === 32 ? bits : k.and(bits, k.u32(2 ** params.bitWidth - 1));
     },
   },
-  sharding: ({ inputs: [keys], params }) => keyRule(keys, params.shape, 0),
+  sharding: ({ inputs: [keys, ...starts], params }) => keyRule(keys, params.shape, 0, starts),
+  partition: (ops, _, context) => partitionBits(ops, context),
   cost: ({ outputs: [out] }) => ({ flops: threefryFlops * sizeOf(out.shape), transcendentals: 0 }),
   batch: (ops, operands, dims, { axis, params }) => ({
     results: ops.bind("random_bits", inFront(ops, operands, dims, axis.size), params),
     dims: [0],
   }),
-  printParams: ({ bitWidth, shape }) => ({ bit_width: String(bitWidth), shape: tuple(shape) }),
+  printParams: ({ bitWidth, shape, within }) => ({
+    bit_width: String(bitWidth),
+    shape: tuple(shape),
+    ...(within && { within: tuple(within) }),
+  }),
 });
 
 // ---- keys out of keys ----------------------------------------------------------------
