@@ -47,13 +47,16 @@ export function hoistSums(body: ClosedJaxpr, stacked: readonly number[]): Hoiste
 export function sinkSums(closed: ClosedJaxpr, within: ReadonlySet<string>): ClosedJaxpr {
   const { jaxpr } = closed;
   const uses = usesOf(jaxpr);
-  const sums = new Map<Atom, JaxprEqn>();
+  /** Sums by what they are of; one collective may sum several arrays. */
+  const sums = new Map<Atom, { readonly eqn: JaxprEqn; readonly output: Var }>();
   for (const eqn of jaxpr.eqns) {
     const { agrees, axisNames } = rulesOf(eqn.primitive);
-    const [x] = eqn.inputs;
-    if (agrees && uses.get(x) === 1 && axisNames?.(eqn.params).every((name) => within.has(name))) sums.set(x, eqn);
+    if (!agrees || !axisNames?.(eqn.params).every((name) => within.has(name))) continue;
+    eqn.inputs.forEach((x, i) => {
+      if (uses.get(x) === 1) sums.set(x, { eqn, output: eqn.outputs[i] });
+    });
   }
-  const dropped = new Set<JaxprEqn>();
+  const sunk = new Set<Var>();
   const eqns = jaxpr.eqns.map((eqn) => {
     const { edges, subJaxprs, withSubJaxprs } = rulesOf(eqn.primitive);
     const outputs = [...eqn.outputs];
@@ -62,17 +65,23 @@ export function sinkSums(closed: ClosedJaxpr, within: ReadonlySet<string>): Clos
       const sum = stacked && result !== undefined && from.length === 1 ? sums.get(eqn.outputs[result]) : undefined;
       if (!sum) continue;
       const [[body, output]] = from;
-      dropped.add(sum);
-      outputs[result as number] = sum.outputs[0];
-      bodies[body] = summed(bodies[body], output, sum);
+      sunk.add(sum.output);
+      outputs[result as number] = sum.output;
+      bodies[body] = summed(bodies[body], output, sum.eqn);
     }
     return outputs.every((v, i) => v === eqn.outputs[i])
       ? eqn
       : { ...eqn, outputs, params: withSubJaxprs?.(eqn.params, bodies) ?? eqn.params };
   });
-  return dropped.size === 0
-    ? closed
-    : { ...closed, jaxpr: { ...jaxpr, eqns: eqns.filter((eqn) => !dropped.has(eqn)) } };
+  if (sunk.size === 0) return closed;
+  const isSum = new Set([...sums.values()].map(({ eqn }) => eqn));
+  const left = eqns.flatMap((eqn) => {
+    if (!isSum.has(eqn)) return [eqn];
+    const kept = eqn.outputs.map((v) => !sunk.has(v));
+    if (!kept.includes(true)) return [];
+    return [{ ...eqn, inputs: eqn.inputs.filter((_, i) => kept[i]), outputs: eqn.outputs.filter((_, i) => kept[i]) }];
+  });
+  return { ...closed, jaxpr: { ...jaxpr, eqns: left } };
 }
 
 /** A body with one output combined over devices. */
