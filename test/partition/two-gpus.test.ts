@@ -265,6 +265,25 @@ test("gradients through shardMap, and of what is split", async () => {
   close(await values(jax.grad(loss)(w)), await values(jax.grad(plain)(w)), "gradient", 1e-4);
 });
 
+test("within shardMap the gradient of what is equal on all devices is the sum over them, also around loops", async () => {
+  const x = range([8, 4]).div(10);
+  const gradient = (checkVma: boolean) =>
+    jax.shardMap(
+      (w: A, part: A) => {
+        const step = (c: A): [A, null] => [c.add(jnp.sum(part.mul(w))), null];
+        const start = lax.pcast(jnp.array(0, { dtype: "float32" }), "x", { to: "varying" });
+        const g = jax.grad((v: A) => jnp.sum(v.mul(part)))(w);
+        return [checkVma ? g : lax.psum(g, "x"), lax.psum(lax.scan(step, start, null, { length: 3 })[0], "x")] as const;
+      },
+      { mesh: meshes.x, inSpecs: [P(), P("x")], outSpecs: P(), checkVma },
+    );
+  for (const checkVma of [true, false]) {
+    const [g, total] = gradient(checkVma)(jnp.ones([4]), x);
+    close(await values(g), await values(jnp.sum(x, { axis: 0 })), `checkVma ${checkVma}`);
+    close(await values(total), [3 * ((await jnp.sum(x).item()) as number)], `scan, checkVma ${checkVma}`);
+  }
+});
+
 test("what a program prints is printed once, whole", async () => {
   const lines: string[] = [];
   const log = console.log;

@@ -1,15 +1,24 @@
 /** `shardMap` over several GPUs: the program of one device stays one until arrays are split. */
-import { type ShapedArray, shapedArray } from "../jaxpr/ir.ts";
+import {
+  type ClosedJaxpr,
+  type JaxprEqn,
+  type Primitive,
+  type ShapedArray,
+  shapedArray,
+  varyingAlong,
+} from "../jaxpr/ir.ts";
 import { type AxisSizes, deviceCount, type Layout, replicated, specOf } from "../partition/layout.ts";
 import type { Mesh } from "../partition/mesh.ts";
 import { NamedSharding } from "../partition/named-sharding.ts";
-import { onAllDevices } from "../partition/stack.ts";
+import { type DeviceAxis, onAllDevices } from "../partition/stack.ts";
+import { vary } from "../primitives/collective.ts";
+import { rulesOf } from "../primitives/primitive.ts";
 import { shardMapCall } from "../primitives/shard-map.ts";
 import type { Array } from "../trace/array.ts";
 import { withAxisName } from "../trace/axis-names.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind } from "../trace/trace.ts";
-import { evalJaxpr } from "../transforms/eval-jaxpr.ts";
+import { evalJaxpr, evalJaxprBy } from "../transforms/eval-jaxpr.ts";
 import { hoistConstants } from "./inner-jit.ts";
 import { constrained } from "./placement.ts";
 
@@ -17,7 +26,6 @@ import { constrained } from "./placement.ts";
 export const onDevicesOfGpus =
   (name: string, mesh: Mesh): typeof onAllDevices =>
   (axes, args, layouts, program, refuse) => {
-    const sizes: AxisSizes = new Map(axes.map((axis) => [axis.name, axis.size]));
     let outLayouts: readonly Layout[] = [];
     const trace = (): ReturnType<typeof traceToJaxpr> =>
       traceToJaxpr(
@@ -27,7 +35,7 @@ export const onDevicesOfGpus =
           outLayouts = out;
           return results;
         },
-        args.map(({ aval }, i) => partType(aval, layouts[i], sizes)),
+        args.map(({ aval }, i) => partType(aval, layouts[i], axes)),
       );
     const closed = axes.reduceRight((inner, axis) => () => withAxisName(axis, inner), trace)();
     const cut = (x: Array, layout: Layout): Array => constrained(x, new NamedSharding(mesh, specOf(layout)));
@@ -49,13 +57,38 @@ export const onDevicesOfGpus =
         ).results,
       operands.map(({ aval }) => aval),
     );
-    const results = bind(shardMapCall, operands, { name, jaxpr, local, inLayouts, outLayouts });
+    const params = { name, jaxpr, local: withoutVarying(local), inLayouts, outLayouts };
+    const results = bind(shardMapCall, operands, params);
     return { results: results.map((x, i) => cut(x, outLayouts[i])), layouts: outLayouts };
   };
 
-const partType = ({ shape, dtype, weakType }: ShapedArray, layout: Layout, sizes: AxisSizes): ShapedArray =>
-  shapedArray(
+/** What a device has of an array; it varies along the axes that split it, where that is checked. */
+function partType({ shape, dtype, weakType }: ShapedArray, layout: Layout, axes: readonly DeviceAxis[]): ShapedArray {
+  const sizes: AxisSizes = new Map(axes.map(({ name, size }) => [name, size]));
+  const part = shapedArray(
     shape.map((size, dimension) => size / deviceCount(layout[dimension], sizes)),
     dtype,
     weakType,
   );
+  const checked = axes.filter(({ name, checksVarying }) => checksVarying && layout.flat().includes(name));
+  return varyingAlong(
+    part,
+    checked.map(({ name }) => name),
+  );
+}
+
+/** The same equations on types that do not say along which axes values vary: what is derived from that is derived. */
+function withoutVarying(closed: ClosedJaxpr): ClosedJaxpr {
+  const process = ({ primitive, params }: JaxprEqn, operands: readonly Array[]): readonly Array[] => {
+    if (rulesOf(primitive) === rulesOf(vary as unknown as Primitive)) return operands;
+    const { subJaxprs, withSubJaxprs } = rulesOf(primitive);
+    const bodies = subJaxprs(params);
+    const erased = withSubJaxprs && bodies.length > 0 ? withSubJaxprs(params, bodies.map(withoutVarying)) : params;
+    return bind(primitive, operands, erased);
+  };
+  return traceToJaxpr(
+    "shardMap",
+    (...args) => evalJaxprBy<Array>(closed, args, { lift: (x) => x, process }),
+    closed.jaxpr.invars.map(({ aval }) => varyingAlong(aval, [])),
+  );
+}
