@@ -55,8 +55,14 @@ const appendRows = (cache: A, items: A, start: A): A =>
 /** All rows get them at one place. */
 const append = (cache: A, items: A, start: A): A => lax.dynamicUpdateSlice(cache, items, [0, start.at(0).get(), 0, 0]);
 
+/** The same by index, as models' caches do it: what does not fit is dropped. */
+const setRows = (cache: A, items: A, start: A): A => {
+  const places = jnp.expandDims(start, 1).add(jnp.arange(items.shape[1], { dtype: "int32" }));
+  return jax.vmap((row: A, at: A, item: A): A => row.at(at).set(item, { uniqueIndices: true }))(cache, places, items);
+};
+
 for (const dtype of ["float32", "bfloat16"] as const)
-  for (const [name, f] of Object.entries({ append, appendRows }))
+  for (const [name, f] of Object.entries({ append, appendRows, setRows }))
     for (const spec of [P("data"), P(null, null, "tensor"), P("data", null, "tensor"), P(["data", "tensor"])])
       for (const tokens of [1, 3])
         test(`${name} of ${tokens} into a ${dtype} cache that lies as ${spec}: only they are written, in the cache's memory`, async () => {

@@ -30,7 +30,8 @@ export class SequenceCache extends nnx.Module {
       const places = jax.numpy.expandDims(jax.numpy.arange(count, { dtype: "int32" }), 0);
       const columns = jax.numpy.expandDims(start, 1).add(places);
       // Row by row, so that a mesh may split them. Padding after a short row may exceed the capacity: it is dropped.
-      const write = (row: jax.Array, at: jax.Array, added: jax.Array): jax.Array => row.at(at).set(added);
+      const write = (row: jax.Array, at: jax.Array, added: jax.Array): jax.Array =>
+        row.at(at).set(added, { uniqueIndices: true });
       this.values.set(jax.vmap(write)(before, columns, typed));
     }
     return this.values.get();
