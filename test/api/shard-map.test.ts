@@ -233,4 +233,13 @@ test("a call is one program whatever the number of devices: collectives become o
   assert.is(compiled.program.kernels.length, 1);
 });
 
+test("a sum over no axis is the value, also of parts that propagation splits further", async () => {
+  const f = jax.shardMap((x: A) => lax.psum(x, []), { mesh, inSpecs: P("x"), outSpecs: P("x") });
+  assert.equal(await lists(f(range(2))), [0, 1]);
+  const jitted = jax.jit((x: A) => f(x).add(1));
+  const placed = jax.devicePut(range(2), new jax.NamedSharding(mesh, P("x")));
+  assert.equal(await lists(jitted(placed)), [1, 2]);
+  assert.not.match(jitted.lower(placed).asText("partitioned"), "psum");
+});
+
 test.run();

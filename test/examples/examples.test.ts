@@ -39,7 +39,7 @@ const expected: Record<string, readonly RegExp[]> = {
     /k_proj\.weight +\[64,128\] by P\('tensor', None\): \[32,128\] a device/,
     /experts\.down_proj +\[8,128,96\] by P\('expert', None, 'tensor'\): \[2,128,48\] a device/,
     /(the same answer: The capital of France is Paris\.\n[\s\S]*){3}/,
-    /split by the compiler: 1 collective, .*\n.*split by shardMap: 1 collective, /,
+    /split by the compiler: 1 collective, (\d+) dispatches, .*\n.*split by shardMap: 1 collective, \1 dispatches, /,
     /largest difference between both: (0|\d(\.\d+)?e-\d+|0\.00000\d+)\n/,
   ],
   "10-profile.ts": [

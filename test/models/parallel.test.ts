@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { parseConfig } from "../../packages/models/src/config/config.ts";
 import { parseGenerationConfig } from "../../packages/models/src/config/generation.ts";
 import { generationPrograms } from "../../packages/models/src/cost/planned-programs.ts";
+import type { GenerateOptions } from "../../packages/models/src/generate/generate.ts";
 import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import { modelMesh, type Parallelism } from "../../packages/models/src/parallel/parallelism.ts";
 import "../setup.ts";
@@ -39,26 +40,34 @@ test("numbers of devices that do not divide the model are refused with those tha
   assert.throws(() => modelMesh(nineB, { tp: 8, dp: 2 }), /Need 16 \(data=2, tensor=2, group=4\), 8 available/);
 });
 
-/** Collectives of the decode program: their name, dtype and mesh axes, with their number. */
-function collectivesOf(config: typeof nineB, parallelism: Parallelism, batch = 1): Readonly<Record<string, number>> {
-  const options = { doSample: false, repetitionPenalty: 1 };
+/** What a program of a generation says of one device. */
+function partitioned(
+  name: string,
+  config: typeof nineB,
+  parallelism: Parallelism,
+  { batch = 1, ...options }: GenerateOptions & { readonly batch?: number } = {},
+): string {
   const programs = generationPrograms({
     config,
     generation: parseGenerationConfig("{}", config),
     dtype: "bfloat16",
-    options,
+    options: { doSample: false, repetitionPenalty: 1, ...options },
     parallelism,
     batch,
     promptTokens: 16,
     maxNewTokens: 16,
   });
-  const text = programs.find(({ name }) => name === "decode")?.asText("partitioned") ?? "";
+  return programs.find((program) => program.name === name)?.asText("partitioned") ?? "";
+}
+
+/** Collectives of the decode program: their name, dtype and mesh axes, with their number. */
+function collectivesOf(config: typeof nineB, parallelism: Parallelism, batch = 1): Readonly<Record<string, number>> {
+  const text = partitioned("decode", config, parallelism, { batch });
   const counts: Record<string, number> = {};
-  for (const [, dtype, name, axes] of text.matchAll(/:([a-z]+\d+)\[[^\]]*\] = (\w+)\[[^=]*?axes=\(([^)]*)\)/g))
-    if (/^(psum|pmax|pmin|all_|reduce_scatter|ppermute)/.test(name)) {
-      const key = `${name} ${dtype} over ${axes.replaceAll(/'|,$/g, "")}`;
-      counts[key] = (counts[key] ?? 0) + 1;
-    }
+  for (const [, dtype, name, axes] of text.matchAll(/:([a-z]+\d+)\[[^\]]*\] = (psum|pmax|pmin)\[axes=\(([^)]*)\)/g)) {
+    const key = `${name} ${dtype} over ${axes.replaceAll(/'|,$/g, "")}`;
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
   for (const name of ["all_gather", "all_to_all", "ppermute", "reduce_scatter"]) assert.not.match(text, ` ${name}[`);
   return counts;
 }
@@ -90,6 +99,38 @@ test("a decoding step of Flash sums for attention, and for MLP or experts, where
     assert.equal(collectivesOf(config, { ep: 8 }), { "psum f32 over expert": sparse });
     assert.equal(collectivesOf(config, { tp: 2, dp: 2, ep: 2 }, 2), { ...tensor(3), "psum f32 over expert": sparse });
   }
+});
+
+test("a choice over a split vocabulary gathers what it has to order, and no logits otherwise", () => {
+  const config = layersOf("glm4", 1);
+  const gathered = (name: string, options: GenerateOptions): readonly string[] =>
+    [...partitioned(name, config, { tp: 2 }, options).matchAll(/:(\w+\[[^\]]*\]) = all_\w+\[/g)].map(
+      ([, type]) => type,
+    );
+  assert.equal(gathered("choose_likeliest", {}), []);
+  assert.equal(gathered("choose_likeliest", { repetitionPenalty: 1.2 }), []);
+  assert.equal(gathered("choose_drawn", { doSample: true, topK: 0, topP: 1 }), []);
+  assert.equal(gathered("choose_drawn", { doSample: true, topK: 50, topP: 1 }), ["f32[1,128]"]);
+  assert.equal(gathered("choose_drawn", { doSample: true, topK: 0, topP: 0.8 }), ["f32[1,151552]"]);
+});
+
+test("drawn tokens are those of one device", async () => {
+  const drawn = async (parallelism: Parallelism): Promise<number[][]> => {
+    const model = await LanguageModel.load(fixture("glm-tiny"), { dtype: "float32", parallelism });
+    const options = { doSample: true, topK: 40, topP: 0.9, repetitionPenalty: 1.1, temperature: 2, seed: 7 };
+    const steps: number[][] = [];
+    for await (const { tokens } of model.generate(
+      [
+        [1, 2, 3],
+        [4, 5],
+      ],
+      { ...options, maxNewTokens: 12, eosTokenIds: [] },
+    ))
+      steps.push([...tokens]);
+    model.dispose();
+    return steps;
+  };
+  assert.equal(await drawn({ tp: 2, dp: 2 }), await drawn({}));
 });
 
 /** Greedy tokens of the reference, from prompts of several lengths. */

@@ -162,7 +162,7 @@ function choose(
   { kind, mesh }: { readonly kind: SamplingKind; readonly mesh: ModelMesh | null },
 ): ChoiceState {
   const key = jax.random.foldIn(jax.random.wrapKeyData(keyData), count);
-  const token = jax.numpy.where(done, padTokenId, chooseTokens(logits, seen, sampling, kind, key));
+  const token = jax.numpy.where(done, padTokenId, chooseTokens(logits, seen, sampling, kind, key, mesh));
   const column = jax.numpy.expandDims(token, 1);
   return {
     seen: seen && laidOut(markSeen(seen, column), ["batch", null], mesh),

@@ -1,6 +1,7 @@
 /** From logits to the next token, in the order and by the definitions of transformers. */
 import * as jax from "jaxscale";
 import type { GenerationConfig } from "../config/generation.ts";
+import { laidOut, type ModelMesh } from "../parallel/model-mesh.ts";
 
 export type Sampling = Pick<GenerationConfig, "doSample" | "temperature" | "topK" | "topP" | "repetitionPenalty">;
 
@@ -74,13 +75,15 @@ export function processLogits(
   seen: jax.Array | null,
   settings: SamplingSettings,
   kind: SamplingKind,
+  mesh: ModelMesh | null = null,
 ): jax.Array {
   const { doSample, temperature, topK, droppedMass, repetitionPenalty } = settings;
   const allowed = seen ? jax.numpy.where(seen, penalised(logits, column(repetitionPenalty)), logits) : logits;
   if (!kind.draws) return allowed;
   let x = allowed.div(column(temperature));
   if (kind.largestTopK > 0) x = keepTopK(x, topK, kind.largestTopK);
-  if (kind.filtersTopP) x = keepTopP(x, droppedMass);
+  // The order is of the whole vocabulary: gathered once here, everything behind it is at hand.
+  if (kind.filtersTopP) x = keepTopP(laidOut(x, ["batch", null], mesh), droppedMass);
   return jax.numpy.where(column(doSample), x, allowed);
 }
 
@@ -127,8 +130,9 @@ export function chooseTokens(
   settings: SamplingSettings,
   kind: SamplingKind,
   key: jax.random.Key,
+  mesh: ModelMesh | null = null,
 ): jax.Array {
-  const processed = processLogits(logits, seen, settings, kind);
+  const processed = processLogits(logits, seen, settings, kind, mesh);
   const likeliest = processed.argmax({ axis: -1 }).astype("int32");
   const token = kind.draws
     ? jax.numpy.where(settings.doSample, jax.random.categorical(key, processed, { axis: -1 }), likeliest)

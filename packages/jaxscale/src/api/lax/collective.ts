@@ -40,7 +40,10 @@ const entering = (x: Array, axes: readonly string[]): Array => varyAlong(x, axes
 
 function collective<T>(primitive: PrimitiveRules<CollectiveParams>, tree: T, axisName: AxisNames): Tree<T> {
   const axes = namesOf(primitive.name, axisName);
-  return eachLeaf(primitive.name, tree, (x) => bind1(primitive, [entering(x, axes)], { axes }));
+  // Over no axis there is nothing to combine, as in JAX.
+  return eachLeaf(primitive.name, tree, (x) =>
+    axes.length === 0 ? x : bind1(primitive, [entering(x, axes)], { axes }),
+  );
 }
 
 /** Sum of every leaf along the axis. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.psum.html */
