@@ -64,7 +64,8 @@ function partitioned(
 function collectivesOf(config: typeof nineB, parallelism: Parallelism, batch = 1): Readonly<Record<string, number>> {
   const text = partitioned("decode", config, parallelism, { batch });
   const counts: Record<string, number> = {};
-  for (const [, dtype, name, axes] of text.matchAll(/:([a-z]+\d+)\[[^\]]*\] = (psum|pmax|pmin)\[axes=\(([^)]*)\)/g)) {
+  const sums = /:([a-z]+\d+)\[[^\]]*\] = (psum|pmax|pmin)\[\s*axes=\(([^)]*)\)/g;
+  for (const [, dtype, name, axes] of text.matchAll(sums)) {
     const key = `${name} ${dtype} over ${axes.replaceAll(/'|,$/g, "")}`;
     counts[key] = (counts[key] ?? 0) + 1;
   }
