@@ -68,16 +68,17 @@ const layouts = [
 test("tracing, partitioning and stacking a transformer of 40 layers takes at most a second of the host's time", () => {
   let local: ClosedJaxpr | undefined;
   const once = (): number => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     const traced = inlineCalls(
       traceToJaxpr("transformer", (...args) => [transformer(...(args as [A, ...A[]]))], types),
     );
     const partitioned = partition(traced, { name: "transformer", mesh, layouts, wanted: [undefined] });
     stack(types, partitioned);
     local = partitioned.local;
-    return performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1000;
   };
-  // The least of some: others may be using the machine.
+  // Of the processor, and the least of some: others may be using the machine.
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 8 && least > 1000; i++) least = Math.min(least, once());
   assert.ok(least <= 1000, `${least} ms`);
