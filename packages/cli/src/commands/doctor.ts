@@ -19,17 +19,20 @@ const formatReports = (reports: readonly DeviceReport[]): string =>
 
 /** A device a line, with the GPU that it is part of. */
 function formatDevices(all: readonly Device[]): string {
-  const rows = all.map(({ id, kind, memoryBudgetBytes, name }) => [
+  const rows = all.map(({ id, gpu, kind, memoryBudgetBytes, name }) => [
     `${id}`,
+    `${gpu}`,
     kind,
     `${(memoryBudgetBytes / 2 ** 30).toFixed(1)} GiB`,
     name,
   ]);
-  return `${formatTable(["device", "backend", "memory of its GPU", ""], rows)}
+  const use =
+    all.length === 1
+      ? "One device: nothing is sharded."
+      : `makeMesh([${all.length}], ["data"]) arranges them in a mesh; a program gives the same on any number.`;
+  return `${formatTable(["device", "GPU", "backend", "memory of its GPU", ""], rows)}
 
-${
-  all.length === 1
-    ? "One device: nothing is sharded. Set JAXSCALE_DEVICES=8 to divide the GPU into 8 logical devices"
-    : `makeMesh([${all.length}], ["data"]) arranges them in a mesh. Set JAXSCALE_DEVICES to another number of logical devices for more or fewer`
-}, which share its memory and its speed; a program is the same on any number.`;
+${use}
+JAXSCALE_DEVICES=8 divides the GPUs into 8 logical devices, which share their GPU's memory and speed.
+JAXSCALE_ADAPTER=a,b opens several GPUs by parts of their names, a device each.`;
 }

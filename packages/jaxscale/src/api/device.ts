@@ -12,6 +12,8 @@ import { asarray } from "./numpy/creation.ts";
 /** A device that programs run on. */
 export interface Device {
   readonly id: number;
+  /** Number of the GPU that it is part of. */
+  readonly gpu: number;
   readonly kind: Target["kind"];
   readonly name: string;
   readonly target: Target;
@@ -32,9 +34,10 @@ export async function ready(): Promise<Target> {
 export async function devices(): Promise<readonly Device[]> {
   return Promise.all(
     logicalDevices().map(async ({ id }) => {
-      const { target, pool } = await getClient().device(gpuOf(id));
+      const gpu = gpuOf(id);
+      const { target, pool } = await getClient().device(gpu);
       const { kind, name } = target;
-      return { id, kind, name, target, memoryBudgetBytes: pool.budgetBytes };
+      return { id, gpu, kind, name, target, memoryBudgetBytes: pool.budgetBytes };
     }),
   );
 }
