@@ -17,6 +17,7 @@ import { type ClosedJaxpr, formatAval, type Jaxpr, type JaxprEqn, type ShapedArr
 import { checkKernel } from "./kernel/check.ts";
 import { printKernel } from "./kernel/print.ts";
 import type { GpuAxis, Program } from "./kernel/program.ts";
+import type { Layout } from "./partition/layout.ts";
 import { type Partitioned, type Placement, partition } from "./partition/partition.ts";
 import { stack } from "./partition/stack.ts";
 import { gpuAxesOf } from "./partition/topology.ts";
@@ -71,12 +72,12 @@ export interface Optimized {
 /** The stages before a target is known: inline, partition, combine collectives, stack, inline collectives between GPUs, tell shardings, lift effects, simplify. */
 export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized {
   // Programs that users wrote for one device are partitioned as they are.
-  const flatly = withoutCalls(traced, placement?.topology ? isPartitionedWhole : undefined);
-  const placed = placement?.topology && placement.constants;
-  const { closed: whole, constants: operands } = constantsAsArguments(flatly, (x) => placed?.(x) !== undefined);
-  if (placement && operands.length > 0)
-    placement = { ...placement, layouts: [...placement.layouts, ...operands.map((x) => placed?.(x))] };
-  const partitioned = placement && withFewCollectives(partition(checked(whole), placement));
+  const written = withoutCalls(traced, placement?.topology ? isPartitionedWhole : undefined);
+  // Of arrays on several GPUs each GPU has its own part: they are given at each call.
+  const layoutOf = (x: unknown): Layout | undefined => (placement?.topology ? placement.constants?.(x) : undefined);
+  const { closed: whole, constants: operands } = constantsAsArguments(written, (x) => layoutOf(x) !== undefined);
+  const layouts = [...(placement?.layouts ?? []), ...operands.map(layoutOf)];
+  const partitioned = placement && withFewCollectives(partition(checked(whole), { ...placement, layouts }));
   const stacked = partitioned ? checked(withoutCalls(checked(stack(typesOf(whole), partitioned)))) : whole;
   const told = (closed: ClosedJaxpr): ClosedJaxpr => tellShardings(closed, placement?.mesh);
   const local = told(inBodies(told, stacked));
@@ -86,7 +87,7 @@ export function optimize(traced: ClosedJaxpr, placement?: Placement): Optimized 
   const held = types.slice(0, types.length - extra);
   const gpuAxes = placement?.topology && gpuAxesOf(placement.topology);
   return {
-    flat: gpuAxes ? flatly : local,
+    flat: gpuAxes ? written : local,
     partitioned,
     closed: checked(storeLiteralResults(lean)),
     results: gpuAxes ? whole.jaxpr.outvars.map((a) => a.aval) : held,
