@@ -216,7 +216,8 @@ export function allToAll<T>(
 }
 
 /**
- * Sends the value of device `from` of each pair to device `to`; devices in no pair receive zeros.
+ * Sends the value of device `from` of each pair to device `to`; devices in no pair receive zeros. Along several axes devices are numbered
+ * in row-major order, and what all have is gathered first.
  * @throws ShardingError for an unbound name, a device out of range, or one that sends or receives twice
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.ppermute.html
  */
