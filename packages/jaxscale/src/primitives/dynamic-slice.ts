@@ -11,7 +11,7 @@ import { checkIndexDType } from "./dimension-numbers.ts";
 import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
 import { batchGather, type GatherParams } from "./gather.ts";
 import { batched } from "./linear-rules.ts";
-import { gatherFromOwners } from "./local-windows.ts";
+import { gatherFromOwners, type LocalParts } from "./local-windows.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import {
   type BatchAxis,
@@ -100,7 +100,19 @@ function partitionSlice(ops: OpBuilder, context: PartitionContext<DynamicSlicePa
   const isSplit = layout.some((axes, d) => axes.length > 0 && params.sliceSizes[d] < inputs[0].shape[d]);
   if (!isSplit || 2 * sizeOf(outputs[0].shape) > sizeOf(inputs[0].shape)) return undefined;
   const [x, ...starts] = arranged.parts();
-  const { map, windowDims, startAxes, indices } = boxAsWindow(ops, inputs[0].shape, params.sliceSizes, starts);
+  const value = boxFromOwners(ops, inputs[0].shape, params.sliceSizes, starts, { x, layout, sizes });
+  return [{ value, layout: arranged.results[0] }];
+}
+
+/** A box of an array that devices split, by one all-reduce of it. @param shape of the whole array @param sliceSizes of the box */
+export function boxFromOwners(
+  ops: OpBuilder,
+  shape: Shape,
+  sliceSizes: Shape,
+  starts: readonly Operand[],
+  parts: Omit<LocalParts, "indices">,
+): Operand {
+  const { map, windowDims, startAxes, indices } = boxAsWindow(ops, shape, sliceSizes, starts);
   const gather: GatherParams = {
     dimensionNumbers: {
       offsetDims: windowDims,
@@ -109,14 +121,13 @@ function partitionSlice(ops: OpBuilder, context: PartitionContext<DynamicSlicePa
       operandBatchingDims: [],
       startIndicesBatchingDims: [],
     },
-    sliceSizes: params.sliceSizes,
+    sliceSizes,
     mode: "CLIP",
     fillValue: null,
     indicesAreSorted: true,
     uniqueIndices: true,
   };
-  const value = gatherFromOwners(ops, map, gather, { x, indices, layout, sizes });
-  return [{ value, layout: arranged.results[0] }];
+  return gatherFromOwners(ops, map, gather, { ...parts, indices });
 }
 
 /** No cotangents for starts. */

@@ -1,13 +1,24 @@
 /** Cutting arrays at static places: slice, split. */
 
 import { ShapeError } from "../base/errors.ts";
+import { sizeOf } from "../base/shapes.ts";
 import { formatAval } from "../jaxpr/ir.ts";
+import { deviceCount } from "./along-devices.ts";
 import { checkAxis } from "./axes.ts";
-import { localShape, newFactors } from "./factors.ts";
+import { boxFromOwners } from "./dynamic-slice.ts";
+import { type Dimension, type FactorList, localShape, newFactors } from "./factors.ts";
 import { batched, linearJvp, shifted } from "./linear-rules.ts";
 import { along, axisMovement } from "./movement.ts";
+import type { OpBuilder } from "./op-builder.ts";
 import type { Padding } from "./pad.ts";
-import { type DerivedRules, definePrimitive, type LoweringContext, type ShardingRule } from "./primitive.ts";
+import {
+  type DerivedRules,
+  definePrimitive,
+  type LoweringContext,
+  type Part,
+  type PartitionContext,
+  type ShardingRule,
+} from "./primitive.ts";
 import { tuple } from "./python-text.ts";
 
 export type SliceParams = {
@@ -20,14 +31,41 @@ export type SliceParams = {
 const isWhole = ({ inputs: [x], params }: LoweringContext<SliceParams>, axis: number): boolean =>
   params.startIndices[axis] === 0 && params.limitIndices[axis] === x.shape[axis] && (params.strides?.[axis] ?? 1) === 1;
 
-function sliceRule(context: LoweringContext<SliceParams>): ShardingRule {
+/** @param cut what an axis of the operand is that the slice has a part of */
+function sliceRule(
+  context: LoweringContext<SliceParams>,
+  cut: (f: FactorList, size: number) => Dimension = (f, size) => f.replicated(size),
+): ShardingRule {
   const f = newFactors();
   const [{ shape }] = context.inputs;
-  const operand = shape.map((size, axis) => (isWhole(context, axis) ? f.parallel(size) : f.replicated(size)));
+  const operand = shape.map((size, axis) => (isWhole(context, axis) ? f.parallel(size) : cut(f, size)));
   const result = context.outputs[0].shape.map((size, axis) =>
     isWhole(context, axis) ? operand[axis] : f.replicated(size),
   );
   return f.rule([operand], [result]);
+}
+
+/**
+ * A small slice of a split axis, as of the last place of a sequence, is put together by an all-reduce, which moves twice what it
+ * reduces. One that can lie in parts again is cut out of the whole.
+ */
+function partitionSlice(ops: OpBuilder, context: PartitionContext<SliceParams>): readonly Part[] | undefined {
+  const {
+    inputs: [{ shape }],
+    outputs: [out],
+    params: { startIndices, strides },
+    sizes,
+  } = context;
+  const arranged = context.arranged(sliceRule(context, (f, size) => f.reduction(size)));
+  const [layout] = arranged.operands;
+  const isCut = (axis: number): boolean => layout[axis].length > 0 && !isWhole(context, axis);
+  const cut = shape.map((_, axis) => axis).filter(isCut);
+  const divides = cut.some((axis) => out.shape[axis] % deviceCount(layout[axis], sizes) === 0);
+  const steps = strides?.some((stride) => stride > 1) ?? false;
+  if (cut.length === 0 || divides || steps || 2 * sizeOf(out.shape) > sizeOf(shape)) return undefined;
+  const [x] = arranged.parts();
+  const starts = startIndices.map((start) => ops.literal(start, "int32"));
+  return [{ value: boxFromOwners(ops, shape, out.shape, starts, { x, layout, sizes }), layout: arranged.results[0] }];
 }
 
 const sliceRules: DerivedRules<SliceParams> = {
@@ -78,7 +116,8 @@ export const slice = definePrimitive<SliceParams>("slice", {
     sources: (shape, { startIndices, strides }) =>
       shape.map((_, axis) => along(axis, strides?.[axis] ?? 1, startIndices[axis])),
   }),
-  sharding: sliceRule,
+  sharding: (context) => sliceRule(context),
+  partition: (ops, _, context) => partitionSlice(ops, context),
   localParams: (context, sizes) => {
     const local = localShape(sliceRule(context).results[0], sizes);
     const { limitIndices } = context.params;
