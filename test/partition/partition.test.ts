@@ -97,6 +97,16 @@ test("an axis that goes from one dimension to another is one exchange of parts; 
   assert.equal(await f(x).data(), await x.mul(2).data());
 });
 
+test("an array that a function closes over keeps its sharding", async () => {
+  const w = jax.devicePut(normal(1, [16, 32]), named(null, "y"));
+  const x = normal(0, [8, 16]);
+  const f = jax.jit((v: A) => jnp.matmul(v, w));
+  assert.is(`${sharding(f(x)).spec}`, "P(None, 'y')");
+  assert.not.match(f.lower(x).asText("partitioned"), /all_gather/);
+  const [got, want] = (await Promise.all([f(x).data(), jnp.matmul(x, normal(1, [16, 32])).data()])) as Float32Array[];
+  got.forEach((value, i) => assert.ok(Math.abs(value - want[i]) <= 1e-5 * (1 + Math.abs(want[i])), `${i}`));
+});
+
 test("an inner jit's shardings are constraints of the outer program", async () => {
   const inner = jax.jit((v: A) => v.mul(2), { inShardings: named("x"), outShardings: named(null, "y") });
   const x = normal(0, [8, 16]);
