@@ -1,5 +1,5 @@
 /** Loads parameters from files to the device. */
-import { arrayFromChunks, type Array as DeviceArray, devicePut } from "jaxscale";
+import { type Array, arrayFromChunks, DeviceArray, devicePut } from "jaxscale";
 import { PieceReader } from "./pieces.ts";
 import { type KeyRules, type LoadPlan, type PlannedParameter, planLoad } from "./plan.ts";
 import { type OnProgress, ProgressMeter } from "./progress.ts";
@@ -22,23 +22,29 @@ export async function loadParameters(
   weights: Weights,
   plan: LoadPlan,
   { signal, onProgress, pieceBytes, ...rules }: LoadOptions = {},
-): Promise<Record<string, DeviceArray>> {
+): Promise<Record<string, Array>> {
   signal?.throwIfAborted();
   const { parameters, readBytes } = planLoad(weights, plan, rules);
   const meter = new ProgressMeter(readBytes, onProgress);
   const reader = new PieceReader({ signal, pieceBytes, onRead: (name, sizeBytes) => meter.add(name, sizeBytes) });
-  const loaded = new Map<string, DeviceArray>();
+  const loaded = new Map<string, Array>();
   try {
     for (const parameter of parameters) loaded.set(parameter.name, await readArray(parameter, reader));
   } catch (error) {
     for (const array of loaded.values()) array.dispose();
     throw error;
   }
-  return Object.fromEntries(Object.keys(plan).map((name) => [name, loaded.get(name) as DeviceArray]));
+  return Object.fromEntries(Object.keys(plan).map((name) => [name, loaded.get(name) as Array]));
 }
 
-/** A parameter on the devices: where it is split, devices of one GPU share the memory of the whole. */
-async function readArray(parameter: PlannedParameter, reader: PieceReader): Promise<DeviceArray> {
+/** A parameter on the devices: those of one GPU share the memory of the whole; other GPUs get their parts from the first. */
+async function readArray(parameter: PlannedParameter, reader: PieceReader): Promise<Array> {
   const whole = await arrayFromChunks(parameter, reader.pieces(parameter), { holder: "weights" });
-  return parameter.sharding ? devicePut(whole, parameter.sharding) : whole;
+  if (!parameter.sharding) return whole;
+  const placed = devicePut(whole, parameter.sharding);
+  if (placed instanceof DeviceArray && placed.isOnGpus) {
+    await placed.blockUntilReady();
+    whole.dispose();
+  }
+  return placed;
 }
