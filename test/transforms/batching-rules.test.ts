@@ -11,6 +11,7 @@ import { apply, arrayOf, rolled, stacked, valuesOf } from "./sample-calls.ts";
 const unmapped: Readonly<Record<string, string>> = {
   iota: "has no operands",
   conv_patches: "made when a convolution is lowered, after transformations",
+  exchange: "made of what is left of collectives once devices of a GPU are mapped",
   custom_lin: "gone by the time that a derivative is mapped",
 };
 
