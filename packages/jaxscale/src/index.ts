@@ -3,7 +3,12 @@
 import "./api/array-methods.ts";
 import "./api/evaluate.ts";
 
-export { type ArrayFromChunksOptions, arrayFromChunks } from "./api/array-from-chunks.ts";
+export {
+  type ArrayFromChunksOptions,
+  arrayFromChunks,
+  type ElementRange,
+  shardedArrayFromChunks,
+} from "./api/array-from-chunks.ts";
 export { checkpoint } from "./api/checkpoint.ts";
 export * as core from "./api/core.ts";
 export {

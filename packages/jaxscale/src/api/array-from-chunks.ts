@@ -5,9 +5,14 @@ import { ShapeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
 import { storageBytes } from "../fuse/memory-view.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
-import { getClient } from "../runtime/index.ts";
+import { layoutOf } from "../partition/layout.ts";
+import type { NamedSharding } from "../partition/named-sharding.ts";
+import { heldIndices, heldShape } from "../partition/topology.ts";
+import { getClient, type Storage } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
-import { DeviceArray } from "./device-array.ts";
+import { concrete, DeviceArray } from "./device-array.ts";
+import { topologyFor } from "./gpus.ts";
+import { checkFits } from "./placement.ts";
 
 /** Options of `arrayFromChunks`. */
 export interface ArrayFromChunksOptions {
@@ -29,6 +34,87 @@ export async function arrayFromChunks(
   const aval: ShapedArray = { shape: [...shape], dtype, weakType: false };
   const words = wholeWords(chunks, sizeOf(shape) * itemSizeBytes(dtype), aval);
   return new DeviceArray(aval, await getClient().uploadPieces(words, storageBytes(aval), formatAval(aval), { holder }));
+}
+
+/** Elements from `start` on, `end` not included, in the row-major order of the whole array. */
+export interface ElementRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * An array that lies as a sharding says, from bytes as `arrayFromChunks` takes them: each GPU's memory is filled with what its devices
+ * have, so none holds the whole, and what several GPUs hold alike is asked for once.
+ * @param chunksOf from ascending ranges to their bytes, one range behind the other; called for one GPU after another
+ * @throws ShardingError if the sharding does not divide the shape; ShapeError, DeviceError, and what the chunks throw, as `arrayFromChunks`
+ */
+export async function shardedArrayFromChunks(
+  { shape, dtype }: { readonly shape: readonly number[]; readonly dtype: DType },
+  sharding: NamedSharding,
+  chunksOf: (ranges: readonly ElementRange[]) => AsyncIterable<Uint8Array>,
+  options: ArrayFromChunksOptions = {},
+): Promise<Array> {
+  const aval: ShapedArray = { shape: [...shape], dtype, weakType: false };
+  checkFits(sharding, aval, "shardedArrayFromChunks");
+  const topology = topologyFor(sharding.mesh);
+  if (topology === undefined) {
+    const whole = await arrayFromChunks(aval, chunksOf([{ start: 0, end: sizeOf(shape) }]), options);
+    return concrete("shardedArrayFromChunks", whole).placedBy(sharding);
+  }
+  const layout = layoutOf(sharding.spec, shape.length);
+  const held = { ...aval, shape: heldShape(shape, layout, topology) };
+  const label = formatAval(held);
+  const first = new Map<string, Storage>();
+  const storages: Storage[] = [];
+  try {
+    for (const [place, gpu] of topology.gpus.entries()) {
+      const ranges = rangesOf(shape, heldIndices(shape, layout, topology, place));
+      const key = JSON.stringify(ranges);
+      const same = first.get(key);
+      const fill = (): Promise<Storage> =>
+        getClient().uploadPieces(
+          wholeWords(chunksOf(ranges), sizeOf(held.shape) * itemSizeBytes(dtype), held),
+          storageBytes(held),
+          label,
+          { ...options, gpu },
+        );
+      const storage = same ? getClient().copyTo(gpu, same, undefined, label) : await fill();
+      storages.push(storage);
+      if (!same) first.set(key, storage);
+    }
+  } catch (error) {
+    for (const storage of storages) storage.dispose();
+    throw error;
+  }
+  return DeviceArray.onGpus(aval, sharding, { topology, storages });
+}
+
+/** Runs of elements that lie side by side. @param indices along each dimension, ascending */
+function rangesOf(shape: readonly number[], indices: readonly (readonly number[])[]): readonly ElementRange[] {
+  return shape.reduce<readonly ElementRange[]>(
+    (runs, size, dimension) => {
+      const along = runsOf(indices[dimension]);
+      // Of a dimension that is held whole, runs stay runs.
+      if (along.length === 1 && along[0].end - along[0].start === size)
+        return runs.map(({ start, end }) => ({ start: start * size, end: end * size }));
+      return runs.flatMap(({ start, end }) =>
+        globalThis.Array.from({ length: end - start }, (_, i) => (start + i) * size).flatMap((row) =>
+          along.map((run) => ({ start: row + run.start, end: row + run.end })),
+        ),
+      );
+    },
+    [{ start: 0, end: 1 }],
+  );
+}
+
+function runsOf(indices: readonly number[]): readonly ElementRange[] {
+  const runs: ElementRange[] = [];
+  for (const index of indices) {
+    const last = runs.at(-1);
+    if (last?.end === index) runs[runs.length - 1] = { start: last.start, end: index + 1 };
+    else runs.push({ start: index, end: index + 1 });
+  }
+  return runs;
 }
 
 async function* wholeWords(

@@ -1,5 +1,5 @@
 /** Loads parameters from files to the device. */
-import { type Array, arrayFromChunks, DeviceArray, devicePut } from "jaxscale";
+import { type Array, arrayFromChunks, shardedArrayFromChunks } from "jaxscale";
 import { PieceReader } from "./pieces.ts";
 import { type KeyRules, type LoadPlan, type PlannedParameter, planLoad } from "./plan.ts";
 import { type OnProgress, ProgressMeter } from "./progress.ts";
@@ -37,14 +37,10 @@ export async function loadParameters(
   return Object.fromEntries(Object.keys(plan).map((name) => [name, loaded.get(name) as Array]));
 }
 
-/** A parameter on the devices: those of one GPU share the memory of the whole; other GPUs get their parts from the first. */
-async function readArray(parameter: PlannedParameter, reader: PieceReader): Promise<Array> {
-  const whole = await arrayFromChunks(parameter, reader.pieces(parameter), { holder: "weights" });
-  if (!parameter.sharding) return whole;
-  const placed = devicePut(whole, parameter.sharding);
-  if (placed instanceof DeviceArray && placed.isOnGpus) {
-    await placed.blockUntilReady();
-    whole.dispose();
-  }
-  return placed;
+/** A parameter on the devices: each GPU reads the ranges that its devices have. */
+function readArray(parameter: PlannedParameter, reader: PieceReader): Promise<Array> {
+  const { sharding } = parameter;
+  const options = { holder: "weights" };
+  if (!sharding) return arrayFromChunks(parameter, reader.pieces(parameter), options);
+  return shardedArrayFromChunks(parameter, sharding, (ranges) => reader.pieces(parameter, ranges), options);
 }

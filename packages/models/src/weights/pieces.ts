@@ -1,7 +1,8 @@
 /** Reads the bytes of parameters in pieces of limited size. */
 
+import type { ElementRange } from "jaxscale";
 import { castBytes, type FloatDType } from "../safetensors/cast.ts";
-import { arrayDtype } from "../safetensors/dtypes.ts";
+import { arrayDtype, itemSizeBytes } from "../safetensors/dtypes.ts";
 import type { PlannedParameter } from "./plan.ts";
 import type { Located } from "./weights.ts";
 
@@ -14,11 +15,14 @@ export interface ReaderOptions {
   readonly pieceBytes?: number;
 }
 
-interface Range {
+/** Bytes of a file that lie side by side. */
+interface Segment {
   readonly part: Located;
   readonly offset: number;
   readonly sizeBytes: number;
 }
+/** What is read at once. */
+type Piece = readonly Segment[];
 
 /** Reads parameters in sequence. It holds two pieces and the cast of one; buffers are reused. */
 export class PieceReader {
@@ -34,28 +38,38 @@ export class PieceReader {
     this.#pieceBytes = pieceBytes;
   }
 
-  /** The pieces of a parameter, cast to its dtype. The next piece is read while one is used; each piece is valid until the next. */
-  async *pieces({ name, parts, dtype }: PlannedParameter): AsyncGenerator<Uint8Array> {
+  /**
+   * The pieces of a parameter, or of ranges of its elements, cast to its dtype. The next piece is read while one is used; each piece is
+   * valid until the next.
+   */
+  async *pieces(
+    { name, parts, dtype }: PlannedParameter,
+    ranges?: readonly ElementRange[],
+  ): AsyncGenerator<Uint8Array> {
     let turn = 0;
-    let before: { readonly range: Range; readonly reading: Promise<Uint8Array<ArrayBuffer>> } | undefined;
-    for (const range of [...ranges(parts, this.#pieceBytes), undefined]) {
+    let before: { readonly piece: Piece; readonly reading: Promise<Uint8Array<ArrayBuffer>> } | undefined;
+    const segments = ranges ? segmentsOf(parts, ranges) : parts;
+    for (const piece of [...piecesOf(segments, this.#pieceBytes), undefined]) {
       this.#signal?.throwIfAborted();
-      const reading = range && this.#read(range, turn++ % 2);
+      const reading = piece && this.#read(piece, turn++ % 2);
       // If the consumer stops or an earlier piece fails, this promise is never awaited.
       reading?.catch(() => {});
       if (before !== undefined) {
         const bytes = await before.reading;
         this.#onRead?.(name, bytes.length);
-        yield this.#castTo(bytes, arrayDtype(before.range.part.dtype) as FloatDType, dtype as FloatDType);
+        yield this.#castTo(bytes, arrayDtype(before.piece[0].part.dtype) as FloatDType, dtype as FloatDType);
       }
-      before = range && reading && { range, reading };
+      before = piece && reading && { piece, reading };
     }
   }
 
-  async #read({ part, offset, sizeBytes }: Range, turn: number): Promise<Uint8Array<ArrayBuffer>> {
+  async #read(piece: Piece, turn: number): Promise<Uint8Array<ArrayBuffer>> {
+    const sizeBytes = piece.reduce((sum, segment) => sum + segment.sizeBytes, 0);
     if (this.#buffers[turn].byteLength < sizeBytes) this.#buffers[turn] = new ArrayBuffer(sizeBytes);
     const bytes = new Uint8Array(this.#buffers[turn], 0, sizeBytes);
-    await part.file.source.read(offset, bytes);
+    let at = 0;
+    for (const { part, offset, sizeBytes: length } of piece)
+      await part.file.source.read(offset, bytes.subarray(at, (at += length)));
     return bytes;
   }
 
@@ -66,8 +80,44 @@ export class PieceReader {
   }
 }
 
-function* ranges(parts: readonly Located[], size: number): Generator<Range> {
-  for (const part of parts)
-    for (let at = 0; at < part.sizeBytes; at += size)
-      yield { part, offset: part.offset + at, sizeBytes: Math.min(size, part.sizeBytes - at) };
+/** Ranges of the elements of several tensors, one behind the other, as bytes of their files. */
+function segmentsOf(parts: readonly Located[], ranges: readonly ElementRange[]): Segment[] {
+  const segments: Segment[] = [];
+  let part = 0;
+  // Elements of the parts before.
+  let before = 0;
+  for (const { start, end } of ranges)
+    for (let at = start; at < end; ) {
+      const itemBytes = itemSizeBytes(arrayDtype(parts[part].dtype) as FloatDType);
+      const count = parts[part].sizeBytes / itemBytes;
+      if (at >= before + count) {
+        before += count;
+        part++;
+        continue;
+      }
+      const last = Math.min(end, before + count);
+      const offset = parts[part].offset + (at - before) * itemBytes;
+      segments.push({ part: parts[part], offset, sizeBytes: (last - at) * itemBytes });
+      at = last;
+    }
+  return segments;
+}
+
+/** Segments in pieces of so many bytes at most; those that are short share a piece. */
+function* piecesOf(segments: readonly (Segment | Located)[], most: number): Generator<Piece> {
+  let piece: Segment[] = [];
+  let room = most;
+  for (const segment of segments) {
+    const part = "part" in segment ? segment.part : segment;
+    for (let at = 0; at < segment.sizeBytes; ) {
+      const sizeBytes = Math.min(room, segment.sizeBytes - at);
+      piece.push({ part, offset: segment.offset + at, sizeBytes });
+      at += sizeBytes;
+      room -= sizeBytes;
+      if (room > 0) continue;
+      yield piece;
+      [piece, room] = [[], most];
+    }
+  }
+  if (piece.length > 0) yield piece;
 }
