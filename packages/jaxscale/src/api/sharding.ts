@@ -69,10 +69,13 @@ export function makeMesh(
  * @throws ShardingError if the spec is longer than the rank, or, outside, does not divide the array
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.with_sharding_constraint.html
  */
-export function withShardingConstraint<T>(tree: T, shardings: ShardingTree): T {
-  const { leaves, treedef } = flattenArrays("withShardingConstraint", tree);
+export const withShardingConstraint = <T>(tree: T, shardings: ShardingTree): T =>
+  laidOut("withShardingConstraint", tree, shardings);
+
+function laidOut<T>(op: string, tree: T, shardings: ShardingTree): T {
+  const { leaves, treedef } = flattenArrays(op, tree);
   const types = leaves.map((x) => x.aval);
-  const flat = shardingsOf(shardings, treedef, types, "withShardingConstraint", checkRank);
+  const flat = shardingsOf(shardings, treedef, types, op, checkRank);
   return unflatten(
     treedef,
     leaves.map((x, i) => {
@@ -91,7 +94,7 @@ export function withShardingConstraint<T>(tree: T, shardings: ShardingTree): T {
  */
 export function devicePut<T>(tree: T, shardings?: ShardingTree): T {
   const arrays = onDevice(tree);
-  return shardings === undefined ? arrays : withShardingConstraint(arrays, shardings);
+  return shardings === undefined ? arrays : laidOut("devicePut", arrays, shardings);
 }
 
 /** The array with a sharding: the same values, on the same memory where that holds them already. */
