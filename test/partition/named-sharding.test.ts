@@ -56,4 +56,16 @@ test("makeMesh takes devices in order and says how many it lacks", () => {
   assert.throws(() => jax.makeMesh([1], ["x"], { axisTypes: ["Explicit"] }), /got Explicit for x/);
 });
 
+test("what is no spec, and devices that are none or given twice, are refused in words", () => {
+  const mesh = jax.makeMesh([1], ["x"]);
+  const [first] = mesh.devices;
+  assert.throws(() => new jax.NamedSharding(mesh, ["x", null] as never), /must be made of a Mesh and a PartitionSpec/);
+  assert.throws(() => new jax.NamedSharding(mesh, "x" as never), /PartitionSpec, such as P\("x", null\); got .* and .*x/);
+  assert.throws(() => jax.makeMesh([2], ["x"], { devices: [first, first] }), /devices must be distinct .*at place 1/);
+  assert.throws(
+    () => jax.makeMesh([2], ["x"], { devices: [undefined, undefined] as never }),
+    /distinct ones of await devices\(\); got undefined at place 0/,
+  );
+});
+
 test.run();

@@ -1,4 +1,5 @@
 /** Meshes of the devices that there are, and arrays on them. */
+import { describe } from "../base/describe.ts";
 import { ShardingError } from "../base/errors.ts";
 import { unflatten } from "../base/pytree.ts";
 import { type Shape, sizeOf } from "../base/shapes.ts";
@@ -55,6 +56,12 @@ export function makeMesh(
       `makeMesh: axes must be Auto or Manual: types do not carry shardings here; got Explicit for ${axisNames[explicit]}`,
     );
   const devices = options.devices ?? logicalDevices();
+  const ids = devices.map((device) => device?.id);
+  const wrong = ids.findIndex((id, i) => !Number.isInteger(id) || ids.indexOf(id) < i);
+  if (wrong >= 0)
+    throw new ShardingError(
+      `makeMesh: devices must be distinct ones of await devices(); got ${describe(devices[wrong])} at place ${wrong}`,
+    );
   const needed = sizeOf(axisSizes);
   if (devices.length < needed)
     throw new ShardingError(

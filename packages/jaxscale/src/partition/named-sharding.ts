@@ -1,8 +1,9 @@
 /** How an array lies on the devices of a mesh. */
+import { describe } from "../base/describe.ts";
 import { ShardingError } from "../base/errors.ts";
 import { formatShape, type Shape } from "../base/shapes.ts";
-import type { Mesh, MeshDevice } from "./mesh.ts";
-import type { PartitionSpec, SpecEntry } from "./partition-spec.ts";
+import { Mesh, type MeshDevice } from "./mesh.ts";
+import { PartitionSpec, type SpecEntry } from "./partition-spec.ts";
 
 /** The whole array on one device. @see https://docs.jax.dev/en/latest/jax.sharding.html#jax.sharding.SingleDeviceSharding */
 export class SingleDeviceSharding<D extends MeshDevice = MeshDevice> {
@@ -50,6 +51,10 @@ export class NamedSharding<D extends MeshDevice = MeshDevice> {
 
   /** @throws ShardingError if the spec names an axis that the mesh does not have, or one twice */
   constructor(mesh: Mesh<D>, spec: PartitionSpec) {
+    if (!(mesh instanceof Mesh && spec instanceof PartitionSpec))
+      throw new ShardingError(
+        `NamedSharding: must be made of a Mesh and a PartitionSpec, such as P("x", null); got ${describe(mesh)} and ${describe(spec)}`,
+      );
     const named = spec.entries.flatMap(axesOf);
     const unknown = named.find((name) => !mesh.axisNames.includes(name));
     if (unknown !== undefined)

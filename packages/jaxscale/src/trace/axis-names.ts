@@ -28,7 +28,7 @@ export function sizeOfAxis(op: string, name: string): number {
   if (found) return found.size;
   const known = axes.flatMap((axis) => axis.name ?? []);
   throw new ShardingError(
-    `${op}: unbound axis name; got ${describe(name)}, bound are ${known.length > 0 ? known.join(", ") : "none"}. Name it by vmap's axisName`,
+    `${op}: unbound axis name; got ${describe(name)}, bound are ${known.length > 0 ? known.join(", ") : "none"}. Axes are named by vmap's axisName, and within shardMap by the mesh`,
   );
 }
 
