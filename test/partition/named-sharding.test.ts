@@ -60,7 +60,10 @@ test("what is no spec, and devices that are none or given twice, are refused in 
   const mesh = jax.makeMesh([1], ["x"]);
   const [first] = mesh.devices;
   assert.throws(() => new jax.NamedSharding(mesh, ["x", null] as never), /must be made of a Mesh and a PartitionSpec/);
-  assert.throws(() => new jax.NamedSharding(mesh, "x" as never), /PartitionSpec, such as P\("x", null\); got .* and .*x/);
+  assert.throws(
+    () => new jax.NamedSharding(mesh, "x" as never),
+    /PartitionSpec, such as P\("x", null\); got .* and .*x/,
+  );
   assert.throws(() => jax.makeMesh([2], ["x"], { devices: [first, first] }), /devices must be distinct .*at place 1/);
   assert.throws(
     () => jax.makeMesh([2], ["x"], { devices: [undefined, undefined] as never }),
