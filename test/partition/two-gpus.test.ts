@@ -326,4 +326,13 @@ test("devices are as many on each GPU", () => {
   }
 });
 
+test("arrays without elements have shards on every device", () => {
+  for (const spec of [["x"], [], [null, "x"], ["x", "y"]] as const) {
+    const x = jax.devicePut(jnp.zeros([0, 8]), named(meshes.xy, ...spec));
+    const shards = jax.addressableShards(x);
+    assert.is(shards.length, 8);
+    for (const { data } of shards) assert.is(data.shape[0], 0);
+  }
+});
+
 test.run();

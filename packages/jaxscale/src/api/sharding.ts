@@ -158,7 +158,8 @@ export function addressableShards(x: Array): readonly Shard[] {
     const replicaId = seen.get(key) ?? 0;
     seen.set(key, replicaId + 1);
     const held = heldBy(array, device);
-    const along = (i: number, at: number): number => held.indices?.[i].indexOf(at) ?? at;
+    // Of a dimension without elements every part begins at 0.
+    const along = (i: number, at: number): number => (held.indices && Math.max(0, held.indices[i].indexOf(at))) ?? at;
     const startIndices = index.map(([start], i) => along(i, start));
     const limitIndices = index.map(([start, stop], i) => along(i, start) + stop - start);
     return { device, index, replicaId, data: slice(held.data, { startIndices, limitIndices }) };
