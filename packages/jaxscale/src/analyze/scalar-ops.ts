@@ -1,28 +1,18 @@
 /** Ops of the kernel IR on one lane's numbers: integers exact modulo 2^32; floats as doubles, for nothing here depends on their rounding. */
+import { integerOps } from "../kernel/fold.ts";
 import type { OpName } from "../kernel/grammar.ts";
+import { isComputed } from "../kernel/grammar.ts";
 import type { ScalarType } from "../kernel/ir.ts";
 
 type Compute = (a: number, b: number, c: number) => number;
 
-const anyType: Partial<Record<OpName, Compute>> = {
-  min: (a, b) => Math.min(a, b),
-  max: (a, b) => Math.max(a, b),
-  lt: (a, b) => +(a < b),
-  le: (a, b) => +(a <= b),
-  gt: (a, b) => +(a > b),
-  ge: (a, b) => +(a >= b),
-  eq: (a, b) => +(a === b),
-  ne: (a, b) => +(a !== b),
-  select: (a, b, c) => (a ? b : c),
-};
+const select: Compute = (condition, yes, no) => (condition ? yes : no);
 
+/** Where floats differ from integers, which share minima, maxima and comparisons with them. */
 const floats: Partial<Record<OpName, Compute>> = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
   rem: (a, b) => a % b,
-  neg: (a) => -a,
   abs: Math.abs,
   fma: (a, b, c) => a * b + c,
   floor: Math.floor,
@@ -44,19 +34,11 @@ const bitCount = (x: number): number => {
   return n;
 };
 
+/** What is not folded: divisors may be 0, shifts depend on the type. */
 const integers: Partial<Record<OpName, Compute>> = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  mul: Math.imul,
   div: (a, b) => (b === 0 ? a : Math.trunc(a / b)),
   rem: (a, b) => (b === 0 ? 0 : a % b),
-  neg: (a) => -a,
   abs: Math.abs,
-  and: (a, b) => a & b,
-  or: (a, b) => a | b,
-  xor: (a, b) => a ^ b,
-  not: (a) => ~a,
-  shl: (a, b) => a << b,
   countOneBits: bitCount,
   countLeadingZeros: (a) => Math.clz32(a),
 };
@@ -67,9 +49,9 @@ export const wrapped = (type: ScalarType, x: number): number =>
 
 /** @param type of the operands; undefined for ops that are not computed lane by lane */
 export function scalarOp(op: OpName, type: ScalarType): Compute | undefined {
-  if (anyType[op]) return anyType[op];
-  if (type === "f32") return floats[op];
+  if (op === "select") return select;
   if (op === "shr") return type === "u32" ? (a, b) => a >>> b : (a, b) => a >> b;
   if (type === "bool" && op === "not") return (a) => +!a;
-  return integers[op];
+  const own = type === "f32" ? floats[op] : integers[op];
+  return own ?? (isComputed(op) ? integerOps[op] : undefined);
 }

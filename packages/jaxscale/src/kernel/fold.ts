@@ -3,13 +3,14 @@ import type { KernelBuilder } from "./builder.ts";
 import type { ComputedOp } from "./grammar.ts";
 import type { ScalarType, Value, ValueType } from "./ir.ts";
 
-const fold: Partial<Record<ComputedOp, (a: number, b: number) => number>> = {
+/** Integer ops on two numbers; what they give is wrapped by whoever keeps it. */
+export const integerOps: Partial<Record<ComputedOp, (a: number, b: number) => number>> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => Math.imul(a, b),
   neg: (a) => -a,
-  min: Math.min,
-  max: Math.max,
+  min: (a, b) => Math.min(a, b),
+  max: (a, b) => Math.max(a, b),
   and: (a, b) => a & b,
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
@@ -53,7 +54,7 @@ export function foldInteger(
   if (!args.every(isConstant)) return undefined;
   const [a, b] = args.map((v) => v.attr as number);
   if (name === "shr") return k.constant(type as "i32" | "u32", type === "u32" ? a >>> b : a >> b);
-  const exact = fold[name] ?? (b ? foldDivision[name] : undefined);
+  const exact = integerOps[name] ?? (b ? foldDivision[name] : undefined);
   return exact && k.constant(type as "i32" | "u32" | "bool", exact(a, b));
 }
 

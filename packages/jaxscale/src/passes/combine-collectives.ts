@@ -88,10 +88,11 @@ function sumOfSums(eqn: JaxprEqn, program: Rewriting): boolean {
 
 const axesOf = ({ params }: JaxprEqn): string => [...(params.axes as readonly string[])].sort().join();
 
-/** The own part of a sum over devices, or what undoes the collective before it, also behind work element by element. */
+/** The own part of a sum over devices, or a part and a whole that undo each other, also behind work element by element. */
 function partOfCollective(eqn: JaxprEqn, program: Rewriting): boolean {
-  const { partOf, undoes } = rulesOf(eqn.primitive);
-  if (!partOf && !undoes) return false;
+  const { partOf, wholeOf } = rulesOf(eqn.primitive);
+  const [part, whole] = [partOf?.(eqn.params), wholeOf?.(eqn.params)];
+  if (!part && !whole) return false;
   const pointwise: JaxprEqn[] = [];
   let maker = program.makerOf(eqn.inputs[0]);
   for (let at = maker; at && isPointwise(at); at = maker) {
@@ -100,18 +101,22 @@ function partOfCollective(eqn: JaxprEqn, program: Rewriting): boolean {
     maker = program.makerOf(at.inputs[0]);
   }
   if (!maker) return false;
-  const isUndone = undoes?.(eqn.params, maker) ?? false;
-  const sum = isUndone ? undefined : partOf && sumOf(maker, partOf(eqn.params), program);
+  const made = rulesOf(maker.primitive);
+  const isUndone = isSame(part, made.wholeOf?.(maker.params)) || isSame(whole, made.partOf?.(maker.params));
+  const sum = isUndone || !part ? undefined : sumOf(maker, part, program);
   if (!isUndone && !sum) return false;
   for (const gone of sum ? [maker, ...pointwise] : pointwise) program.remove(gone);
-  let part: Atom = maker.inputs[0];
+  let value: Atom = maker.inputs[0];
   const steps = [...(sum ?? []), ...pointwise.map(({ primitive, params }) => ({ name: primitive.name, params }))];
   steps.forEach(({ name, params }, i) => {
-    part = program.bind(name, [part], params, eqn, i === steps.length - 1 ? eqn.outputs[0] : undefined);
+    value = program.bind(name, [value], params, eqn, i === steps.length - 1 ? eqn.outputs[0] : undefined);
   });
-  if (steps.length === 0) program.replace(eqn.outputs[0], part);
+  if (steps.length === 0) program.replace(eqn.outputs[0], value);
   return true;
 }
+
+const isSame = (a: PartOf | undefined, b: PartOf | undefined): boolean =>
+  a !== undefined && a.dimension === b?.dimension && a.axes.join() === b.axes.join();
 
 /** Each device's part of a sum, which moves half the bytes, then what is left of the sum. */
 function sumOf(

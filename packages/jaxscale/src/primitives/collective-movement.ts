@@ -7,13 +7,13 @@ import { replicatedRule } from "./factors.ts";
 import { batched, linearJvp } from "./linear-rules.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import { permutedBetweenGpus, takeRows } from "./permuted-rows.ts";
-import { type BatchAxis, type Batched, definePrimitive, type PrimitiveRules, rulesOf } from "./primitive.ts";
+import { type BatchAxis, type Batched, definePrimitive, type PrimitiveRules } from "./primitive.ts";
 import { bool, tuple } from "./python-text.ts";
 
 /** Parameters of a collective that moves data along one named axis of `axisSize` devices. */
 export type MovementParams = CollectiveParams & { readonly axisSize: number };
 
-interface MovementDefinition<P extends MovementParams> extends Pick<PrimitiveRules<P>, "undoes"> {
+interface MovementDefinition<P extends MovementParams> extends Pick<PrimitiveRules<P>, "wholeOf"> {
   readonly shape: (shape: Shape, params: P) => Shape;
   /** The transposed op, applied to the cotangent. */
   readonly transposed: (ops: OpBuilder, ct: Operand, params: P) => Operand;
@@ -30,7 +30,7 @@ interface MovementDefinition<P extends MovementParams> extends Pick<PrimitiveRul
 
 const defineMovement = <P extends MovementParams>(name: string, definition: MovementDefinition<P>): PrimitiveRules<P> =>
   definePrimitive<P>(name, {
-    ...(definition.undoes && { undoes: definition.undoes }),
+    ...(definition.wholeOf && { wholeOf: definition.wholeOf }),
     abstractEval: ([x], params) => [withShape(x, definition.shape(x.shape, params))],
     reference: (_, { axes }) => resolved(name, axes),
     axisNames: ({ axes }) => axes,
@@ -84,11 +84,7 @@ const nextDimension = (params: GatherScatterParams): GatherScatterParams => ({
 
 /** The parts of all devices, on every device. @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.all_gather.html */
 export const allGather = defineMovement<GatherScatterParams>("all_gather", {
-  // All parts of what all devices have.
-  undoes: ({ axes, dimension, tiled }, { primitive, params }) => {
-    const part = rulesOf(primitive).partOf?.(params);
-    return part !== undefined && part.axes.join() === axes.join() && part.dimension === dimension && tiled;
-  },
+  wholeOf: ({ axes, axisSize, dimension, tiled }) => (tiled ? { axes, axisSize, dimension } : undefined),
   shape: gathered,
   transposed: ({ bind1 }, ct, params) => bind1("reduce_scatter", [ct], params),
   behindAxis: nextDimension,
@@ -229,11 +225,6 @@ export const ownPart = definePrimitive<PartParams>("own_part", {
   axisNames: ({ axes }) => axes,
   partOf: ({ axes, axisSize, dimension }) => ({ axes, axisSize, dimension }),
   jvp: linearJvp("own_part"),
-  undoes: (params, { primitive, params: given }) => {
-    const { axes, dimension, tiled } = given as Partial<GatherScatterParams>;
-    const isSame = axes?.join() === params.axes.join() && dimension === params.dimension;
-    return primitive.name === "all_gather" && isSame && tiled === true;
-  },
   transpose: ({ bind1 }, [ct], _, { params }) => [ct && bind1("all_gather", [ct], { ...params, tiled: true })],
   batch(ops, [x], [dim], { params, axis }) {
     const { dimension } = params;

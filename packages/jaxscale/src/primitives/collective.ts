@@ -175,6 +175,7 @@ export const vary = definePrimitive<CollectiveParams>("pvary", {
   axisNames: ({ axes }) => axes,
   jvp: linearJvp("pvary"),
   varying: ({ axes }, operands) => [...new Set([...operands, ...axes])],
+  variesAlong: ({ axes }) => axes,
   transpose: ({ bind1 }, [ct], _, { params: { axes } }) => [
     ct && bind1("psum_invariant", [varied(bind1, ct, axes)], { axes }),
   ],

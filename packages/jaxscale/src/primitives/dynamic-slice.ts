@@ -104,6 +104,26 @@ function partitionSlice(ops: OpBuilder, context: PartitionContext<DynamicSlicePa
   return [{ value, layout: arranged.results[0] }];
 }
 
+/** A gather of one box, which keeps all its axes. */
+const gatherOfBox = (
+  sliceSizes: Shape,
+  offsetDims: readonly number[],
+  startIndexMap: readonly number[],
+): GatherParams => ({
+  dimensionNumbers: {
+    offsetDims,
+    collapsedSliceDims: [],
+    startIndexMap,
+    operandBatchingDims: [],
+    startIndicesBatchingDims: [],
+  },
+  sliceSizes,
+  mode: "CLIP",
+  fillValue: null,
+  indicesAreSorted: true,
+  uniqueIndices: true,
+});
+
 /** A box of an array that devices split, by one all-reduce of it. @param shape of the whole array @param sliceSizes of the box */
 export function boxFromOwners(
   ops: OpBuilder,
@@ -113,20 +133,7 @@ export function boxFromOwners(
   parts: Omit<LocalParts, "indices">,
 ): Operand {
   const { map, windowDims, startAxes, indices } = boxAsWindow(ops, shape, sliceSizes, starts);
-  const gather: GatherParams = {
-    dimensionNumbers: {
-      offsetDims: windowDims,
-      collapsedSliceDims: [],
-      startIndexMap: startAxes,
-      operandBatchingDims: [],
-      startIndicesBatchingDims: [],
-    },
-    sliceSizes,
-    mode: "CLIP",
-    fillValue: null,
-    indicesAreSorted: true,
-    uniqueIndices: true,
-  };
+  const gather = gatherOfBox(sliceSizes, windowDims, startAxes);
   return gatherFromOwners(ops, map, gather, { ...parts, indices });
 }
 
@@ -158,20 +165,7 @@ const dynamicSliceRules: DerivedRules<DynamicSliceParams> = {
     const axes = [...inputs[0].shape.keys()];
     if (axes.length === 0) return batched(x, dim);
     const indices = indexVectors(ops, starts, startDims, axis);
-    return batchGather(ops, [x, indices.vectors], [dim, indices.dim], axis, {
-      dimensionNumbers: {
-        offsetDims: axes,
-        collapsedSliceDims: [],
-        startIndexMap: axes,
-        operandBatchingDims: [],
-        startIndicesBatchingDims: [],
-      },
-      sliceSizes,
-      mode: "CLIP",
-      fillValue: null,
-      indicesAreSorted: true,
-      uniqueIndices: true,
-    });
+    return batchGather(ops, [x, indices.vectors], [dim, indices.dim], axis, gatherOfBox(sliceSizes, axes, axes));
   },
 };
 

@@ -164,14 +164,16 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
   readonly scattered?: string;
   /** For an op that is each device's part of its operand: which. */
   readonly partOf?: (params: P) => PartOf;
+  /** For an op that lays such parts end to end: which; undefined where it lays them otherwise. */
+  readonly wholeOf?: (params: P) => PartOf | undefined;
+  /** For an op that gives its operand back, as a value that varies along axes: which. */
+  readonly variesAlong?: (params: P) => readonly string[];
   /** What devices send one another for it. */
   readonly traffic?: (context: LoweringContext<P>, sizes: ReadonlyMap<string, number>) => Traffic;
   /** Folds each operand over the axes that it names: several over the same axes may be one. */
   readonly folds?: "add" | "max" | "min";
   /** Of sums it is the sum of what it is of their parts. */
   readonly additive?: true;
-  /** Whether it gives back the operand of what made its own. */
-  readonly undoes?: (params: P, maker: JaxprEqn) => boolean;
   /** Tells the host how the operand lies on devices, of a mesh or (undefined) of one device, instead of being run. @param rank of the operand */
   readonly inspect?: (params: P, mesh: unknown, rank: number) => void;
 }
@@ -242,6 +244,10 @@ export function primitiveNamed(name: string): PrimitiveRules {
 
 /** The full rules of an equation's primitive; every primitive is made by `definePrimitive`. */
 export const rulesOf = (primitive: Primitive): PrimitiveRules => primitive as unknown as PrimitiveRules;
+
+/** What is thrown where a transformation meets an op that does not have it. */
+export const noRule = (primitive: Primitive, rule: "differentiation" | "transpose" | "batching"): TypeError =>
+  new TypeError(`${primitive.name}: no ${rule} rule`);
 
 const purity = new WeakMap<Jaxpr, boolean>();
 

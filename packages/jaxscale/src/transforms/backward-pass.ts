@@ -2,12 +2,11 @@
 import { invariant } from "../base/errors.ts";
 import type { Atom, ClosedJaxpr, JaxprEqn, Var } from "../jaxpr/ir.ts";
 import type { OpBuilder, Operand } from "../primitives/op-builder.ts";
-import { rulesOf } from "../primitives/primitive.ts";
+import { noRule, rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { withSource } from "../trace/scope.ts";
 import { bind } from "../trace/trace.ts";
 import { constantOf, valueOf } from "./eval-jaxpr.ts";
-import { noRule } from "./no-rule.ts";
 
 /**
  * @param args values of the arguments in which the program is not linear; null for the others

@@ -2,12 +2,11 @@
 import { invariant } from "../base/errors.ts";
 import { type Jaxpr, type Params, type Primitive, resultTypes, type ShapedArray, varyingAlong } from "../jaxpr/ir.ts";
 import type { OpBuilder } from "../primitives/op-builder.ts";
-import { type BatchAxis, rulesOf } from "../primitives/primitive.ts";
+import { type BatchAxis, noRule, rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { captureSource } from "../trace/scope.ts";
 import { bind, type Trace, withTrace } from "../trace/trace.ts";
 import { type Origin, Tracer } from "../trace/tracer.ts";
-import { noRule } from "./no-rule.ts";
 
 export class BatchTracer extends Tracer {
   readonly owner: BatchTrace;

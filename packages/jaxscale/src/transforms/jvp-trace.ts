@@ -3,12 +3,11 @@ import { isFloat } from "../base/dtypes.ts";
 import { invariant } from "../base/errors.ts";
 import type { Params, Primitive } from "../jaxpr/ir.ts";
 import type { OpBuilder, Operand } from "../primitives/op-builder.ts";
-import { rulesOf } from "../primitives/primitive.ts";
+import { noRule, rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { captureSource } from "../trace/scope.ts";
 import { bind, type Trace, withTrace } from "../trace/trace.ts";
 import { type Origin, Tracer } from "../trace/tracer.ts";
-import { noRule } from "./no-rule.ts";
 
 export class JvpTracer extends Tracer {
   readonly owner: JvpTrace;

@@ -1,7 +1,7 @@
 /** Branches within `shardMap`, where devices may differ in values and in the branch that they take. */
 import { type ShapedArray, varyingOfAny } from "../../jaxpr/ir.ts";
 import { inlineCalls } from "../../passes/inline-calls.ts";
-import { vary } from "../../primitives/collective.ts";
+import { rulesOf } from "../../primitives/primitive.ts";
 import type { Array } from "../../trace/array.ts";
 import { traceToJaxpr } from "../../trace/staging.ts";
 import { bind, varyAlong } from "../../trace/trace.ts";
@@ -35,8 +35,8 @@ export function varyAlike(bodies: readonly Body[], chosen: readonly string[]): r
 const withoutRepeats = (closed: Body["jaxpr"], args: readonly Array[]): readonly Array[] =>
   evalJaxprBy<Array>(inlineCalls(closed), args, {
     lift: (x) => x,
-    process: ({ primitive, params }, operands) =>
-      primitive.name === vary.name
-        ? [varyAlong(operands[0], params.axes as readonly string[])]
-        : bind(primitive, operands, params),
+    process: ({ primitive, params }, operands) => {
+      const axes = rulesOf(primitive).variesAlong?.(params);
+      return axes ? [varyAlong(operands[0], axes)] : bind(primitive, operands, params);
+    },
   });
