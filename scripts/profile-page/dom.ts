@@ -18,9 +18,15 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** The value of a style's custom property, as canvases need it. */
-export const colour = (name: string): string =>
-  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const probe = document.createElement("span");
+probe.hidden = true;
+
+/** The colour that a style's custom property has in the theme at hand, as canvases need it. */
+export function colour(name: string): string {
+  document.body.append(probe);
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+}
 
 /** A part of the page with its heading. */
 export const section = (id: string, title: string, note: string, ...children: readonly Child[]): HTMLElement =>
