@@ -4,6 +4,7 @@ import fc from "fast-check";
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { rangeOf as range } from "../arrays.ts";
 import { meshOf } from "../conformance/rows-sharding.ts";
 import { runs } from "../properties/runs.ts";
 import { layerNames, trainingStep } from "../properties/training-steps.ts";
@@ -14,13 +15,6 @@ const { lax, numpy: jnp, P } = jax;
 type A = jax.Array;
 type Loss = (w: A, x: A) => A;
 const mesh = meshOf({ x: 2, y: 4 });
-const range = (...shape: number[]): A =>
-  jnp
-    .arange(
-      shape.reduce((a, b) => a * b, 1),
-      { dtype: "float32" },
-    )
-    .reshape(shape);
 const x = range(4, 2).add(1);
 const w = jnp.array([2, 3], { dtype: "float32" });
 

@@ -1,19 +1,13 @@
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { rangeOf as range } from "../arrays.ts";
 import { meshOf } from "../conformance/rows-sharding.ts";
 import { reference, tensorOf } from "../tensors.ts";
 
 const { lax, numpy: jnp, P } = jax;
 type A = jax.Array;
 const mesh = meshOf({ x: 2, y: 4 });
-const range = (...shape: number[]): A =>
-  jnp
-    .arange(
-      shape.reduce((a, b) => a * b, 1),
-      { dtype: "float32" },
-    )
-    .reshape(shape);
 const lists = async (x: A): Promise<unknown> => x.toList();
 
 test("a body sees its part, and results are put together as outSpecs says", async () => {

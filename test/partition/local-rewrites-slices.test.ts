@@ -2,17 +2,11 @@
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { counting, onMesh, tensor } from "./on-mesh.ts";
+import { counting, meshes, onMesh, tensor } from "./on-mesh.ts";
 
 const { lax } = jax;
 type A = jax.Array;
 
-const meshes = [
-  { mesh: { x: 8 }, rows: ["x"] },
-  { mesh: { x: 2, y: 4 }, rows: ["y", "x"] },
-  { mesh: { x: 2, y: 2, z: 2 }, rows: ["z", "x", "y"] },
-  { mesh: { x: 1, y: 4 }, rows: ["x", "y"] },
-] as const;
 const places = [-5, 0, 7, 13, 100];
 
 test("a small slice of a split axis is put together by one all-reduce, a large one is cut out of the whole", async () => {

@@ -2,37 +2,19 @@
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
-import { counting, onMesh, tensor } from "./on-mesh.ts";
+import { dtypeNames } from "../../packages/jaxscale/src/base/dtypes.ts";
+import { counting, meshes, onMesh, tensor } from "./on-mesh.ts";
 
 const { numpy: jnp, lax } = jax;
 type A = jax.Array;
 
 const special = [-0, 1.5, Number.NaN, 2, Number.POSITIVE_INFINITY, -3, Number.NEGATIVE_INFINITY, 0, 5e-3, -7];
-const dtypes: readonly DType[] = [
-  "float32",
-  "float16",
-  "bfloat16",
-  "int32",
-  "uint32",
-  "int16",
-  "uint16",
-  "int8",
-  "uint8",
-  "bool",
-];
 const ids = tensor([3, 4], "int32", [0, 15, 7, 8, -1, 16, 100, -16, -17, 3, 2 ** 31 - 1, -(2 ** 31)]);
-const meshes = [
-  { mesh: { x: 8 }, rows: ["x"] },
-  { mesh: { x: 2, y: 4 }, rows: ["y", "x"] },
-  { mesh: { x: 2, y: 2, z: 2 }, rows: ["z", "x", "y"] },
-  { mesh: { x: 1, y: 4 }, rows: ["x", "y"] },
-] as const;
 
 test("an embedding whose vocabulary is split gathers no table: each device looks up its own rows, one all-reduce joins them", async () => {
   for (const { mesh, rows } of meshes)
     for (const mode of ["fill", "clip", "wrap"] as const)
-      for (const dtype of dtypes) {
+      for (const dtype of dtypeNames) {
         const take = (table: A, at: A): A => jnp.take(table, at, { axis: 0, mode });
         const values = dtype === "bool" ? [1, 0, 0] : dtype.includes("float") ? special : [1, 2, 3, 100, 7];
         const { moves, specs } = await onMesh(take, {

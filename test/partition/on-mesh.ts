@@ -13,6 +13,14 @@ import { traceToJaxpr } from "../../packages/jaxscale/src/trace/staging.ts";
 import { meshOf } from "../conformance/rows-sharding.ts";
 import { ShardableProgram } from "../random-shardings.ts";
 
+/** Meshes, and how one dimension is split over all their axes, in several orders. */
+export const meshes = [
+  { mesh: { x: 8 }, rows: ["x"] },
+  { mesh: { x: 2, y: 4 }, rows: ["y", "x"] },
+  { mesh: { x: 2, y: 2, z: 2 }, rows: ["z", "x", "y"] },
+  { mesh: { x: 1, y: 4 }, rows: ["x", "y"] },
+] as const;
+
 export type Spec = readonly (string | readonly string[] | null)[];
 
 export interface OnMesh {

@@ -27,22 +27,16 @@ export const integer =
     return value;
   };
 
-/** Whole numbers of at least `min`, in one word with commas or in several words. */
+/** Whole numbers of at least `min`, in one word with commas or in several words. Without a default, which would come first. */
 export const integers =
   (min: number) =>
-  (text: string, before: readonly number[]): readonly number[] => {
-    const own = text
+  (text: string, before: readonly number[] = []): readonly number[] => [
+    ...before,
+    ...text
       .split(",")
       .filter((part) => part !== "")
-      .map(integer(min));
-    // The first word replaces the default, the others follow it.
-    return given.has(before) ? kept([...before, ...own]) : kept(own);
-  };
-const given = new WeakSet<readonly number[]>();
-function kept(list: readonly number[]): readonly number[] {
-  given.add(list);
-  return list;
-}
+      .map(integer(min)),
+  ];
 
 /** A number between two others, which it may equal unless `above` says otherwise. */
 export const numberIn =

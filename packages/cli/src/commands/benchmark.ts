@@ -19,8 +19,8 @@ import { addOptionalModelFlags, type ModelFlags } from "../model-flags.ts";
 
 interface BenchmarkFlags extends ModelFlags {
   readonly random_weights?: string;
-  readonly batch_sizes: readonly number[];
-  readonly seq_lens: readonly number[];
+  readonly batch_sizes?: readonly number[];
+  readonly seq_lens?: readonly number[];
   readonly decode_steps: number;
   readonly warmup: number;
   readonly repeats: number;
@@ -41,8 +41,12 @@ export function addBenchmark(program: Command): void {
         "model_path",
       ),
     )
-    .option("--batch_sizes <n...>", "rows, with spaces or commas between", integers(1), [1, 2, 4])
-    .option("--seq_lens <n...>", "tokens of each prompt, with spaces or commas between", integers(1), [128, 256, 512])
+    .option("--batch_sizes <n...>", "rows, with spaces or commas between (default: 1 2 4)", integers(1))
+    .option(
+      "--seq_lens <n...>",
+      "tokens of each prompt, with spaces or commas between (default: 128 256 512)",
+      integers(1),
+    )
     .option("--decode_steps <n>", "measured steps of decoding", integer(1), 8)
     .option("--warmup <n>", "runs before the measured ones", integer(0), 2)
     .option("--repeats <n>", "measured runs", integer(1), 5)
@@ -90,8 +94,8 @@ function sweepOf({ tp, dp, ep }: ModelFlags, divides: (p: Parallelism) => boolea
 
 /** Every batch size and prompt length on one mesh. */
 async function measureMesh(flags: BenchmarkFlags, from: string, peaks: Peaks): Promise<BenchmarkRow[]> {
-  const { tp, dp, ep } = flags;
-  const cases = flags.batch_sizes.flatMap((batch) => flags.seq_lens.map((promptTokens) => ({ batch, promptTokens })));
+  const { tp, dp, ep, batch_sizes = [1, 2, 4], seq_lens = [128, 256, 512] } = flags;
+  const cases = batch_sizes.flatMap((batch) => seq_lens.map((promptTokens) => ({ batch, promptTokens })));
   let model: LanguageModel | undefined;
   const rows: BenchmarkRow[] = [];
   for (const sizes of cases) {
