@@ -1,6 +1,6 @@
 /** Cuts an array that lies on one GPU into what each GPU of a mesh holds of it. */
 import type { Layout } from "../partition/layout.ts";
-import { isEqualOnGpus, type SplitAxis, type Topology } from "../partition/topology.ts";
+import { isEqualOnGpus, placesAlong, type SplitAxis, type Topology } from "../partition/topology.ts";
 import { getClient, type Storage } from "../runtime/index.ts";
 import { withTrace } from "../trace/trace.ts";
 import { ops } from "../transforms/jaxpr-transforms.ts";
@@ -21,13 +21,8 @@ export function cutForGpus(x: DeviceArray, layout: Layout, topology: Topology): 
 }
 
 /** What the GPU at a place holds: of each dimension the runs of its sub-axes over devices of the GPU. */
-function partFor(x: DeviceArray, layout: Layout, { axes }: Topology, place: number): DeviceArray {
-  const at = new Map<string, number>();
-  let rest = place;
-  for (const axis of axes.toReversed()) {
-    at.set(axis.name, rest % axis.gpus);
-    rest = Math.floor(rest / axis.gpus);
-  }
+function partFor(x: DeviceArray, layout: Layout, topology: Topology, place: number): DeviceArray {
+  const at = placesAlong(topology, place);
   const apart: number[] = [];
   const starts: number[] = [];
   const limits: number[] = [];
@@ -41,7 +36,7 @@ function partFor(x: DeviceArray, layout: Layout, { axes }: Topology, place: numb
     let part = size;
     let run = size;
     for (const name of layout[dimension]) {
-      const axis = axes.find((other) => other.name === name) as SplitAxis;
+      const axis = topology.axes.find((other) => other.name === name) as SplitAxis;
       const mine = at.get(name) as number;
       add(axis.gpus, mine, mine + 1);
       add(axis.local);

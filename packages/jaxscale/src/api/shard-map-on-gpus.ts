@@ -1,17 +1,9 @@
 /** `shardMap` over several GPUs: the program of one device stays one until arrays are split. */
-import {
-  type ClosedJaxpr,
-  type JaxprEqn,
-  type Primitive,
-  type ShapedArray,
-  shapedArray,
-  varyingAlong,
-} from "../jaxpr/ir.ts";
+import { type ClosedJaxpr, type JaxprEqn, type ShapedArray, shapedArray, varyingAlong } from "../jaxpr/ir.ts";
 import { type AxisSizes, deviceCount, type Layout, replicated, specOf } from "../partition/layout.ts";
 import type { Mesh } from "../partition/mesh.ts";
 import { NamedSharding } from "../partition/named-sharding.ts";
 import { type DeviceAxis, onAllDevices } from "../partition/stack.ts";
-import { vary } from "../primitives/collective.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 import { shardMapCall } from "../primitives/shard-map.ts";
 import type { Array } from "../trace/array.ts";
@@ -80,8 +72,8 @@ function partType({ shape, dtype, weakType }: ShapedArray, layout: Layout, axes:
 /** The same equations on types that do not say along which axes values vary: what is derived from that is derived. */
 function withoutVarying(closed: ClosedJaxpr): ClosedJaxpr {
   const process = ({ primitive, params }: JaxprEqn, operands: readonly Array[]): readonly Array[] => {
-    if (rulesOf(primitive) === rulesOf(vary as unknown as Primitive)) return operands;
-    const { subJaxprs, withSubJaxprs } = rulesOf(primitive);
+    const { subJaxprs, withSubJaxprs, variesAlong } = rulesOf(primitive);
+    if (variesAlong) return operands;
     const bodies = subJaxprs(params);
     const erased = withSubJaxprs && bodies.length > 0 ? withSubJaxprs(params, bodies.map(withoutVarying)) : params;
     return bind(primitive, operands, erased);

@@ -71,17 +71,23 @@ export const localLayout = (layout: Layout, topology: Topology): Layout =>
 export const isEqualOnGpus = (layout: Layout, topology: Topology): boolean =>
   layout.flat().every((name) => axisOf(topology, name).gpus === 1);
 
+/** Along each axis, the place of the GPU at a place of `topology.gpus`. */
+export function placesAlong({ axes }: Topology, place: number): ReadonlyMap<string, number> {
+  const at = new Map<string, number>();
+  let rest = place;
+  for (const { name, gpus } of axes.toReversed()) {
+    at.set(name, rest % gpus);
+    rest = Math.floor(rest / gpus);
+  }
+  return at;
+}
+
 /**
  * What the GPU at a place of `topology.gpus` holds of an array: the indices along each dimension, ascending.
  * A dimension that is split over several axes may be held in pieces.
  */
 export function heldIndices(shape: Shape, layout: Layout, topology: Topology, place: number): readonly number[][] {
-  const at = new Map<string, number>();
-  let rest = place;
-  for (const { name, gpus } of topology.axes.toReversed()) {
-    at.set(name, rest % gpus);
-    rest = Math.floor(rest / gpus);
-  }
+  const at = placesAlong(topology, place);
   return shape.map((size, dimension) => {
     let indices = [0];
     let step = size;
