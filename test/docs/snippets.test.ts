@@ -33,7 +33,15 @@ function snippets(markdown: string): Snippet[] {
 // A test ends by itself, and says so by its exit code.
 const ending = (code: string): string => (code.includes("test.run()") ? code : `${code}\nprocess.exit(0);\n`);
 
-for (const document of documents) {
+const translated = /\.zh-CN\.md$/;
+for (const document of documents.filter((name) => translated.test(name)))
+  test(`the programs of ${document}, and what they print, are those of the English text, which run`, () => {
+    const own = snippets(readFileSync(join(root, document), "utf8"));
+    const english = snippets(readFileSync(join(root, document.replace(translated, ".md")), "utf8"));
+    assert.equal(own, english);
+  });
+
+for (const document of documents.filter((name) => !translated.test(name))) {
   const programs = snippets(readFileSync(join(root, document), "utf8"));
   programs.forEach(({ code, name, output }, i) => {
     test(`program ${i + 1} of ${document} runs and prints what is shown`, async () => {
