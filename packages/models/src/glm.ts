@@ -1,6 +1,6 @@
 /** GLM-4 (`glm`): grouped attention with partial rotary embeddings, gated MLPs. */
 import * as nnx from "@jaxscale/nnx";
-import * as jax from "jaxscale";
+import type * as jax from "jaxscale";
 import type { Architecture } from "./architecture.ts";
 import { type GlmConfig, parseGlm } from "./config/glm.ts";
 import { FusedGatedMLP } from "./layers/gated-mlp.ts";
@@ -29,10 +29,10 @@ export class GlmDecoderLayer extends nnx.Module {
 
   /** @param x `[B,T,H]` */
   call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
-    const attended = jax.namedScope("self_attn", () => this.self_attn.call(this.input_layernorm.call(x), step, cache));
+    const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
     this.sow(nnx.Intermediate, "attended", attended);
     const between = x.add(attended);
-    const mixed = jax.namedScope("mlp", () => this.mlp.call(this.post_attention_layernorm.call(between)));
+    const mixed = this.mlp.call(this.post_attention_layernorm.call(between));
     this.sow(nnx.Intermediate, "mixed", mixed);
     return between.add(mixed);
   }

@@ -32,10 +32,10 @@ export class Glm4MoeLiteDecoderLayer extends nnx.Module {
 
   /** @param x `[B,T,H]` */
   call(x: jax.Array, step: Step, cache?: LatentCache): jax.Array {
-    const attended = jax.namedScope("self_attn", () => this.self_attn.call(this.input_layernorm.call(x), step, cache));
+    const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
     this.sow(nnx.Intermediate, "attended", attended);
     const between = x.add(attended);
-    const mixed = jax.namedScope("mlp", () => this.mlp.call(this.post_attention_layernorm.call(between), step.mesh));
+    const mixed = this.mlp.call(this.post_attention_layernorm.call(between), step.mesh);
     this.sow(nnx.Intermediate, "mixed", mixed);
     return between.add(mixed);
   }

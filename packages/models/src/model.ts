@@ -26,13 +26,13 @@ export class Decoder extends nnx.Module {
 
   /** @returns `[B,T,H]` */
   call(ids: jax.Array, step: Step, caches?: Caches): jax.Array {
-    let x = jax.namedScope("embed_tokens", () => this.embed_tokens.call(ids));
+    let x = this.embed_tokens.call(ids);
     this.sow(nnx.Intermediate, "embed", x);
     this.layers.map((layer, i) => {
-      x = jax.namedScope(`layers/${i}`, () => layer.call(x, step, caches?.[i]));
+      x = layer.call(x, step, caches?.[i]);
       layer.sow(nnx.Intermediate, "out", x);
     });
-    const normed = jax.namedScope("norm", () => this.norm.call(x));
+    const normed = this.norm.call(x);
     this.sow(nnx.Intermediate, "norm", normed);
     return normed;
   }

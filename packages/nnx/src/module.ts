@@ -1,4 +1,5 @@
 /** Modules: the building blocks of models. */
+import { scopeCalls } from "./call-scope.ts";
 import { Captures } from "./captures.ts";
 import { type Filter, toPredicate } from "./filters.ts";
 import type { Key, Path, Trail } from "./path.ts";
@@ -25,11 +26,17 @@ export type SowKind = new (value: unknown, metadata?: VariableMetadata) => Varia
  *   }
  * }
  * ```
- * A pytree. Lists of modules are `nnx.List`s; subclasses keep no `#private` fields.
+ * A pytree. Lists of modules are `nnx.List`s; subclasses keep no `#private` fields. A method `call` is a `jax.namedScope`: kernels of
+ * a module that another one calls carry its path from there, such as `layers/3/norm`.
  */
 export abstract class Module extends Pytree {
   /** The sown values, which `capture` attaches while it runs. */
   declare captures?: Captures;
+
+  constructor() {
+    super();
+    scopeCalls(new.target.prototype);
+  }
 
   /**
    * Stores an intermediate value for `capture`, if the model runs under it; otherwise does nothing.

@@ -112,7 +112,7 @@ export class Executables {
     if (!found) {
       found = jax.jit(
         (logits: jax.Array, state: ChoiceState, settings: ChoiceSettings) =>
-          choose(logits, state, settings, { kind, mesh: this.#mesh }),
+          jax.namedScope("sampling", () => choose(logits, state, settings, { kind, mesh: this.#mesh })),
         { donateArgnums: 1, name: kind.draws ? "choose_drawn" : "choose_likeliest" },
       );
       this.#choosers.set(key, found);

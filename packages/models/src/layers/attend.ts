@@ -13,12 +13,14 @@ export const attend = (
   values: jax.Array,
   { scale, step }: { readonly scale: number; readonly step: Step },
 ): jax.Array =>
-  jax.nn.dotProductAttention(query, keys, values, {
-    scale,
-    isCausal: true,
-    queryOffset: step.start,
-    keyValueSeqLengths: step.lengths,
-  });
+  jax.namedScope("attend", () =>
+    jax.nn.dotProductAttention(query, keys, values, {
+      scale,
+      isCausal: true,
+      queryOffset: step.start,
+      keyValueSeqLengths: step.lengths,
+    }),
+  );
 
 interface Attention {
   readonly query: jax.Array;

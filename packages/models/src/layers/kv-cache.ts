@@ -20,6 +20,10 @@ export class SequenceCache extends nnx.Module {
    * @returns the whole cache, `[B, capacity, …item]`
    */
   append(items: jax.Array, start: jax.Array): jax.Array {
+    return jax.namedScope("cache", () => this.appended(items, start));
+  }
+
+  private appended(items: jax.Array, start: jax.Array): jax.Array {
     const [batch, count] = items.shape;
     const before = this.values.get();
     const typed = items.astype(before.dtype);

@@ -27,15 +27,20 @@ export function rotationAt(positions: jax.Array, settings: RopeSettings): Rotati
   const frequencies = Array.from({ length: headDim / 2 }, (_, j) =>
     2 * j < rotaryDim ? theta ** ((-2 * j) / rotaryDim) : 0,
   );
-  const perHead = jax.numpy.expandDims(positions.astype("float32"), [2, 3]).mul(jax.numpy.array(frequencies));
-  return { cos: jax.numpy.cos(perHead), sin: jax.numpy.sin(perHead), settings };
+  return jax.namedScope("rope", () => {
+    const perHead = jax.numpy.expandDims(positions.astype("float32"), [2, 3]).mul(jax.numpy.array(frequencies));
+    return { cos: jax.numpy.cos(perHead), sin: jax.numpy.sin(perHead), settings };
+  });
 }
 
 /**
  * (a, b) → (a cos − b sin, b cos + a sin) for each pair, in place; float32 within, rounded once.
  * @param x `[B,T,heads,headDim]`
  */
-export function rotate(x: jax.Array, { cos, sin, settings }: Rotation): jax.Array {
+export const rotate = (x: jax.Array, rotation: Rotation): jax.Array =>
+  jax.namedScope("rope", () => rotated(x, rotation));
+
+function rotated(x: jax.Array, { cos, sin, settings }: Rotation): jax.Array {
   const { pairing, headDim } = settings;
   const [pairAxis, shape] = pairing === "interleaved" ? [-1, [headDim / 2, 2]] : [-2, [2, headDim / 2]];
   const pairs = x.astype("float32").reshape(...x.shape.slice(0, -1), ...shape);
