@@ -47,10 +47,13 @@ test("a tied embedding is read as the head", () => {
   assert.is(cost.weightBytesRead(1), cost.weightBytes);
 });
 
-test("prompt tokens need the head once; each attends to those before it and itself", () => {
+test("prompt tokens attend to those before them and themselves; head, last norm and what the last layer does behind keys and values only the last one needs", () => {
   const { flops } = costOf({ model_type: "glm" }).prefill(512);
   const pairs = (512 * 513) / 2;
-  assert.is(flops, 2 * 512 * (40 * glmLayer + 4096) + 2 * vocabulary + pairs * 40 * 4 * 32 * 128);
+  const keys = 2 * 256 * 4097 + 4096;
+  const perToken = 39 * glmLayer + keys;
+  const once = glmLayer - keys + 4096 + vocabulary;
+  assert.is(flops, 2 * 512 * perToken + 2 * once + (39 * pairs + 512) * 4 * 32 * 128);
 });
 
 const expert = 3 * 2048 * 1536;
@@ -80,9 +83,13 @@ test("a step of Flash reads 4 experts a layer for a token, and never more than t
 test("latent attention costs 2 · (576 + 512) a head and cached token when absorbed, 2 · (256 + 256) when expanded", () => {
   const cost = costOf({ model_type: "glm4_moe_lite" });
   assert.is(cost.decode([101]).flops - cost.decode([100]).flops, 47 * 20 * 2 * (576 + 512));
-  const linear = 2 * (cost.activeParameters - cost.headParameters);
-  assert.is(cost.prefill(2).flops - cost.prefill(1).flops, linear + 2 * 47 * 20 * 2 * (256 + 256));
-  assert.is(cost.prefill(2, 10).flops - cost.prefill(1, 10).flops, linear + 12 * 47 * 20 * 2 * (576 + 512));
+  // Of the last layer a token more is one key more: its norm and its latent, which a first step expands.
+  const without = cost.activeParameters - cost.headParameters - 2048 - (flashSparse + 4 * expert);
+  const latent = 2048 + 2048 * 576 + 512;
+  const linear = 2 * (without + latent);
+  const [expanded, absorbed] = [20 * 2 * (256 + 256), 20 * 2 * (576 + 512)];
+  assert.is(cost.prefill(2).flops - cost.prefill(1).flops, linear + 2 * 512 * 20 * 448 + (46 * 2 + 1) * expanded);
+  assert.is(cost.prefill(2, 10).flops - cost.prefill(1, 10).flops, linear + (46 * 12 + 1) * absorbed);
 });
 
 test.run();

@@ -9,8 +9,13 @@ import type { IgnoreRule, StackingRule } from "./weights/plan.ts";
 
 /** A decoder layer; its cache has the type of its family. */
 export interface DecoderLayer extends nnx.Module {
-  /** @param x `[B,T,H]` @param cache of earlier tokens, updated in place; without it the layer attends within x only */
+  /**
+   * @param x `[B,T,H]` @param cache of earlier tokens, updated in place; without it the layer attends within x only
+   * @returns `[B,T,H]`, or `[B,1,H]` where one token a row is wanted (`wantedOf`)
+   */
   call(x: jax.Array, step: Step, cache?: nnx.Module): jax.Array;
+  /** Modules that all tokens go through, also those that are not wanted. Absent: all modules. @param isFirst whether the caches were empty */
+  keyModules?(isFirst: boolean): readonly nnx.Module[];
 }
 
 /** Sizes of a cache. */

@@ -8,7 +8,7 @@ import { GqaAttention } from "./layers/gqa-attention.ts";
 import { emptyKeyValueCache, type KeyValueCache } from "./layers/kv-cache.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { RopeSettings } from "./layers/rope.ts";
-import type { Step } from "./layers/step.ts";
+import { type Step, wantedOf } from "./layers/step.ts";
 import type { SplitSizes } from "./parallel/parallelism.ts";
 
 /** x + attention(norm(x)), then x + mlp(norm(x)). */
@@ -27,11 +27,15 @@ export class GlmDecoderLayer extends nnx.Module {
     this.post_attention_layernorm = new RMSNorm(hiddenSize, rmsNormEps, dtype);
   }
 
+  keyModules(): readonly nnx.Module[] {
+    return [this.input_layernorm, ...this.self_attn.keyModules()];
+  }
+
   /** @param x `[B,T,H]` */
   call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
     const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
     this.sow(nnx.Intermediate, "attended", attended);
-    const between = x.add(attended);
+    const between = wantedOf(x, step).add(attended);
     const mixed = this.mlp.call(this.post_attention_layernorm.call(between));
     this.sow(nnx.Intermediate, "mixed", mixed);
     return between.add(mixed);

@@ -8,7 +8,7 @@ import { LatentCache } from "./layers/kv-cache.ts";
 import { MultiHeadLatentAttention } from "./layers/mla.ts";
 import { expertParts, expertShare, MixtureOfExperts } from "./layers/moe.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
-import type { Step } from "./layers/step.ts";
+import { type Step, wantedOf } from "./layers/step.ts";
 import type { IgnoreRule } from "./weights/plan.ts";
 
 /** x + attention(norm(x)), then x + mlp(norm(x)), where the MLP is one or many. */
@@ -30,11 +30,15 @@ export class Glm4MoeLiteDecoderLayer extends nnx.Module {
     this.post_attention_layernorm = new RMSNorm(hiddenSize, rmsNormEps, dtype);
   }
 
+  keyModules(isFirst: boolean): readonly nnx.Module[] {
+    return [this.input_layernorm, ...this.self_attn.keyModules(isFirst)];
+  }
+
   /** @param x `[B,T,H]` */
   call(x: jax.Array, step: Step, cache?: LatentCache): jax.Array {
     const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
     this.sow(nnx.Intermediate, "attended", attended);
-    const between = x.add(attended);
+    const between = wantedOf(x, step).add(attended);
     const mixed = this.mlp.call(this.post_attention_layernorm.call(between), step.mesh);
     this.sow(nnx.Intermediate, "mixed", mixed);
     return between.add(mixed);

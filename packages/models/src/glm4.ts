@@ -8,7 +8,7 @@ import { FusedGatedMLP } from "./layers/gated-mlp.ts";
 import { GqaAttention } from "./layers/gqa-attention.ts";
 import { emptyKeyValueCache, type KeyValueCache } from "./layers/kv-cache.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
-import type { Step } from "./layers/step.ts";
+import { type Step, wantedOf } from "./layers/step.ts";
 
 /** Sandwich norms: x + norm(attention(norm(x))), then x + norm(mlp(norm(x))). */
 export class Glm4DecoderLayer extends nnx.Module {
@@ -32,11 +32,15 @@ export class Glm4DecoderLayer extends nnx.Module {
     this.post_mlp_layernorm = norm();
   }
 
+  keyModules(): readonly nnx.Module[] {
+    return [this.input_layernorm, ...this.self_attn.keyModules()];
+  }
+
   /** @param x `[B,T,H]` */
   call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
     const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
     this.sow(nnx.Intermediate, "attended", attended);
-    const between = x.add(this.post_self_attn_layernorm.call(attended));
+    const between = wantedOf(x, step).add(this.post_self_attn_layernorm.call(attended));
     const mixed = this.mlp.call(this.post_attention_layernorm.call(between));
     this.sow(nnx.Intermediate, "mixed", mixed);
     return between.add(this.post_mlp_layernorm.call(mixed));

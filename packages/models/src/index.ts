@@ -47,7 +47,7 @@ export { expertParts, expertShare, MixtureOfExperts, type MoeSizes } from "./lay
 export { describe, type ParameterOptions } from "./layers/param.ts";
 export { RMSNorm } from "./layers/rms-norm.ts";
 export { type RopeSettings, type Rotation, rotate } from "./layers/rope.ts";
-export { type Step, stepAt } from "./layers/step.ts";
+export { queryStep, type Step, stepAt, type Wanted, wantedOf } from "./layers/step.ts";
 export { CausalLM, makeCaches, parametersOf, setParameters } from "./model.ts";
 export { type Checkpoint, type OpenOptions, openCheckpoint } from "./open-checkpoint.ts";
 export { type Axes, type AxisRules, type LogicalAxis, ModelMesh } from "./parallel/model-mesh.ts";

@@ -6,7 +6,7 @@ import { architectureOf, type ModelConfig } from "./architectures.ts";
 import { Embedding, Linear, matmulTransposed } from "./layers/linear.ts";
 import { RMSNorm } from "./layers/rms-norm.ts";
 import type { RopeSettings } from "./layers/rope.ts";
-import { type Step, stepAt } from "./layers/step.ts";
+import { type Step, stepAt, wantedOf } from "./layers/step.ts";
 import { laidOut, type ModelMesh } from "./parallel/model-mesh.ts";
 import type { ParameterSpec } from "./weights/plan.ts";
 
@@ -24,15 +24,16 @@ export class Decoder extends nnx.Module {
     this.norm = new RMSNorm(config.hiddenSize, config.rmsNormEps, dtype);
   }
 
-  /** @returns `[B,T,H]` */
-  call(ids: jax.Array, step: Step, caches?: Caches): jax.Array {
+  /** @param last the step of the last layer, which may want fewer tokens @returns `[B,T,H]`, or `[B,1,H]` where one token a row is wanted */
+  call(ids: jax.Array, step: Step, caches?: Caches, last = step): jax.Array {
     let x = this.embed_tokens.call(ids);
     this.sow(nnx.Intermediate, "embed", x);
     this.layers.map((layer, i) => {
-      x = layer.call(x, step, caches?.[i]);
+      const isLast = i === this.layers.length - 1;
+      x = layer.call(x, isLast ? last : step, caches?.[i]);
       layer.sow(nnx.Intermediate, "out", x);
     });
-    const normed = this.norm.call(x);
+    const normed = this.norm.call(wantedOf(x, last));
     this.sow(nnx.Intermediate, "norm", normed);
     return normed;
   }
@@ -40,6 +41,16 @@ export class Decoder extends nnx.Module {
 
 /** One cache for each layer. */
 export type Caches = readonly nnx.Module[];
+
+/** What `CausalLM.call` takes besides tokens. */
+export interface CallOptions {
+  /** Position of the first token of each row, int32 `[B]`; 0 if absent. */
+  readonly start?: jax.Array;
+  /** Earlier tokens; without them attention is within the new ones. */
+  readonly caches?: Caches;
+  /** Place of the one new token of each row whose state is wanted, int32 `[B]`: the last layer computes no other. All if absent. */
+  readonly wanted?: jax.Array;
+}
 
 /** A model described by its config. Its parameters have shapes and no values until a checkpoint fills them; their paths are the checkpoint's keys. */
 export class CausalLM extends nnx.Module {
@@ -67,15 +78,18 @@ export class CausalLM extends nnx.Module {
 
   /**
    * Normalised hidden states of new tokens; writes the caches.
-   * @param ids int32 `[B,T]` @param start position of the first token of each row, int32 `[B]`; 0 if absent
-   * @returns `[B,T,H]`
+   * @param ids int32 `[B,T]`
+   * @returns `[B,T,H]`, or `[B,1,H]` of the wanted tokens
    */
-  call(ids: jax.Array, { start, caches }: { readonly start?: jax.Array; readonly caches?: Caches } = {}): jax.Array {
+  call(ids: jax.Array, { start, caches, wanted }: CallOptions = {}): jax.Array {
     const [batch, count] = ids.shape;
     const { mesh } = this;
     const first = laidOut(start ?? jax.numpy.zeros([batch], { dtype: "int32" }), ["batch"], mesh);
-    const step = stepAt(first, count, this.rope, { isFirst: start === undefined, mesh });
-    return this.model.call(laidOut(ids, ["batch", null], mesh), step, caches);
+    const options = { isFirst: start === undefined, mesh };
+    const step = stepAt(first, count, this.rope, options);
+    const place = wanted && laidOut(wanted, ["batch"], mesh);
+    const last = place && { ...step, wanted: { place, step: stepAt(first.add(place), 1, this.rope, options) } };
+    return this.model.call(laidOut(ids, ["batch", null], mesh), step, caches, last);
   }
 
   /** Scores of all tokens as the next one. @param hidden `[…,H]` @returns float32 `[…,V]` */

@@ -27,12 +27,29 @@ export class StepCost {
   readonly headParameters: number;
   readonly weightBytes: number;
   readonly cacheBytesPerToken: number;
-  readonly #attention: readonly CountedAttention[];
+  /** Operations of a pair of tokens in all layers, and in the last one. */
+  readonly #flopsPerPair: (isFirst: boolean) => { readonly all: number; readonly last: number };
+  /** Active parameters of the last layer, and the norm behind it, that only wanted tokens go through. */
+  readonly #lastLayer: (isFirst: boolean) => number;
   readonly #weights: readonly Weight[];
 
   constructor(model: CausalLM) {
     this.#weights = weightsOf(model);
-    this.#attention = [...nnx.iterModules(model)].map(([, module]) => module as unknown).filter(isCounted);
+    const { layers, norm } = model.model;
+    const last = layers.at(-1);
+    const flopsOf = (of: nnx.Module, isFirst: boolean): number =>
+      attentionOf(of).reduce((total, attention) => total + attention.flopsPerPair(isFirst), 0);
+    this.#flopsPerPair = (isFirst) => ({
+      all: flopsOf(model, isFirst),
+      last: last?.keyModules ? flopsOf(last, isFirst) : 0,
+    });
+    this.#lastLayer = (isFirst) => {
+      const passed = last?.keyModules?.(isFirst);
+      if (!last || !passed) return 0;
+      const keys = new Set(passed.flatMap(parametersIn));
+      const rest = new Set([last, norm].flatMap(parametersIn).filter((p) => !keys.has(p)));
+      return sum(({ parameter, size, share }) => (rest.has(parameter) ? size * share : 0));
+    };
     const sum = (of: (weight: Weight) => number): number =>
       this.#weights.reduce((total, weight) => total + of(weight), 0);
     this.parameters = sum(({ size }) => size);
@@ -51,19 +68,18 @@ export class StepCost {
     const batch = present.length;
     const tokens = present.reduce((sum, count) => sum + count, 0);
     return {
-      flops: 2 * this.activeParameters * batch + tokens * this.#flopsPerPair(false),
+      flops: 2 * this.activeParameters * batch + tokens * this.#flopsPerPair(false).all,
       bytes: this.weightBytesRead(batch) + tokens * this.cacheBytesPerToken,
     };
   }
 
-  /** Cost of prefilling tokens of one row together, with logits of the last one. @param start tokens in the caches before them */
+  /** Cost of prefilling tokens of one row together, with logits of the last one, the only one that the last layer is asked for. @param start tokens in the caches before them */
   prefill(tokens: number, start = 0): Work {
     const pairs = tokens * start + (tokens * (tokens + 1)) / 2;
+    const { all, last } = this.#flopsPerPair(start === 0);
+    const once = this.headParameters + this.#lastLayer(start === 0);
     return {
-      flops:
-        2 * (this.activeParameters - this.headParameters) * tokens +
-        2 * this.headParameters +
-        pairs * this.#flopsPerPair(start === 0),
+      flops: 2 * (this.activeParameters - once) * tokens + 2 * once + pairs * (all - last) + (start + tokens) * last,
       bytes: this.weightBytesRead(tokens) + (start + tokens) * this.cacheBytesPerToken,
     };
   }
@@ -75,13 +91,10 @@ export class StepCost {
       return sum + Math.min(1, tokens * share) * size * itemBytes;
     }, 0);
   }
-
-  #flopsPerPair(isFirst: boolean): number {
-    return this.#attention.reduce((sum, attention) => sum + attention.flopsPerPair(isFirst), 0);
-  }
 }
 
 interface Weight {
+  readonly parameter: nnx.Param;
   readonly size: number;
   readonly itemBytes: number;
   readonly rows: number;
@@ -106,7 +119,7 @@ function weightsOf(model: CausalLM): readonly Weight[] {
           : "product";
     const { size, dtype, shape } = parameter;
     const share = activeShare?.(model.config, path.join(".")) ?? 1;
-    return { size, itemBytes: itemSizeBytes(dtype), rows: shape[0], use, share };
+    return { parameter, size, itemBytes: itemSizeBytes(dtype), rows: shape[0], use, share };
   });
 }
 
@@ -118,6 +131,12 @@ export function cacheBytes(model: CausalLM, size: { readonly batch: number; read
     0,
   );
 }
+
+const parametersIn = (module: nnx.Module): readonly nnx.Param[] =>
+  [...nnx.state(module, nnx.Param)].map(([, leaf]) => leaf as nnx.Param);
+
+const attentionOf = (module: nnx.Module): readonly CountedAttention[] =>
+  [...nnx.iterModules(module)].map(([, found]) => found as unknown).filter(isCounted);
 
 const isCounted = (module: unknown): module is CountedAttention =>
   typeof module === "object" && module !== null && "flopsPerPair" in module;

@@ -122,11 +122,12 @@ export class Executables {
 
   #prefill(weights: Weights, filled: Filled, { ids, start, counts }: Chunk, isFirst: boolean): Filled {
     const caches = jax.tree.unflatten<Caches>(this.#caches, filled.caches);
-    const hidden = this.#modelOf(weights).call(ids, { start: isFirst ? undefined : start, caches });
     // Rows end in different chunks; each keeps the state of its last token.
     const [batch, width] = ids.shape;
-    const place = counts.sub(1).clip(0, width - 1);
-    const ending = jax.numpy.takeAlongAxis(hidden, place.reshape(batch, 1, 1), { axis: 1 }).squeeze(1);
+    const wanted = counts.sub(1).clip(0, width - 1);
+    const ending = this.#modelOf(weights)
+      .call(ids, { start: isFirst ? undefined : start, caches, wanted })
+      .squeeze(1);
     const before = laidOut(filled.last, ["batch", null], this.#mesh);
     layOutCaches(caches, this.#mesh);
     return {

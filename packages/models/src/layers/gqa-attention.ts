@@ -5,7 +5,7 @@ import { attend, sowAttention } from "./attend.ts";
 import type { KeyValueCache } from "./kv-cache.ts";
 import { Linear } from "./linear.ts";
 import { rotate } from "./rope.ts";
-import type { Step } from "./step.ts";
+import { queryStep, type Step, wantedOf } from "./step.ts";
 
 /** Sizes of a `GqaAttention`. */
 export interface GqaSizes {
@@ -38,19 +38,25 @@ export class GqaAttention extends nnx.Module {
   }
 
   /**
-   * Attends from each token to itself and those before it.
+   * Attends from each wanted token to itself and those before it.
    * @param x `[B,T,H]`
    * @param cache with this layer's earlier keys and values; without it attention is within x only
    */
   call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
-    const query = rotate(this.heads(this.q_proj.call(x)), step.rotation);
+    const [asking, asked] = [wantedOf(x, step), queryStep(step)];
+    const query = rotate(this.heads(this.q_proj.call(asking)), asked.rotation);
     const key = rotate(this.heads(this.k_proj.call(x)), step.rotation);
     const value = this.heads(this.v_proj.call(x));
     sowAttention(this, { query, key, value, scale: this.headDim ** -0.5 });
     const keys = cache ? cache.keys.append(key, step.start) : key;
     const values = cache ? cache.values.append(value, step.start) : value;
-    const attended = attend(query, keys, values, { scale: this.headDim ** -0.5, step });
-    return this.o_proj.call(attended.reshape(...x.shape.slice(0, 2), -1));
+    const attended = attend(query, keys, values, { scale: this.headDim ** -0.5, step: asked });
+    return this.o_proj.call(attended.reshape(...asking.shape.slice(0, 2), -1));
+  }
+
+  /** What tokens go through to be attended to. */
+  keyModules(): readonly nnx.Module[] {
+    return [this.k_proj, this.v_proj];
   }
 
   /** Operations of one query with one key, in all heads: q · k, and p v. */

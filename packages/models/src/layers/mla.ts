@@ -6,7 +6,7 @@ import type { LatentCache } from "./kv-cache.ts";
 import { Linear } from "./linear.ts";
 import { RMSNorm } from "./rms-norm.ts";
 import { rotate, splitHalves } from "./rope.ts";
-import type { Step } from "./step.ts";
+import { queryStep, type Step, wantedOf } from "./step.ts";
 
 /** Sizes of a `MultiHeadLatentAttention`. */
 export interface MlaSizes {
@@ -66,17 +66,18 @@ export class MultiHeadLatentAttention extends nnx.Module {
   }
 
   /**
-   * Attends from each token to itself and those before it, through latents.
+   * Attends from each wanted token to itself and those before it, through latents.
    * @param x `[B,T,H]`
    * @param cache with this layer's earlier latents; without it attention is within x only
    */
   call(x: jax.Array, step: Step, cache?: LatentCache): jax.Array {
-    const query = this.queryOf(x, step);
+    const [asking, asked] = [wantedOf(x, step), queryStep(step)];
+    const query = this.queryOf(asking, asked);
     const latent = this.latentOf(x, step);
     this.letOut(query, latent, step);
     const latents = cache ? cache.append(latent, step.start) : latent;
-    const attended = step.isFirst ? this.expanded(query, latent, step) : this.absorbed(query, latents, step);
-    return this.o_proj.call(attended.reshape(...x.shape.slice(0, 2), -1));
+    const attended = step.isFirst ? this.expanded(query, latent, asked) : this.absorbed(query, latents, asked);
+    return this.o_proj.call(attended.reshape(...asking.shape.slice(0, 2), -1));
   }
 
   /** Attention over keys and values of all heads. @param query `[B,T,N,P+R]` @param latents `[B,S,C+R]` @returns `[B,T,N,V]` */
@@ -96,6 +97,12 @@ export class MultiHeadLatentAttention extends nnx.Module {
     // The values are the first part of the keys: passing the whole keys avoids a copy.
     const summed = attend(wideQuery, shared, shared, { scale: this.scale, step });
     return jax.numpy.einsum("btnc,nvc->btnv", splitLast(summed, kvLoraRank)[0], valuePart);
+  }
+
+  /** What tokens go through to be attended to; `kv_b_proj` only where it is expanded, in a first step. */
+  keyModules(isFirst: boolean): readonly nnx.Module[] {
+    const latent = [this.kv_a_proj_with_mqa, this.kv_a_layernorm];
+    return isFirst ? [...latent, this.kv_b_proj] : latent;
   }
 
   /** Operations of one query with one key, in all heads: of the expanded form in prefill, of the absorbed form in decoding. */
