@@ -8,9 +8,10 @@ import {
   type OnProgress,
   openCheckpoint,
   type Progress,
+  randomModel,
 } from "@jaxscale/models";
 import { deviceCount } from "jaxscale";
-import type { ModelFlags, ParallelFlags } from "./model-flags.ts";
+import type { MeasuredFlags, ModelFlags, ParallelFlags } from "./model-flags.ts";
 
 const betweenDrawsMs = 100;
 const eraseToEnd = "\u001b[K";
@@ -32,6 +33,15 @@ export async function loadModel(
   } finally {
     bar.end();
   }
+}
+
+/** A checkpoint, or a config's model with random weights. @param from what `measuredFrom` gives @throws as `loadModel` */
+export async function loadMeasured(flags: MeasuredFlags, from: string): Promise<LanguageModel> {
+  if (flags.random_weights === undefined) return loadModel({ ...flags, model_path: from });
+  const { config } = await openCheckpoint(from, { withoutWeights: true });
+  const { tp, dp, ep, dtype } = flags;
+  provideDevices(flags);
+  return randomModel(config, { dtype, parallelism: { tp, dp, ep } });
 }
 
 /** Makes as many logical devices as the flags need, unless the environment says how many there are. */

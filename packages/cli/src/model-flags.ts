@@ -43,9 +43,31 @@ export function addCheckFlags(command: Command): Command {
 /** `--model_path`, `--dtype`, `--tp`, `--dp` and `--ep`. */
 export const addModelFlags = (command: Command): Command => addRunFlags(addModelPath(command));
 
-/** The same, of a command that takes a model from elsewhere, too. */
-export const addOptionalModelFlags = (command: Command): Command =>
-  addRunFlags(command.option("--model_path <path>", modelPath));
+/** Flags of commands that measure: a checkpoint, or a config with random weights. */
+export interface MeasuredFlags extends Omit<ModelFlags, "model_path"> {
+  readonly model_path?: string;
+  readonly random_weights?: string;
+}
+
+/** The same with `--random_weights` in place of `--model_path`. */
+export const addMeasuredFlags = (command: Command): Command =>
+  addRunFlags(
+    command
+      .option("--model_path <path>", modelPath)
+      .addOption(
+        new Option("--random_weights <config>", "folder or hub id with a config.json; weights are random").conflicts(
+          "model_path",
+        ),
+      ),
+  );
+
+/** The folder or hub id that was given, or an error of the command line. */
+export function measuredFrom({ model_path, random_weights }: MeasuredFlags, command: Command): string {
+  const from = random_weights ?? model_path;
+  if (from === undefined)
+    command.error("error: required option '--model_path <path>' (or '--random_weights') not specified");
+  return from;
+}
 
 const addRunFlags = (command: Command): Command =>
   addParallelFlags(

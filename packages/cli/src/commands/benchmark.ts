@@ -8,17 +8,15 @@ import {
   openCheckpoint,
   type Parallelism,
   type Peaks,
-  randomModel,
 } from "@jaxscale/models";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { deviceCount, examineDevice, trimMemory } from "jaxscale";
 import { type BenchmarkRow, environmentOf, tableOf } from "../benchmark-report.ts";
 import { integer, integers, numberIn } from "../flags.ts";
-import { loadModel, provideDevices } from "../load-model.ts";
-import { addOptionalModelFlags, type ModelFlags } from "../model-flags.ts";
+import { loadMeasured, provideDevices } from "../load-model.ts";
+import { addMeasuredFlags, type MeasuredFlags, measuredFrom, type ParallelFlags } from "../model-flags.ts";
 
-interface BenchmarkFlags extends ModelFlags {
-  readonly random_weights?: string;
+interface BenchmarkFlags extends MeasuredFlags {
   readonly batch_sizes?: readonly number[];
   readonly seq_lens?: readonly number[];
   readonly decode_steps: number;
@@ -35,12 +33,7 @@ export function addBenchmark(program: Command): void {
   const command = program
     .command("benchmark")
     .description("times of prefill and decode over batch sizes, prompt lengths and meshes, with MFU and MBU");
-  addOptionalModelFlags(command)
-    .addOption(
-      new Option("--random_weights <config>", "folder or hub id with a config.json; weights are random").conflicts(
-        "model_path",
-      ),
-    )
+  addMeasuredFlags(command)
     .option("--batch_sizes <n...>", "rows, with spaces or commas between (default: 1 2 4)", integers(1))
     .option(
       "--seq_lens <n...>",
@@ -63,9 +56,7 @@ export function addBenchmark(program: Command): void {
 }
 
 async function run(flags: BenchmarkFlags, command: Command): Promise<void> {
-  const from = flags.random_weights ?? flags.model_path;
-  if (from === undefined)
-    command.error("error: required option '--model_path <path>' (or '--random_weights') not specified");
+  const from = measuredFrom(flags, command);
   const { config } = await openCheckpoint(from, { withoutWeights: true });
   const wanted = flags.sweep ? sweepOf(flags, (p) => isDivisible(config, p)) : [flags];
   for (const parallelism of wanted) provideDevices(parallelism);
@@ -83,7 +74,7 @@ async function run(flags: BenchmarkFlags, command: Command): Promise<void> {
 }
 
 /** Every split into powers of two that the devices and the model have room for; one device first. */
-function sweepOf({ tp, dp, ep }: ModelFlags, divides: (p: Parallelism) => boolean): Required<Parallelism>[] {
+function sweepOf({ tp, dp, ep }: ParallelFlags, divides: (p: Parallelism) => boolean): Required<Parallelism>[] {
   const most = Math.max(deviceCount(), tp * dp * ep);
   const sizes = Array.from({ length: Math.floor(Math.log2(most)) + 1 }, (_, i) => 2 ** i);
   const all = sizes.flatMap((tp) => sizes.flatMap((dp) => sizes.map((ep) => ({ tp, dp, ep }))));
@@ -101,7 +92,7 @@ async function measureMesh(flags: BenchmarkFlags, from: string, peaks: Peaks): P
   for (const sizes of cases) {
     const place = { tp, dp, ep, ...sizes };
     try {
-      model ??= await open(flags, from);
+      model ??= await loadMeasured(flags, from);
       const { decode_steps: decodeSteps, warmup, repeats } = flags;
       const measured: BenchmarkResult = await measureModel(model, { ...sizes, decodeSteps, warmup, repeats }, peaks);
       rows.push({ ...place, ...measured });
@@ -112,11 +103,4 @@ async function measureMesh(flags: BenchmarkFlags, from: string, peaks: Peaks): P
   }
   model?.dispose();
   return rows;
-}
-
-async function open(flags: BenchmarkFlags, from: string): Promise<LanguageModel> {
-  if (flags.random_weights === undefined) return loadModel({ ...flags, model_path: from });
-  const { config } = await openCheckpoint(from, { withoutWeights: true });
-  const { tp, dp, ep, dtype } = flags;
-  return randomModel(config, { dtype, parallelism: { tp, dp, ep } });
 }

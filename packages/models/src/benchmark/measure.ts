@@ -5,12 +5,16 @@ import { choiceOf, type Generating } from "../generate/generate.ts";
 import { capacityFor, roomFor, Session } from "../generate/session.ts";
 import { type Summary, summaryOf } from "./summary.ts";
 
-/** What to measure. */
-export interface BenchmarkCase {
+/** Sizes of a run: a prefill, and single steps of decoding behind it. */
+export interface MeasuredRun {
   readonly batch: number;
   /** Tokens of each prompt. */
   readonly promptTokens: number;
   readonly decodeSteps: number;
+}
+
+/** What to measure. */
+export interface BenchmarkCase extends MeasuredRun {
   /** Runs before the measured ones; the first compiles. */
   readonly warmup: number;
   readonly repeats: number;
@@ -87,8 +91,8 @@ export async function measureModel(model: Generating, given: BenchmarkCase, peak
   };
 }
 
-/** Greedy, to the last step whatever tokens come. */
-async function runOnce({ model, generation, executables }: Generating, given: BenchmarkCase): Promise<Run> {
+/** Greedy, to the last step whatever tokens come; a recording has `prefill` and each `decode` annotated. @throws RangeError for sizes that the model has no room for */
+export async function runOnce({ model, generation, executables }: Generating, given: MeasuredRun): Promise<Run> {
   const { batch, promptTokens, decodeSteps } = given;
   const choice = choiceOf(generation, { doSample: false, repetitionPenalty: 1, eosTokenIds: [] });
   const prompts = Array.from({ length: batch }, (_, row) => spread(promptTokens, model.config.vocabSize, row));
@@ -101,14 +105,18 @@ async function runOnce({ model, generation, executables }: Generating, given: Be
   const session = new Session(model, executables, { batch, capacity, tracksSeen: false });
   try {
     const calledAt = performance.now();
-    session.prefill(prompts, choice, 0);
-    await session.choose().data();
+    await jax.profiler.annotate("prefill", () => {
+      session.prefill(prompts, choice, 0);
+      return session.choose().data();
+    });
     let before = performance.now();
     const [firstTokenMs, prefillMs] = [before - startedAt, before - calledAt];
     const stepsMs: number[] = [];
     for (let step = 0; step < decodeSteps; step++) {
-      session.advance();
-      await session.choose().data();
+      await jax.profiler.annotate("decode", () => {
+        session.advance();
+        return session.choose().data();
+      });
       const now = performance.now();
       stepsMs.push(now - before);
       before = now;
