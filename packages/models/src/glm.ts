@@ -36,6 +36,7 @@ export class GlmDecoderLayer extends nnx.Module {
     const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
     this.sow(nnx.Intermediate, "attended", attended);
     const between = wantedOf(x, step).add(attended);
+    this.sow(nnx.Intermediate, "attn_residual", between);
     const mixed = this.mlp.call(this.post_attention_layernorm.call(between));
     this.sow(nnx.Intermediate, "mixed", mixed);
     return between.add(mixed);

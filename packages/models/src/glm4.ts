@@ -41,6 +41,7 @@ export class Glm4DecoderLayer extends nnx.Module {
     const attended = this.self_attn.call(this.input_layernorm.call(x), step, cache);
     this.sow(nnx.Intermediate, "attended", attended);
     const between = wantedOf(x, step).add(this.post_self_attn_layernorm.call(attended));
+    this.sow(nnx.Intermediate, "attn_residual", between);
     const mixed = this.mlp.call(this.post_attention_layernorm.call(between));
     this.sow(nnx.Intermediate, "mixed", mixed);
     return between.add(this.post_mlp_layernorm.call(mixed));

@@ -37,7 +37,7 @@ export type { Usage } from "./generate/usage.ts";
 export { type HubId, parseHubId } from "./hub/hub-id.ts";
 export type { Fields } from "./json/fields.ts";
 export { LanguageModel, type LoadModelOptions } from "./language-model.ts";
-export { attend, sowAttention } from "./layers/attend.ts";
+export { attend } from "./layers/attend.ts";
 export { FusedGatedMLP, GatedMLP } from "./layers/gated-mlp.ts";
 export { GqaAttention, type GqaSizes } from "./layers/gqa-attention.ts";
 export { emptyKeyValueCache, KeyValueCache, LatentCache, SequenceCache } from "./layers/kv-cache.ts";
@@ -47,6 +47,7 @@ export { expertParts, expertShare, MixtureOfExperts, type MoeSizes } from "./lay
 export { describe, type ParameterOptions } from "./layers/param.ts";
 export { RMSNorm } from "./layers/rms-norm.ts";
 export { type RopeSettings, type Rotation, rotate } from "./layers/rope.ts";
+export { sowAll, sowAttention } from "./layers/sow.ts";
 export { queryStep, type Step, stepAt, type Wanted, wantedOf } from "./layers/step.ts";
 export { CausalLM, makeCaches, parametersOf, setParameters } from "./model.ts";
 export { type Checkpoint, type OpenOptions, openCheckpoint } from "./open-checkpoint.ts";

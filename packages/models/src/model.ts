@@ -33,9 +33,7 @@ export class Decoder extends nnx.Module {
       x = layer.call(x, isLast ? last : step, caches?.[i]);
       layer.sow(nnx.Intermediate, "out", x);
     });
-    const normed = this.norm.call(wantedOf(x, last));
-    this.sow(nnx.Intermediate, "norm", normed);
-    return normed;
+    return this.norm.call(wantedOf(x, last));
   }
 }
 

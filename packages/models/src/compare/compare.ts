@@ -8,6 +8,7 @@ import type { Places } from "./errors.ts";
 import type { GoldenFile } from "./golden.ts";
 import { readInputs } from "./inputs.ts";
 import { observe } from "./observe.ts";
+import { orderOf } from "./order.ts";
 import { findFlips } from "./routing.ts";
 import { compareTensor, type Running, type TensorComparison } from "./tensor.ts";
 
@@ -39,10 +40,15 @@ export interface Comparison {
  * @throws CheckpointError if the file does not define the inputs
  */
 export async function compareWithGolden(model: CausalLM, golden: GoldenFile): Promise<Comparison> {
-  const run = jax.jit((m: CausalLM, ids: jax.Array, rows: number) => firstRows(observe(m, ids), rows), {
-    name: "observe",
-    staticArgnums: 2,
-  });
+  const wanted = new Set(golden.cases.flatMap(({ tensors }) => tensors));
+  const run = jax.jit(
+    (m: CausalLM, ids: jax.Array, rows: number) =>
+      firstRows(
+        observe(m, ids, (name) => wanted.has(name)),
+        rows,
+      ),
+    { name: "observe", staticArgnums: 2 },
+  );
   const cases: CaseComparison[] = [];
   for (const one of golden.cases) {
     const { ids, columns } = await readInputs(model, golden, one);
@@ -81,23 +87,6 @@ async function compareCase(running: Running): Promise<CaseComparison> {
     agreement,
     passed: agrees && tensors.every(({ passed }) => passed),
   };
-}
-
-// Order of computation within a layer.
-const order = ["query", "key", "value", "cache_latent", "cache_k_rope", "probs", "attn", "router_logits"].concat([
-  "expert_ids",
-  "expert_weights",
-  "routed",
-  "mlp",
-  "out",
-]);
-
-/** Unknown names sort last. */
-function orderOf(name: string): number {
-  const [, layer, part] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? [];
-  if (layer === undefined) return name === "embed" ? -1 : name === "norm" ? 1e9 : 1e9 + 1;
-  const place = order.indexOf(part);
-  return Number(layer) * (order.length + 1) + (place < 0 ? order.length : place);
 }
 
 function firstOver(cases: readonly CaseComparison[]): Comparison["firstDivergence"] {

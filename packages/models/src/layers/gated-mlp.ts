@@ -2,10 +2,18 @@
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { Linear, LinearPair } from "./linear.ts";
+import { sowAll } from "./sow.ts";
 
 /** silu(gate) · up in float32, rounded like the reference: once after silu, once after the product. */
 export function gate(gateValues: jax.Array, up: jax.Array, dtype: jax.DType): jax.Array {
   return jax.nn.silu(gateValues.astype(dtype).astype("float32")).astype(dtype).mul(up.astype(dtype));
+}
+
+/** down(silu(gate) · up); sows all but the result. */
+function downOf(mlp: FusedGatedMLP | GatedMLP, gateValues: jax.Array, up: jax.Array): jax.Array {
+  const activation = gate(gateValues, up, gateValues.dtype);
+  sowAll(mlp, { gate: gateValues, up, activation });
+  return mlp.down_proj.call(activation);
 }
 
 /** Gate and up are one matrix, the gate's rows first. */
@@ -22,7 +30,7 @@ export class FusedGatedMLP extends nnx.Module {
   /** down(silu(gate(x)) · up(x)). @param x `[…,H]` */
   call(x: jax.Array): jax.Array {
     const [gateValues, up] = this.gate_up_proj.call(x);
-    return this.down_proj.call(gate(gateValues, up, x.dtype));
+    return downOf(this, gateValues, up);
   }
 }
 
@@ -41,6 +49,6 @@ export class GatedMLP extends nnx.Module {
 
   /** down(silu(gate(x)) · up(x)). @param x `[…,H]` */
   call(x: jax.Array): jax.Array {
-    return this.down_proj.call(gate(this.gate_proj.call(x), this.up_proj.call(x), x.dtype));
+    return downOf(this, this.gate_proj.call(x), this.up_proj.call(x));
   }
 }

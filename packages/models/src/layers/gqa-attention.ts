@@ -1,10 +1,11 @@
 /** Attention with fewer key and value heads than query heads. */
 import * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
-import { attend, sowAttention } from "./attend.ts";
+import { attend } from "./attend.ts";
 import type { KeyValueCache } from "./kv-cache.ts";
 import { Linear } from "./linear.ts";
 import { rotate } from "./rope.ts";
+import { sowAll, sowAttention } from "./sow.ts";
 import { queryStep, type Step, wantedOf } from "./step.ts";
 
 /** Sizes of a `GqaAttention`. */
@@ -44,14 +45,18 @@ export class GqaAttention extends nnx.Module {
    */
   call(x: jax.Array, step: Step, cache?: KeyValueCache): jax.Array {
     const [asking, asked] = [wantedOf(x, step), queryStep(step)];
-    const query = rotate(this.heads(this.q_proj.call(asking)), asked.rotation);
-    const key = rotate(this.heads(this.k_proj.call(x)), step.rotation);
-    const value = this.heads(this.v_proj.call(x));
+    const [q, k, v] = [this.q_proj.call(asking), this.k_proj.call(x), this.v_proj.call(x)];
+    sowAll(this, { q_proj: q, k_proj: k, v_proj: v });
+    const query = rotate(this.heads(q), asked.rotation);
+    const key = rotate(this.heads(k), step.rotation);
+    const value = this.heads(v);
     sowAttention(this, { query, key, value, scale: this.headDim ** -0.5 });
     const keys = cache ? cache.keys.append(key, step.start) : key;
     const values = cache ? cache.values.append(value, step.start) : value;
     const attended = attend(query, keys, values, { scale: this.headDim ** -0.5, step: asked });
-    return this.o_proj.call(attended.reshape(...asking.shape.slice(0, 2), -1));
+    const joined = attended.reshape(...asking.shape.slice(0, 2), -1);
+    this.sow(nnx.Intermediate, "o_proj_in", joined);
+    return this.o_proj.call(joined);
   }
 
   /** What tokens go through to be attended to. */

@@ -1,11 +1,12 @@
 /** Multi-head latent attention: keys and values of all heads are projected from one small vector a token, and only that is cached. */
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
-import { attend, sowAttention } from "./attend.ts";
+import { attend } from "./attend.ts";
 import type { LatentCache } from "./kv-cache.ts";
 import { Linear } from "./linear.ts";
 import { RMSNorm } from "./rms-norm.ts";
 import { rotate, splitHalves } from "./rope.ts";
+import { sowAttention } from "./sow.ts";
 import { queryStep, type Step, wantedOf } from "./step.ts";
 
 /** Sizes of a `MultiHeadLatentAttention`. */
@@ -77,7 +78,9 @@ export class MultiHeadLatentAttention extends nnx.Module {
     this.letOut(query, latent, step);
     const latents = cache ? cache.append(latent, step.start) : latent;
     const attended = step.isFirst ? this.expanded(query, latent, asked) : this.absorbed(query, latents, asked);
-    return this.o_proj.call(attended.reshape(...asking.shape.slice(0, 2), -1));
+    const joined = attended.reshape(...asking.shape.slice(0, 2), -1);
+    this.sow(nnx.Intermediate, "o_proj_in", joined);
+    return this.o_proj.call(joined);
   }
 
   /** Attention over keys and values of all heads. @param query `[B,T,N,P+R]` @param latents `[B,S,C+R]` @returns `[B,T,N,V]` */
@@ -116,6 +119,7 @@ export class MultiHeadLatentAttention extends nnx.Module {
   private queryOf(x: jax.Array, step: Step): jax.Array {
     const { numAttentionHeads, qkNopeHeadDim } = this.sizes;
     const flat = this.q_proj ? this.q_proj.call(x) : this.lowRankQuery(x);
+    this.sow(nnx.Intermediate, this.q_proj ? "q_proj" : "q_b_proj", flat);
     const [nope, rope] = splitLast(flat.reshape(...x.shape.slice(0, 2), numAttentionHeads, -1), qkNopeHeadDim);
     return jax.numpy.concatenate([nope, rotate(rope, step.rotation)], -1);
   }
@@ -128,7 +132,9 @@ export class MultiHeadLatentAttention extends nnx.Module {
 
   /** The cache entry: the normed latent, then the rotated key that all heads share; `[B,T,C+R]`. */
   private latentOf(x: jax.Array, step: Step): jax.Array {
-    const [latent, rope] = splitLast(this.kv_a_proj_with_mqa.call(x), this.sizes.kvLoraRank);
+    const both = this.kv_a_proj_with_mqa.call(x);
+    this.sow(nnx.Intermediate, "kv_a_proj_with_mqa", both);
+    const [latent, rope] = splitLast(both, this.sizes.kvLoraRank);
     const rotated = rotate(jax.numpy.expandDims(rope, 2), step.rotation).squeeze(2);
     return jax.numpy.concatenate([this.kv_a_layernorm.call(latent), rotated], -1);
   }

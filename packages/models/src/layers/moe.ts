@@ -192,7 +192,10 @@ export class MixtureOfExperts extends nnx.Module {
     const routing = this.gate.call(tokens);
     const routed = this.experts.call(tokens, routing, mesh).reshape(x.shape);
     this.letOut(routing, routed);
-    return this.shared_experts ? routed.add(this.shared_experts.call(x)) : routed;
+    if (!this.shared_experts) return routed;
+    const shared = this.shared_experts.call(x);
+    this.sow(nnx.Intermediate, "shared", shared);
+    return routed.add(shared);
   }
 
   private letOut({ logits, ids, weights }: Routing & { readonly logits: jax.Array }, routed: jax.Array): void {

@@ -19,6 +19,8 @@ export class RMSNorm extends nnx.Module {
     const wide = x.astype("float32");
     const meanSquare = wide.mul(wide).mean({ axis: -1, keepdims: true });
     const scaled = wide.mul(jax.lax.rsqrt(meanSquare.add(this.eps)));
-    return scaled.astype(x.dtype).mul(this.weight);
+    const normed = scaled.astype(x.dtype).mul(this.weight);
+    this.sow(nnx.Intermediate, "normed", normed);
+    return normed;
   }
 }
