@@ -18,6 +18,9 @@ const dtypes: readonly DType[] = [
   "uint16",
   "int8",
   "uint8",
+  "float8_e4m3fn",
+  "int4",
+  "uint4",
   "bool",
 ];
 const elementOf = (dtype: DType): "f32" | "i32" | "u32" =>

@@ -1,7 +1,6 @@
 /** Arrays whose values arrive as bytes, piece by piece. */
-import type { DType } from "../base/dtypes.ts";
-import { itemSizeBytes } from "../base/dtypes.ts";
-import { ShapeError } from "../base/errors.ts";
+import { type DType, itemSizeBytes, sizeBytesOf } from "../base/dtypes.ts";
+import { ShapeError, ShardingError } from "../base/errors.ts";
 import { sizeOf } from "../base/shapes.ts";
 import { storageBytes } from "../fuse/memory-view.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
@@ -21,7 +20,8 @@ export interface ArrayFromChunksOptions {
 }
 
 /**
- * An array from its bytes: row-major, little-endian, as wide as the dtype (float16 and bfloat16 two, bool one).
+ * An array from its bytes: row-major, little-endian, as wide as the dtype (float16 and bfloat16 two, bool one; int4 and uint4 two elements
+ * in a byte, the first in its low bits).
  * The host holds one chunk at a time, so an array larger than the host's memory can be filled. A chunk may be reused
  * once the next one is asked for.
  * @throws ShapeError if the chunks hold more or fewer bytes; DeviceError; what the chunks throw. Nothing stays on the device then
@@ -32,7 +32,7 @@ export async function arrayFromChunks(
   { holder }: ArrayFromChunksOptions = {},
 ): Promise<Array> {
   const aval: ShapedArray = { shape: [...shape], dtype, weakType: false };
-  const words = wholeWords(chunks, sizeOf(shape) * itemSizeBytes(dtype), aval);
+  const words = wholeWords(chunks, sizeBytesOf(dtype, sizeOf(shape)), aval);
   return new DeviceArray(aval, await getClient().uploadPieces(words, storageBytes(aval), formatAval(aval), { holder }));
 }
 
@@ -46,7 +46,7 @@ export interface ElementRange {
  * An array that lies as a sharding says, from bytes as `arrayFromChunks` takes them: each GPU's memory is filled with what its devices
  * have, so none holds the whole, and what several GPUs hold alike is asked for once.
  * @param chunksOf from ascending ranges to their bytes, one range behind the other; called for one GPU after another
- * @throws ShardingError if the sharding does not divide the shape; ShapeError, DeviceError, and what the chunks throw, as `arrayFromChunks`
+ * @throws ShardingError if the sharding does not divide the shape, or splits a byte of int4; ShapeError, DeviceError, and what the chunks throw, as `arrayFromChunks`
  */
 export async function shardedArrayFromChunks(
   { shape, dtype }: { readonly shape: readonly number[]; readonly dtype: DType },
@@ -69,11 +69,12 @@ export async function shardedArrayFromChunks(
   try {
     for (const [place, gpu] of topology.gpus.entries()) {
       const ranges = rangesOf(shape, heldIndices(shape, layout, topology, place));
+      checkWholeBytes(ranges, aval);
       const key = JSON.stringify(ranges);
       const same = first.get(key);
       const fill = (): Promise<Storage> =>
         getClient().uploadPieces(
-          wholeWords(chunksOf(ranges), sizeOf(held.shape) * itemSizeBytes(dtype), held),
+          wholeWords(chunksOf(ranges), sizeBytesOf(dtype, sizeOf(held.shape)), held),
           storageBytes(held),
           label,
           { ...options, gpu },
@@ -87,6 +88,18 @@ export async function shardedArrayFromChunks(
     throw error;
   }
   return DeviceArray.onGpus(aval, sharding, { topology, storages });
+}
+
+/** @throws ShardingError for ranges that begin or end inside a byte */
+function checkWholeBytes(ranges: readonly ElementRange[], aval: ShapedArray): void {
+  const perByte = 1 / Math.min(1, itemSizeBytes(aval.dtype));
+  const split = ranges
+    .flatMap(({ start, end }) => [start, end])
+    .find((at) => at % perByte !== 0 && at !== sizeOf(aval.shape));
+  if (split !== undefined)
+    throw new ShardingError(
+      `shardedArrayFromChunks: a device must hold whole bytes of ${formatAval(aval)}, ${perByte} elements each; got a part that begins or ends at element ${split}`,
+    );
 }
 
 /** Runs of elements that lie side by side. @param indices along each dimension, ascending */

@@ -131,7 +131,7 @@ function operandsOf(
     const [wanted = x.dtype] = [constraints.get(input)?.dtype ?? []].flat();
     return x.weakType &&
       x.dtype !== wanted &&
-      promoteTypes([x.aval, { dtype: wanted, weakType: false }]).dtype === wanted
+      promoteTypes(`custom kernel ${name}`, [x.aval, { dtype: wanted, weakType: false }]).dtype === wanted
       ? convertElementType(x, wanted)
       : x;
   });

@@ -117,7 +117,7 @@ function jacobian(
 /** Every unit vector of the arrays' joint space: arrays like them, with an axis of all vectors in front. */
 function standardBasis(leaves: readonly Array[]): readonly Array[] {
   const total = leaves.reduce((n, x) => n + x.size, 0);
-  const { dtype } = promoteTypes(leaves);
+  const { dtype } = promoteTypes("jacobian", leaves);
   const shapes = leaves.map((x) => x.shape);
   return splitAxis(eye(total, total, { dtype }), 1, shapes).map(
     (x, i) => ops.convert(x, leaves[i].dtype, leaves[i].weakType) as Array,

@@ -1,5 +1,5 @@
 /** Arrays as text, in the layout of NumPy and JAX. @see https://numpy.org/doc/stable/reference/generated/numpy.array2string.html */
-import { type DType, isBool, isFloat } from "../base/dtypes.ts";
+import { type DType, isBool, isFloat, isNumpys } from "../base/dtypes.ts";
 import { roundTo } from "../base/rounding.ts";
 import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import type { HostTensor } from "../base/tensor-data.ts";
@@ -26,7 +26,7 @@ export function formatArray(host: HostTensor, weakType = false): string {
 export function formatElements(host: HostTensor): string {
   const { shape, dtype, values } = host;
   if (sizeOf(shape) === 0) return "[]";
-  const bareFloat = shape.length === 0 && isFloat(dtype) && dtype !== "bfloat16" && Number.isFinite(values[0]);
+  const bareFloat = shape.length === 0 && isFloat(dtype) && isNumpys(dtype) && Number.isFinite(values[0]);
   return bareFloat ? shortest(values[0], dtype) : layout(host, " ", " ", lineWidth);
 }
 
@@ -96,7 +96,7 @@ function fill(words: readonly string[], separator: string, hanging: string, colu
 /** How to write one element so that it lines up with the others. */
 function elementFormatter(dtype: DType, shown: readonly number[], scalar: boolean): (x: number) => string {
   if (isBool(dtype)) return (x) => (x ? "True" : "False").padStart(scalar ? 0 : 5);
-  if (dtype === "bfloat16") return (x) => (Number.isFinite(x) ? general(x) : nameOf(x));
+  if (isFloat(dtype) && !isNumpys(dtype)) return (x) => (Number.isFinite(x) ? general(x) : nameOf(x));
   if (isFloat(dtype)) return floatFormatter(dtype, shown);
   const width = Math.max(0, ...shown.map((x) => String(x).length));
   return (x) => String(x).padStart(width);

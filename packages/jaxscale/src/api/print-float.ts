@@ -1,5 +1,5 @@
 /** Decimal text of floats as NumPy writes it: the shortest digits that distinguish a value from its neighbours, cut at a precision. */
-import type { DType } from "../base/dtypes.ts";
+import { type DType, formatOf } from "../base/dtypes.ts";
 import { roundTo } from "../base/rounding.ts";
 
 /** `digits · 10^-places` */
@@ -97,7 +97,7 @@ export const needsExponent = (size: number, dtype: DType): boolean =>
   size !== 0 && (size < 1e-4 || size >= 10 ** wholeDigits(dtype));
 
 /** Decimal digits that every value of a dtype holds. */
-const wholeDigits = (dtype: DType): number => (dtype === "float16" ? 3 : 6);
+const wholeDigits = (dtype: DType): number => Math.floor(formatOf(dtype).mantissaBits * Math.log10(2));
 
 /** A scalar by itself: `1.0`, `0.1`, `1e-07`. */
 export function shortest(x: number, dtype: DType): string {

@@ -1,25 +1,27 @@
 /** Values as JavaScript holds them. */
-import type { DType } from "./dtypes.ts";
-import type { HostTensor } from "./tensor-data.ts";
+import { type DType, hostValuesOf, itemSizeBytes } from "./dtypes.ts";
+import { type HostTensor, unpackWords } from "./tensor-data.ts";
 
 export type TypedArray = Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
 
-const constructors: Record<DType, new (values: ArrayLike<number>) => TypedArray> = {
-  float32: Float32Array,
-  float16: Float32Array,
-  bfloat16: Float32Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-};
-
 export function typedArrayOf({ dtype, values }: HostTensor): TypedArray {
-  const constructor = constructors[dtype];
+  const constructor = hostValuesOf(dtype);
   return values instanceof constructor ? values : new constructor(values);
+}
+
+/**
+ * Elements of bytes as they lie in memory and in files: little-endian, floats narrower than float32 as a Float32Array, integers of 4 bits
+ * two in a byte, the first in its low bits.
+ * @param bytes of whole elements; of their own buffer where an element has its own typed array
+ */
+export function elementsOfBytes(dtype: DType, bytes: Uint8Array<ArrayBuffer>): TypedArray {
+  const Values = hostValuesOf(dtype);
+  if (Values.BYTES_PER_ELEMENT === itemSizeBytes(dtype))
+    return new Values(bytes.buffer, bytes.byteOffset, bytes.length / Values.BYTES_PER_ELEMENT);
+  const words = new Uint32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(words.buffer).set(bytes);
+  const size = bytes.length / itemSizeBytes(dtype);
+  return typedArrayOf({ shape: [size], dtype, values: unpackWords(dtype, words, size) });
 }
 
 export type NestedList = number | boolean | NestedList[];

@@ -1,6 +1,6 @@
 /** Host-side tensors: one number an element, already rounded to the dtype. Used by the reference interpreter and by transfers. */
 import { bitsOf, type DType, elementsPerWord, kindOf } from "./dtypes.ts";
-import { fromBFloat16Bits, fromFloat16Bits, toBFloat16Bits, toFloat16Bits } from "./rounding.ts";
+import { decoderOf, encoderOf } from "./rounding.ts";
 import { type Shape, sizeOf } from "./shapes.ts";
 
 export type HostArray = Float32Array | Int32Array | Uint32Array;
@@ -30,8 +30,7 @@ export function packWords({ dtype, values }: Pick<HostTensor, "dtype" | "values"
   if (lanes === 1) return new Uint32Array(values.buffer, values.byteOffset, values.length);
   const words = new Uint32Array(Math.ceil(values.length / lanes));
   const bits = bitsOf(dtype);
-  const mask = 2 ** bits - 1;
-  const encode = dtype === "bfloat16" ? toBFloat16Bits : dtype === "float16" ? toFloat16Bits : (x: number) => x & mask;
+  const encode = encoderOf(dtype);
   for (let i = 0; i < values.length; i++) words[(i / lanes) | 0] |= encode(values[i]) << ((i % lanes) * bits);
   return words;
 }
@@ -46,17 +45,7 @@ export function unpackWords(dtype: DType, words: Uint32Array, size: number): Hos
   }
   const bits = bitsOf(dtype);
   const mask = 2 ** bits - 1;
-  const signed = kindOf(dtype) === "signed";
-  for (let i = 0; i < size; i++) {
-    const raw = (words[(i / lanes) | 0] >>> ((i % lanes) * bits)) & mask;
-    values[i] =
-      dtype === "bfloat16"
-        ? fromBFloat16Bits(raw)
-        : dtype === "float16"
-          ? fromFloat16Bits(raw)
-          : signed && raw >= 2 ** (bits - 1)
-            ? raw - 2 ** bits
-            : raw;
-  }
+  const decode = decoderOf(dtype);
+  for (let i = 0; i < size; i++) values[i] = decode((words[(i / lanes) | 0] >>> ((i % lanes) * bits)) & mask);
   return values;
 }

@@ -5,7 +5,7 @@ import { type Target, windowBytes } from "../base/target.ts";
 import type { ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
 import type { BufferDecl, Statement, Value } from "../kernel/ir.ts";
-import { elementOfRun, loadElement, runLength, runOf } from "../kernel/packed.ts";
+import { elementOfRun, loadElement, runLengthOf, runOf } from "../kernel/packed.ts";
 import { coarse } from "../kernel/simplify.ts";
 import { partNumber } from "./grid.ts";
 
@@ -65,11 +65,12 @@ export class MemoryView {
   element(position: Value): Value {
     const k = this.#k;
     const perWord = elementsPerWord(this.dtype);
-    const run = this.#windows.length > 1 && this.#access === "read" ? runOf(k, position) : undefined;
+    const length = runLengthOf([this.dtype]);
+    const run = this.#windows.length > 1 && this.#access === "read" ? runOf(k, position, length) : undefined;
     if (!run) return this.#choose(position, perWord, 1, (buffer, at) => loadElement(k, buffer, this.dtype, at));
     // Neighbours lie in one window: it is chosen once for all of them.
     const known = this.#runs.get(run.start);
-    const count = (runLength / perWord) as 1 | 2 | 4;
+    const count = (length / perWord) as 1 | 2 | 4;
     const load = (): Value =>
       this.#choose(k.div(run.start, k.i32(perWord)), 1, count, (buffer, word) => k.load(buffer, word, count));
     const words = known && k.isVisible(known.block) ? known.words : load();

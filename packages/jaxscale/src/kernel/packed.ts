@@ -24,14 +24,20 @@ export function loadElement(k: KernelBuilder, buffer: BufferDecl, dtype: DType, 
   return elementOfRun(k, dtype, vector, lane);
 }
 
-/** Elements of the runs that schedules make and neighbours share: whole words of every dtype, one vector of a 32-bit one. */
+/** Elements of the runs that schedules make and neighbours share: one vector of a 32-bit dtype, whole words of most others. */
 export const runLength = 4;
+/** Elements of the shortest runs that are whole words of all of some dtypes. */
+export const runLengthOf = (dtypes: readonly DType[]): number => Math.max(runLength, ...dtypes.map(elementsPerWord));
 
-/** The run of four elements, beginning at a multiple of four, that a position is known to lie in, and its place there. */
-export function runOf(k: KernelBuilder, linear: Value): { readonly start: Value; readonly lane: number } | undefined {
+/** The run of `length` elements, beginning at a multiple of it, that a position is known to lie in, and its place there. */
+export function runOf(
+  k: KernelBuilder,
+  linear: Value,
+  length: number,
+): { readonly start: Value; readonly lane: number } | undefined {
   const { base, offset } = splitConstant(k, linear);
-  if (divisorOf(base) % runLength !== 0) return undefined;
-  const lane = ((offset % runLength) + runLength) % runLength;
+  if (divisorOf(base) % length !== 0) return undefined;
+  const lane = ((offset % length) + length) % length;
   return { start: k.add(base, k.i32(offset - lane)), lane };
 }
 

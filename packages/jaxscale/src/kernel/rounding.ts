@@ -1,14 +1,18 @@
 /** Compute values rounded to, encoded as and decoded from narrower dtypes, by integer arithmetic: exact on every device. */
-import { bitsOf, computeType, type DType, kindOf, rangeOf } from "../base/dtypes.ts";
-import { roundTo } from "../base/rounding.ts";
+import {
+  bitsOf,
+  computeType,
+  type DType,
+  formatOf,
+  isFloat,
+  kindOf,
+  rangeOf,
+  smallestNormalOf,
+} from "../base/dtypes.ts";
+import { isUpperPart, landmarksOf, roundTo } from "../base/rounding.ts";
 import type { KernelBuilder } from "./builder.ts";
 import { constantsLike, isNaN } from "./float.ts";
 import type { Value } from "./ir.ts";
-
-// f32 bits of f16's landmarks.
-const smallestNormal = 0x38800000; // 2^-14
-const overflow = 0x477ff000; // 65520: halfway from the largest finite value to what would come next
-const exponentShift = 0x38000000; // (127 - 15) << 23
 
 const rounded = new WeakMap<Value, Set<DType>>();
 
@@ -32,9 +36,8 @@ function isRounded(v: Value, dtype: DType): boolean {
 /** The dtype's value nearest to `x`, still of its compute type: floats round to nearest even, integers wrap. */
 export function roundToDtype(k: KernelBuilder, dtype: DType, x: Value): Value {
   if (bitsOf(dtype) === 32 || dtype === "bool" || isRounded(x, dtype)) return x;
-  if (dtype === "bfloat16") return mark(roundToBFloat16(k, x), dtype);
-  if (dtype === "float16") return mark(roundToFloat16(k, x), dtype);
-  return mark(wrap(k, dtype, x), dtype);
+  if (!isFloat(dtype)) return mark(wrap(k, dtype, x), dtype);
+  return mark((isUpperPart(formatOf(dtype)) ? roundToUpperPart : roundToNarrow)(k, dtype, x), dtype);
 }
 
 /** Adds half of the last kept unit, minus one where that would break a tie upward to odd. */
@@ -44,24 +47,32 @@ function roundMantissa(k: KernelBuilder, bits: Value, dropped: number): Value {
   return k.add(bits, k.add(odd, u(2 ** (dropped - 1) - 1)));
 }
 
-function roundToBFloat16(k: KernelBuilder, x: Value): Value {
+/** Bits of an f32's mantissa that a float does not have. */
+const droppedBits = (dtype: DType): number => 23 - formatOf(dtype).mantissaBits;
+
+function roundToUpperPart(k: KernelBuilder, dtype: DType, x: Value): Value {
   const { u } = constantsLike(k, x);
   const bits = k.bitcast("u32", x);
+  const dropped = droppedBits(dtype);
   // A NaN whose payload lies in the dropped bits must not become an infinity.
-  const kept = k.select(isNaN(k, x), k.or(bits, u(0x00400000)), roundMantissa(k, bits, 16));
-  return k.bitcast("f32", k.and(kept, u(0xffff0000)));
+  const kept = k.select(isNaN(k, x), k.or(bits, u(0x00400000)), roundMantissa(k, bits, dropped));
+  return k.bitcast("f32", k.and(kept, u(2 ** 32 - 2 ** dropped)));
 }
 
-function roundToFloat16(k: KernelBuilder, x: Value): Value {
+/** Of floats with fewer bits of exponent than an f32. */
+function roundToNarrow(k: KernelBuilder, dtype: DType, x: Value): Value {
   const { f, u } = constantsLike(k, x);
+  const { overflowsFrom, normalFrom, unit } = landmarksOf(dtype);
+  const dropped = droppedBits(dtype);
   const bits = k.bitcast("u32", x);
   const magnitude = k.and(bits, u(0x7fffffff));
   const sign = k.and(bits, u(0x80000000));
-  const normal = k.and(roundMantissa(k, magnitude, 13), u(0xffffe000));
-  const finite = k.select(k.ge(magnitude, u(overflow)), u(0x7f800000), normal);
+  const normal = k.and(roundMantissa(k, magnitude, dropped), u(2 ** 32 - 2 ** dropped));
+  const overflow = formatOf(dtype).infinity ? 0x7f800000 : 0x7fc00000;
+  const finite = k.select(k.ge(magnitude, u(overflowsFrom)), u(overflow), normal);
   const large = k.bitcast("f32", k.or(sign, k.select(isNaN(k, x), u(0x7fc00000), finite)));
-  const small = k.mul(k.roundEven(k.mul(x, f(2 ** 24))), f(2 ** -24));
-  return k.select(k.lt(magnitude, u(smallestNormal)), small, large);
+  const small = k.mul(k.roundEven(k.mul(x, f(1 / unit))), f(unit));
+  return k.select(k.lt(magnitude, u(normalFrom)), small, large);
 }
 
 function wrap(k: KernelBuilder, dtype: DType, x: Value): Value {
@@ -76,43 +87,53 @@ export function encode(k: KernelBuilder, dtype: DType, x: Value): Value {
   const { u } = constantsLike(k, x);
   if (dtype === "bool") return k.cast("u32", x);
   if (bitsOf(dtype) === 32) return k.bitcast("u32", x);
-  if (dtype === "bfloat16") return k.shr(k.bitcast("u32", roundToDtype(k, dtype, x)), u(16));
-  if (dtype === "float16") return encodeFloat16(k, x);
-  return k.and(k.bitcast("u32", x), u(2 ** bitsOf(dtype) - 1));
+  if (!isFloat(dtype)) return k.and(k.bitcast("u32", x), u(2 ** bitsOf(dtype) - 1));
+  if (isUpperPart(formatOf(dtype))) return k.shr(k.bitcast("u32", roundToDtype(k, dtype, x)), u(droppedBits(dtype)));
+  return encodeNarrow(k, dtype, x);
 }
 
-function encodeFloat16(k: KernelBuilder, x: Value): Value {
+function encodeNarrow(k: KernelBuilder, dtype: DType, x: Value): Value {
   const { f, u } = constantsLike(k, x);
+  const { nan, overflow, overflowsFrom, normalFrom, rebias, unit } = landmarksOf(dtype);
+  const dropped = droppedBits(dtype);
   const bits = k.bitcast("u32", x);
   const magnitude = k.and(bits, u(0x7fffffff));
-  const normal = k.shr(roundMantissa(k, k.sub(magnitude, u(exponentShift)), 13), u(13));
-  const subnormal = k.cast("u32", k.roundEven(k.mul(k.min(k.abs(x), f(2 ** -14)), f(2 ** 24))));
-  const finite = k.select(k.lt(magnitude, u(smallestNormal)), subnormal, normal);
-  const some = k.select(k.ge(magnitude, u(overflow)), u(0x7c00), finite);
-  return k.or(k.and(k.shr(bits, u(16)), u(0x8000)), k.select(isNaN(k, x), u(0x7e00), some));
+  const normal = k.shr(roundMantissa(k, k.sub(magnitude, u(rebias)), dropped), u(dropped));
+  const least = f(smallestNormalOf(dtype));
+  const subnormal = k.cast("u32", k.roundEven(k.mul(k.min(k.abs(x), least), f(1 / unit))));
+  const finite = k.select(k.lt(magnitude, u(normalFrom)), subnormal, normal);
+  const some = k.select(k.ge(magnitude, u(overflowsFrom)), u(overflow), finite);
+  const width = bitsOf(dtype);
+  const sign = k.and(k.shr(bits, u(32 - width)), u(2 ** (width - 1)));
+  return k.or(sign, k.select(isNaN(k, x), u(nan), some));
 }
 
 /** The compute value of a dtype's bits. @param bits u32, what lies above the dtype's own bits is 0 */
 export function decode(k: KernelBuilder, dtype: DType, bits: Value): Value {
   const { u } = constantsLike(k, bits);
-  const type = computeType(dtype);
   if (dtype === "bool") return k.ne(bits, u(0));
-  if (bitsOf(dtype) === 32) return k.bitcast(type as "f32", bits);
-  if (dtype === "bfloat16") return mark(k.bitcast("f32", k.shl(bits, u(16))), dtype);
-  if (dtype === "float16") return mark(decodeFloat16(k, bits), dtype);
+  if (bitsOf(dtype) === 32) return k.bitcast(computeType(dtype) as "f32", bits);
+  if (isFloat(dtype)) {
+    if (!isUpperPart(formatOf(dtype))) return mark(decodeNarrow(k, dtype, bits), dtype);
+    return mark(k.bitcast("f32", k.shl(bits, u(droppedBits(dtype)))), dtype);
+  }
   if (kindOf(dtype) === "unsigned") return mark(k.assume(bits, rangeOf(dtype)), dtype);
   return extendSign(k, dtype, k.shl(bits, u(32 - bitsOf(dtype))));
 }
 
-function decodeFloat16(k: KernelBuilder, bits: Value): Value {
+function decodeNarrow(k: KernelBuilder, dtype: DType, bits: Value): Value {
   const { f, u } = constantsLike(k, bits);
-  const sign = k.shl(k.and(bits, u(0x8000)), u(16));
-  const magnitude = k.and(bits, u(0x7fff));
-  const shifted = k.shl(magnitude, u(13));
-  const subnormal = k.bitcast("u32", k.mul(k.cast("f32", k.bitcast("i32", magnitude)), f(2 ** -24)));
-  const normal = k.add(shifted, u(exponentShift));
-  const finite = k.select(k.lt(magnitude, u(0x400)), subnormal, normal);
-  const all = k.select(k.ge(magnitude, u(0x7c00)), k.or(shifted, u(0x7f800000)), finite);
+  const { mantissaBits, infinity } = formatOf(dtype);
+  const { overflow, rebias, unit } = landmarksOf(dtype);
+  const width = bitsOf(dtype);
+  const sign = k.shl(k.and(bits, u(2 ** (width - 1))), u(32 - width));
+  const magnitude = k.and(bits, u(2 ** (width - 1) - 1));
+  const shifted = k.shl(magnitude, u(23 - mantissaBits));
+  const subnormal = k.bitcast("u32", k.mul(k.cast("f32", k.bitcast("i32", magnitude)), f(unit)));
+  const normal = k.add(shifted, u(rebias));
+  const finite = k.select(k.lt(magnitude, u(2 ** mantissaBits)), subnormal, normal);
+  const others = infinity ? k.or(shifted, u(0x7f800000)) : u(0x7fc00000);
+  const all = k.select(k.ge(magnitude, u(overflow)), others, finite);
   return k.bitcast("f32", k.or(sign, all));
 }
 
@@ -121,9 +142,12 @@ export function decodeLane(k: KernelBuilder, dtype: DType, word: Value, lane: nu
   const bits = bitsOf(dtype);
   const { u } = constantsLike(k, word);
   const above = 32 - bits * (lane + 1);
-  if (dtype === "bfloat16")
-    return mark(k.bitcast("f32", lane === 1 ? k.and(word, u(0xffff0000)) : k.shl(word, u(16))), dtype);
-  if (kindOf(dtype) === "signed") return extendSign(k, dtype, above === 0 ? word : k.shl(word, u(above)));
+  const toTop = (): Value => (above === 0 ? word : k.shl(word, u(above)));
+  if (isFloat(dtype) && isUpperPart(formatOf(dtype))) {
+    const kept = 2 ** 32 - 2 ** droppedBits(dtype);
+    return mark(k.bitcast("f32", lane === 0 ? toTop() : k.and(toTop(), u(kept))), dtype);
+  }
+  if (kindOf(dtype) === "signed") return extendSign(k, dtype, toTop());
   const shifted = lane === 0 ? word : k.shr(word, u(lane * bits));
   return decode(k, dtype, above === 0 ? shifted : k.and(shifted, u(2 ** bits - 1)));
 }

@@ -1,5 +1,5 @@
 /** What rules of partitioning need of the devices that split a dimension: a device's own place, values that one of them has. */
-import { bitsOf, type DType, isBool, isFloat } from "../base/dtypes.ts";
+import { type DType, integerLike, isBool, isFloat } from "../base/dtypes.ts";
 import type { OpBuilder, Operand } from "./op-builder.ts";
 import type { PartitionContext } from "./primitive.ts";
 
@@ -28,7 +28,7 @@ export function fromOwner(ops: OpBuilder, x: Operand, axes: readonly string[]): 
   if (isBool(dtype)) return ops.bind1("pmax", [x], { axes });
   if (!isFloat(dtype)) return ops.bind1("psum", [x], { axes });
   const reread = (y: Operand, newDtype: DType): Operand => ops.bind1("bitcast_convert_type", [y], { newDtype });
-  const summed = ops.bind1("psum", [reread(x, bitsOf(dtype) === 32 ? "uint32" : "uint16")], { axes });
+  const summed = ops.bind1("psum", [reread(x, integerLike(dtype, "unsigned"))], { axes });
   return ops.convert(reread(summed, dtype), dtype, weakType);
 }
 

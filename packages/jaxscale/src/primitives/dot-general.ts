@@ -1,6 +1,6 @@
 /** dot_general: sums of products over contracted axes, with batch axes. */
 
-import { bitsOf, type DType, isBool, isFloat, kindOf } from "../base/dtypes.ts";
+import { bitsOf, type DType, formatOf, isBool, isFloat, kindOf } from "../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { forEachIndex, type Shape, sizeOf, stridesOf } from "../base/shapes.ts";
 import { allocateValues, type HostTensor, hostTensor } from "../base/tensor-data.ts";
@@ -47,11 +47,11 @@ function checkPairs(kind: string, lhs: ShapedArray, rhs: ShapedArray, left: Axes
   });
 }
 
-// JAX's order of precision for operands of two types: floats over integers, then width, then signed, bfloat16 over float16.
+// JAX's order of precision for operands of two types: floats over integers, then width, then signed over unsigned, wide exponents over narrow.
 const precisionOf = (dtype: DType): number =>
-  (isFloat(dtype) ? 1000 : isBool(dtype) ? -1000 : 0) +
+  (isFloat(dtype) ? 1000 + formatOf(dtype).exponentBits / 8 : isBool(dtype) ? -1000 : 0) +
   bitsOf(dtype) * 2 +
-  (kindOf(dtype) === "signed" || dtype === "bfloat16" ? 1 : 0);
+  (kindOf(dtype) === "signed" ? 1 : 0);
 
 /** @throws DTypeError unless the preferred type holds what the operands' type does */
 export function dotResultType(lhs: ShapedArray, rhs: ShapedArray, preferred: DType | null): DType {

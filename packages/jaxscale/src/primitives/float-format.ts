@@ -1,5 +1,5 @@
 /** Ops on a float's own format: classification, neighbours, fewer bits. */
-import { bitsOf, type DType, isFloat } from "../base/dtypes.ts";
+import { bitsOf, type DType, formatOf, isFloat } from "../base/dtypes.ts";
 import { ShapeError } from "../base/errors.ts";
 import { packWords, unpackWords } from "../base/tensor-data.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
@@ -72,7 +72,7 @@ export const reducePrecision = defineNary<ReducePrecisionParams>("reduce_precisi
   kernel: (k, [x], { dtype, params }) => k.select(float.isNaN(k, x), x, withFewerBits(k, x, dtype, params)),
 });
 
-const ownExponentBits = (dtype: DType): number => (dtype === "float16" ? 5 : 8);
+const ownExponentBits = (dtype: DType): number => formatOf(dtype).exponentBits;
 const bias = (exponentBits: number): number => 2 ** (exponentBits - 1) - 1;
 
 function roundHalfEven(x: number): number {

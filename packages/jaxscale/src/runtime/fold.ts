@@ -1,7 +1,7 @@
 /** Elements of ranges combined on the host, in the arithmetic of their dtype. */
-import { type DType, itemSizeBytes, kindOf } from "../base/dtypes.ts";
-import { invariant } from "../base/errors.ts";
-import { fromBFloat16Bits, fromFloat16Bits, toBFloat16Bits, toFloat16Bits } from "../base/rounding.ts";
+import { bitsOf, type DType, elementsPerWord, itemSizeBytes, kindOf } from "../base/dtypes.ts";
+import { decoderOf, encoderOf } from "../base/rounding.ts";
+import { allocateValues } from "../base/tensor-data.ts";
 
 export type Combine = "add" | "max" | "min";
 
@@ -30,7 +30,7 @@ const views = {
 /** `into` becomes `into` combined with `from`, element by element; both are words as they lie on a device. */
 export function foldWords(dtype: DType, combine: Combine, into: Uint32Array, from: Uint32Array): void {
   const View = views[kindOf(dtype)][Math.log2(itemSizeBytes(dtype))];
-  if (View === undefined) foldHalves(dtype, combine, into, from);
+  if (View === undefined) foldPacked(dtype, combine, into, from);
   else {
     const elements = ({ buffer, byteOffset, byteLength }: Uint32Array): Elements =>
       new View(buffer as ArrayBuffer, byteOffset, byteLength / View.BYTES_PER_ELEMENT);
@@ -38,18 +38,19 @@ export function foldWords(dtype: DType, combine: Combine, into: Uint32Array, fro
   }
 }
 
-/** Floats of 16 bits: combined in float32, then rounded. */
-function foldHalves(dtype: DType, combine: Combine, into: Uint32Array, from: Uint32Array): void {
-  invariant(dtype === "float16" || dtype === "bfloat16", `${dtype} is no float of 16 bits`);
-  const [decode, encode] = dtype === "float16" ? [fromFloat16Bits, toFloat16Bits] : [fromBFloat16Bits, toBFloat16Bits];
-  const a = new Float32Array(2);
-  const b = new Float32Array(2);
+/** Elements that no typed array has: combined in the 32 bits that they are computed in, then rounded. */
+function foldPacked(dtype: DType, combine: Combine, into: Uint32Array, from: Uint32Array): void {
+  const [decode, encode] = [decoderOf(dtype), encoderOf(dtype)];
+  const [lanes, bits] = [elementsPerWord(dtype), bitsOf(dtype)];
+  const [a, b] = [allocateValues(dtype, lanes), allocateValues(dtype, lanes)];
+  const mask = 2 ** bits - 1;
   for (let i = 0; i < into.length; i++) {
-    a[0] = decode(into[i] & 0xffff);
-    a[1] = decode(into[i] >>> 16);
-    b[0] = decode(from[i] & 0xffff);
-    b[1] = decode(from[i] >>> 16);
+    for (let lane = 0; lane < lanes; lane++) {
+      a[lane] = decode((into[i] >>> (lane * bits)) & mask);
+      b[lane] = decode((from[i] >>> (lane * bits)) & mask);
+    }
     combines[combine](a, b);
-    into[i] = encode(a[0]) | (encode(a[1]) << 16);
+    into[i] = 0;
+    for (let lane = 0; lane < lanes; lane++) into[i] |= encode(a[lane]) << (lane * bits);
   }
 }

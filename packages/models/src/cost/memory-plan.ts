@@ -1,12 +1,11 @@
 /** Estimates the device memory of a generation from its config. */
-import type * as jax from "jaxscale";
+import * as jax from "jaxscale";
 import type { ModelConfig } from "../config/config.ts";
 import type { GenerationConfig } from "../config/generation.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import { CausalLM } from "../model.ts";
 import type { ModelMesh } from "../parallel/model-mesh.ts";
 import { isDivisible, modelMesh, type Parallelism } from "../parallel/parallelism.ts";
-import { itemSizeBytes } from "../safetensors/dtypes.ts";
 import {
   type BatchSize,
   describeCaches,
@@ -110,7 +109,7 @@ function storedBytes(model: CausalLM, size: BatchSize): { readonly whole: Stored
   const weights = describeWeights(model);
   const caches = describeCaches(model, size);
   const bytes = (arrays: readonly Typed[], shapeOf: (x: Typed) => readonly number[]): number =>
-    arrays.reduce((sum, x) => sum + shapeOf(x).reduce((a, b) => a * b, itemSizeBytes(x.dtype)), 0);
+    arrays.reduce((sum, x) => sum + shapeOf(x).reduce((a, b) => a * b, jax.itemSizeBytes(x.dtype)), 0);
   const own = ({ shape, sharding }: Typed): readonly number[] => sharding?.shardShape(shape) ?? shape;
   return {
     whole: { weightBytes: bytes(weights, (x) => x.shape), cacheBytes: bytes(caches, (x) => x.shape) },

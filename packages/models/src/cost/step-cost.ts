@@ -3,7 +3,6 @@ import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { architectureOf } from "../architectures.ts";
 import { type CausalLM, makeCaches } from "../model.ts";
-import { itemSizeBytes } from "../safetensors/dtypes.ts";
 
 /** Attention with a cost; attention without this interface counts as free. */
 export interface CountedAttention {
@@ -119,7 +118,7 @@ function weightsOf(model: CausalLM): readonly Weight[] {
           : "product";
     const { size, dtype, shape } = parameter;
     const share = activeShare?.(model.config, path.join(".")) ?? 1;
-    return { parameter, size, itemBytes: itemSizeBytes(dtype), rows: shape[0], use, share };
+    return { parameter, size, itemBytes: jax.itemSizeBytes(dtype), rows: shape[0], use, share };
   });
 }
 
@@ -127,7 +126,7 @@ function weightsOf(model: CausalLM): readonly Weight[] {
 export function cacheBytes(model: CausalLM, size: { readonly batch: number; readonly capacity: number }): number {
   const shapes = jax.evalShape(() => jax.tree.leaves(makeCaches(model.config, { ...size, dtype: model.dtype })));
   return (shapes as readonly jax.ShapeDtypeStruct[]).reduce(
-    (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, itemSizeBytes(dtype)),
+    (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, jax.itemSizeBytes(dtype)),
     0,
   );
 }

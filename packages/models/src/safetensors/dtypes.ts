@@ -36,6 +36,7 @@ const arrays: Readonly<Record<string, DType>> = {
   F16: "float16",
   BF16: "bfloat16",
   F32: "float32",
+  F8_E4M3: "float8_e4m3fn",
 };
 
 /** Undefined for a name that is not in the format. */
@@ -44,10 +45,10 @@ export const bitsOf = (name: string): number | undefined => (Object.hasOwn(bits,
 /** The array dtype of an element type; undefined if unsupported. */
 export const arrayDtype = (name: string): DType | undefined => (Object.hasOwn(arrays, name) ? arrays[name] : undefined);
 
-/** The safetensors name of an array dtype. */
+/** The safetensors name of an array dtype. @throws TypeError for integers of 4 bits, which the format lacks */
 export const fileDtype = (dtype: DType): string => {
   for (const [name, candidate] of Object.entries(arrays)) if (candidate === dtype) return name;
-  throw new TypeError(`fileDtype: a dtype is needed; got ${String(dtype)}`);
+  throw new TypeError(
+    `fileDtype: safetensors must have the dtype, as it has ${Object.values(arrays).join(", ")} (integers of 4 bits are stored as int32 words: see lax.bitcastConvertType); got ${String(dtype)}`,
+  );
 };
-
-export const itemSizeBytes = (dtype: DType): number => (bits[fileDtype(dtype)] as number) / 8;

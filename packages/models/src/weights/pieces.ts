@@ -1,8 +1,8 @@
 /** Reads the bytes of parameters in pieces of limited size. */
 
-import type { ElementRange } from "jaxscale";
+import { type ElementRange, itemSizeBytes } from "jaxscale";
 import { castBytes, type FloatDType } from "../safetensors/cast.ts";
-import { arrayDtype, itemSizeBytes } from "../safetensors/dtypes.ts";
+import { arrayDtype } from "../safetensors/dtypes.ts";
 import type { PlannedParameter } from "./plan.ts";
 import type { Located } from "./weights.ts";
 

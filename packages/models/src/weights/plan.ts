@@ -1,8 +1,8 @@
 /** Matches the parameters of a model with the tensors of a checkpoint, before loading. */
-import type { DType, NamedSharding } from "jaxscale";
+import { type DType, itemSizeBytes, type NamedSharding } from "jaxscale";
 import { quoted, refused, shapeText } from "../checkpoint-error.ts";
 import { isFloatDType } from "../safetensors/cast.ts";
-import { arrayDtype, itemSizeBytes } from "../safetensors/dtypes.ts";
+import { arrayDtype } from "../safetensors/dtypes.ts";
 import type { Located, Weights } from "./weights.ts";
 
 /** A parameter that a model has. */

@@ -97,7 +97,7 @@ function update(
   const place = gatherIndex(op, parseIndex(op, index, x.shape), x.shape, wrapNegativeIndices);
   const scatterMode = gatherMode(op, mode);
   if (place.shape.includes(0)) return x;
-  const [operand, given] = promoted(x, updatesOf(op, values, x.dtype));
+  const [operand, given] = promoted(op, x, updatesOf(op, values, x.dtype));
   const updates = reversed(dropAxes(broadcastTo(given, place.shape), place.newAxes), place.reversedAxes);
   const result = bind1(primitive, [operand, place.indices, updates], {
     dimensionNumbers: {
@@ -121,7 +121,7 @@ function updatesOf(op: string, values: ArrayLike, dtype: DType): Array {
   return asArray(op, values);
 }
 
-function promoted(x: Array, y: Array): [Array, Array] {
-  const { dtype, weakType } = promoteTypes([x.aval, y.aval]);
+function promoted(op: string, x: Array, y: Array): [Array, Array] {
+  const { dtype, weakType } = promoteTypes(op, [x.aval, y.aval]);
   return [convert(x, dtype, weakType), convert(y, dtype, weakType)];
 }

@@ -38,16 +38,16 @@ function checkContracting(op: string, x: Array, y: Array, pairs: readonly (reado
 
 /** dot_general in the operands' common dtype, or the preferred one; weakly typed if all operands are. */
 export function contract(
+  op: string,
   x: Array,
   y: Array,
   numbers: DotDimensionNumbers,
   preferred: DType | undefined,
   types: readonly ShapedArray[] = [x.aval, y.aval],
 ): Array {
-  const common = promoteTypes(types);
-  const dtype = preferred ?? common.dtype;
+  const { dtype, weakType } = preferred === undefined ? promoteTypes(op, types) : { dtype: preferred, weakType: false };
   const product = bind1(dotGeneral, [x, y], { dimensionNumbers: numbers, preferredElementType: dtype });
-  return convert(product, dtype, preferred === undefined && common.weakType);
+  return convert(product, dtype, weakType);
 }
 
 /** Products of elements of one dtype; of bools: and. */
@@ -65,7 +65,7 @@ export function dot(x: ArrayLike, y: ArrayLike, options?: ContractionOptions): A
   const axes: readonly [number, number] = [lhs.ndim - 1, Math.max(rhs.ndim - 2, 0)];
   if (!scalar) checkContracting("dot", lhs, rhs, [axes]);
   const contracting = scalar ? ([[], []] as const) : ([[axes[0]], [axes[1]]] as const);
-  return contract(lhs, rhs, [contracting, [[], []]], preferredElementType);
+  return contract("dot", lhs, rhs, [contracting, [[], []]], preferredElementType);
 }
 
 /**
@@ -105,6 +105,7 @@ export function matmul(x: ArrayLike, y: ArrayLike, options?: ContractionOptions)
   const shared = leftAxes.filter((axis) => rightAxes.includes(axis));
   const batch = [shared.map((axis) => leftAxes.indexOf(axis)), shared.map((axis) => rightAxes.indexOf(axis))] as const;
   const product = contract(
+    "matmul",
     left,
     right,
     [[[left.ndim - 1], [column ? right.ndim - 2 : 0]], batch],
@@ -177,6 +178,7 @@ export function tensordot(x: ArrayLike, y: ArrayLike, options?: TensordotOptions
     left.map((axis, i) => [axis, right[i]] as const),
   );
   return contract(
+    "tensordot",
     lhs,
     rhs,
     [

@@ -24,7 +24,7 @@ const without = (labels: string, gone: string): string => [...labels].filter((la
 const countOf = (labels: string, label: string): number => [...labels].filter((other) => other === label).length;
 
 function summed(x: Array, axes: readonly number[], dtype: DType): Array {
-  const wider = promoteTypes([x.aval, { dtype, weakType: false }]).dtype !== x.dtype ? convert(x, dtype) : x;
+  const wider = promoteTypes("einsum", [x.aval, { dtype, weakType: false }]).dtype !== x.dtype ? convert(x, dtype) : x;
   return bind1(isBool(wider.dtype) ? reduceOr : reduceSum, [wider], { axes });
 }
 
@@ -127,8 +127,10 @@ export function einsum(subscripts: string, ...operands: readonly (ArrayLike | Co
     subscripts,
     arrays.map((x) => x.shape),
   );
-  const common = promoteTypes(arrays.map((x) => x.aval));
-  const dtype = options.preferredElementType ?? common.dtype;
+  const preferred = options.preferredElementType;
+  const avals = arrays.map((x) => x.aval);
+  const { dtype, weakType } =
+    preferred === undefined ? promoteTypes("einsum", avals) : { dtype: preferred, weakType: false };
   const left: Labelled[] = arrays.map((array, i) => ({ array, labels: equation.operands[i] }));
   if (left.length === 1) {
     const [only] = left;
@@ -141,7 +143,7 @@ export function einsum(subscripts: string, ...operands: readonly (ArrayLike | Co
     const wanted = left.length === 0 ? equation.result : keptLabels(b.labels + a.labels, left, equation.result);
     left.push(inOrder(contractTwo(b, a, wanted, dtype), wanted));
   }
-  return convert(left[0].array, dtype, options.preferredElementType === undefined && common.weakType);
+  return convert(left[0].array, dtype, weakType);
 }
 
 const isOptions = (x: unknown): x is ContractionOptions =>

@@ -118,7 +118,7 @@ export function dtypeOfLeaves(op: string, leaves: readonly unknown[]): DType {
   }
   if (fractional) weak.add("float32");
   if (whole) weak.add("int32");
-  return promoteTypes([
+  return promoteTypes(op, [
     ...[...strong].map((dtype) => ({ dtype, weakType: false })),
     ...[...weak].map((dtype) => ({ dtype, weakType: true })),
   ]).dtype;

@@ -1,5 +1,5 @@
 /** Comparisons, logic, tests of floats, choices. */
-import { type DType, isBool, isFloat, isInteger } from "../../base/dtypes.ts";
+import { bitsOf, integerLike, isBool, isFloat, isInteger } from "../../base/dtypes.ts";
 import { sameShape, sizeOf } from "../../base/shapes.ts";
 import type { Array, ArrayLike, BoolArray } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
@@ -81,8 +81,9 @@ export const isneginf = equalsInfinity("isneginf", -Infinity);
 const signBit = innerJit("signbit", (x: Array) => {
   if (isBool(x.dtype)) return never(x);
   if (isInteger(x.dtype)) return lax.lt(x, constant(x, 0));
-  const bits: DType = x.dtype === "float32" ? "int32" : "int16";
-  const shifted = lax.shiftRightArithmetic(lax.bitcastConvertType(x, bits), scalarOf(bits === "int32" ? 31 : 15, bits));
+  const integer = integerLike(x.dtype, "signed");
+  const bits = lax.bitcastConvertType(x, integer);
+  const shifted = lax.shiftRightArithmetic(bits, scalarOf(bitsOf(integer) - 1, integer));
   return convertTo(shifted, "bool", false);
 });
 /** Whether the sign is negative; true of -0. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.signbit.html */

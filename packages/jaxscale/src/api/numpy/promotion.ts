@@ -37,7 +37,7 @@ function asOperands(op: string, xs: readonly ArrayLike[]): Array[] {
 
 function promoteDTypes(op: string, xs: readonly ArrayLike[], widen: Widen): Array[] {
   const operands = asOperands(op, xs);
-  const { dtype, weakType } = promoteTypes(operands);
+  const { dtype, weakType } = promoteTypes(op, operands);
   return operands.map((x) => convertTo(x, widen(dtype), weakType && !isBool(dtype)));
 }
 

@@ -118,7 +118,7 @@ export function linspace(start: ArrayLike, stop: ArrayLike, num = 50, options?: 
   const { endpoint, axis, dtype } = optionsOf("linspace", options, { endpoint: true, axis: 0, dtype: undefined });
   wholeOf("linspace", "num", num, 0);
   const [from, to] = [asArray("linspace", start), asArray("linspace", stop)];
-  const common = promoteTypes([from.aval, to.aval]).dtype;
+  const common = promoteTypes("linspace", [from.aval, to.aval]).dtype;
   const float = isFloat(common) ? common : "float32";
   const wanted = dtype ?? float;
   return spaced(num, endpoint, axis, isFloat(wanted) ? wanted : float, wanted)(from, to);

@@ -14,4 +14,7 @@ export const int = (value: number): NumberArray => scalarOf(Math.trunc(numberOf(
 
 /** The dtype that operands promote to. @see https://docs.jax.dev/en/latest/_autosummary/jax.numpy.result_type.html */
 export const resultType = (...xs: readonly ArrayLike[]): DType =>
-  promoteTypes(xs.map((x) => asArray("result_type", x))).dtype;
+  promoteTypes(
+    "result_type",
+    xs.map((x) => asArray("result_type", x)),
+  ).dtype;

@@ -1,6 +1,6 @@
 /** Distributions over real numbers, made of uniform ones. */
 
-import type { DType } from "../../base/dtypes.ts";
+import { type DType, formatOf, smallestNormalOf } from "../../base/dtypes.ts";
 import { roundTo } from "../../base/rounding.ts";
 import { broadcastShapes, type Shape } from "../../base/shapes.ts";
 import type { Array, ArrayLike } from "../../trace/array.ts";
@@ -16,8 +16,6 @@ import { staticJit } from "../numpy/static-jit.ts";
 import { type Key, singleKey } from "./key-array.ts";
 import { floatDType, floatOperand, type SampleOptions, sampleShape, uniformFrom } from "./uniform.ts";
 
-const mantissaBits: Readonly<Record<string, number>> = { float32: 23, float16: 10, bfloat16: 7 };
-const smallestNormal = (dtype: DType): number => (dtype === "float16" ? 2 ** -14 : 2 ** -126);
 const root2 = (dtype: DType): Array => scalarOf(roundTo(dtype, Math.SQRT2), dtype);
 
 const normals = staticJit(
@@ -26,7 +24,7 @@ const normals = staticJit(
 );
 const realNormals = staticJit("_normal_real", (shape: Shape, dtype: DType) => (words: Array) => {
   // The least number above −1, so that the inverse stays finite.
-  const lowest = scalarOf(2 ** -(mantissaBits[dtype] + 1) - 1, dtype);
+  const lowest = scalarOf(2 ** -(formatOf(dtype).mantissaBits + 1) - 1, dtype);
   const u = uniformFrom(words, shape, dtype, lowest, scalarOf(1, dtype));
   return lax.mul(root2(dtype), lax.erfInv(u));
 });
@@ -83,12 +81,15 @@ export function exponential(key: Key, shape: Shape = [], options?: SampleOptions
 export type GumbelMode = "low" | "high";
 const negatedLog = (x: Array): Array => lax.neg(lax.log(x));
 const gumbels = staticJit("_gumbel", (shape: Shape, dtype: DType, mode: GumbelMode) => (words: Array) => {
-  const tiny = smallestNormal(dtype);
+  const tiny = smallestNormalOf(dtype);
   if (mode === "low") return negatedLog(negatedLog(uniformFrom(words, shape, dtype, scalarOf(tiny, dtype), float(1))));
   // A second draw gives small numbers the digits that the first one lacks.
   const both = uniformFrom(words, [2, ...shape], dtype, float(0), float(1));
   const [high, low] = [0, 1].map((i) => lax.indexInDim(both, i, { keepdims: false }));
-  const fine = lax.add(lax.add(high, lax.mul(low, constant(low, 2 ** -mantissaBits[dtype]))), constant(low, tiny));
+  const fine = lax.add(
+    lax.add(high, lax.mul(low, constant(low, 2 ** -formatOf(dtype).mantissaBits))),
+    constant(low, tiny),
+  );
   const x = where(lax.ge(high, constant(high, 0.5)), high, fine);
   return negatedLog(lax.neg(lax.log1p(lax.neg(x))));
 });

@@ -1,5 +1,15 @@
 /** Random bits, and uniform distributions. */
-import { bitsOf, type DType, isFloat, isInteger, kindOf, rangeOf } from "../../base/dtypes.ts";
+import {
+  biasOf,
+  bitsOf,
+  type DType,
+  formatOf,
+  integerLike,
+  isFloat,
+  isInteger,
+  kindOf,
+  rangeOf,
+} from "../../base/dtypes.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, formatShape, type Shape, sameShape } from "../../base/shapes.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
@@ -68,9 +78,10 @@ const bitsFrom = (words: Array, bitWidth: 8 | 16 | 32, shape: Shape): Array =>
  */
 export function bits(key: Key, shape: Shape = [], options?: SampleOptions): Array {
   const { dtype } = optionsOf("random.bits", options, { dtype: "uint32" });
-  if (kindOf(dtype) !== "unsigned")
-    throw new DTypeError(`random.bits: dtype must be an unsigned integer's; got ${dtype}`);
-  return bitsFrom(singleKey("random.bits", key), bitsOf(dtype), sampleShape("random.bits", shape));
+  const width = bitsOf(dtype);
+  if (kindOf(dtype) !== "unsigned" || width === 4)
+    throw new DTypeError(`random.bits: dtype must be an unsigned integer's of 8 bits or more; got ${dtype}`);
+  return bitsFrom(singleKey("random.bits", key), width, sampleShape("random.bits", shape));
 }
 
 interface FloatBits {
@@ -81,15 +92,17 @@ interface FloatBits {
   /** How 1 is stored. */
   readonly one: number;
 }
-const floatBits: Readonly<Record<string, FloatBits>> = {
-  float32: { integer: "uint32", mantissaBits: 23, drawn: 32, one: 0x3f800000 },
-  float16: { integer: "uint16", mantissaBits: 10, drawn: 16, one: 0x3c00 },
-  bfloat16: { integer: "uint16", mantissaBits: 7, drawn: 8, one: 0x3f80 },
-};
+function floatBits(dtype: DType): FloatBits {
+  const format = formatOf(dtype);
+  const { mantissaBits } = format;
+  // As in JAX, a byte is enough where the mantissa is shorter.
+  const drawn = mantissaBits < 8 ? 8 : (bitsOf(dtype) as FloatBits["drawn"]);
+  return { integer: integerLike(dtype, "unsigned"), mantissaBits, drawn, one: biasOf(format) * 2 ** mantissaBits };
+}
 
 // Random mantissas under the exponent of 1 make [1, 2).
 const between = staticJit("_uniform", (shape: Shape, dtype: DType) => (words: Array, minval: Array, maxval: Array) => {
-  const { integer, mantissaBits, drawn, one } = floatBits[dtype];
+  const { integer, mantissaBits, drawn, one } = floatBits(dtype);
   const low = toRank(convertTo(minval, dtype, false), shape.length);
   const high = toRank(convertTo(maxval, dtype, false), shape.length);
   const mantissas = binary(

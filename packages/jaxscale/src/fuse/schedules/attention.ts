@@ -30,7 +30,7 @@ import {
   streamKeys,
   type Tile,
 } from "./attention-tile.ts";
-import { isPacked, storeElement, storeRun } from "./store.ts";
+import { fillsWords, storeRun } from "./store.ts";
 import { combineLanes } from "./team.ts";
 
 /** How the work is cut into workgroups. */
@@ -212,7 +212,7 @@ function ownsRow({ emit: { k }, team, columns, rows }: Tile, r: number): Value {
 }
 
 /** Packed results whose words are not wholly one invocation's are merged atomically. */
-const needsMerge = (a: Attention): boolean => isPacked(a.result.aval.dtype) && a.width % 4 !== 0;
+const needsMerge = (a: Attention): boolean => !fillsWords(a.result.aval.dtype, a.width % 4 === 0 ? 4 : 1);
 
 /** @param number of the tile, of `height` rows */
 function storeResults(tile: Tile, running: Running, view: MemoryView, number: Value, height: number): void {
@@ -231,8 +231,7 @@ function storeResults(tile: Tile, running: Running, view: MemoryView, number: Va
         const lanes = Array.from({ length: columns.width }, (_, l) =>
           emit.round(a.result, k.select(present, k.lane(means, l), k.f32(0))),
         );
-        if (columns.width === 4) storeRun(k, view, at, lanes);
-        else storeElement(k, view, at, lanes[0]);
+        storeRun(k, view, at, lanes);
       });
     });
   });

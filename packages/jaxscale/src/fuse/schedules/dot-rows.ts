@@ -8,8 +8,8 @@ import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { type Product, sideIndex, widen } from "./product.ts";
-import { writeColumns } from "./result-tile.ts";
-import { isPacked } from "./store.ts";
+import { runOfColumns, writeColumns } from "./result-tile.ts";
+import { fillsWords } from "./store.ts";
 import { combineLanes, type Team } from "./team.ts";
 
 export function scheduleDotRows(group: Group, product: Product, context: ScheduleContext): readonly Launch[] {
@@ -48,7 +48,8 @@ export function scheduleDotRows(group: Group, product: Product, context: Schedul
 
 /** Packed results whose words are not wholly one invocation's are merged atomically. */
 function needsMerge(v: Var, product: Product, width: number): boolean {
-  return isPacked(v.aval.dtype) && (width % 4 !== 0 || product.columns % 4 !== 0 || !product.columnsAreLast);
+  const run = product.columns % width === 0 ? runOfColumns(product, width) : 1;
+  return !fillsWords(v.aval.dtype, run);
 }
 
 /** Partial sums [row][column] of this lane: every `lanes`-th run of the depth. */

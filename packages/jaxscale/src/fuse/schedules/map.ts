@@ -1,7 +1,7 @@
-/** Elementwise kernels: a workgroup makes one block of every result, its invocations side by side, four elements an iteration. */
+/** Elementwise kernels: a workgroup makes one block of every result, its invocations side by side, a few elements an iteration. */
 
 import type { Value } from "../../kernel/ir.ts";
-import { runLength } from "../../kernel/packed.ts";
+import { runLengthOf } from "../../kernel/packed.ts";
 import type { Emitter } from "../emitter.ts";
 import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
@@ -15,6 +15,7 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
   const size = group.domain.rows;
   if (size === 0) return [];
   const { mapWorkgroup, mapVectors } = context.parameters;
+  const runLength = runLengthOf(group.writes.map((v) => v.aval.dtype));
   const runs = ceilDivide(size, runLength);
   const workgroup = Math.min(mapWorkgroup, runs);
   const most = Math.min(mapVectors, Math.max(1, Math.floor(runs / (workgroup * enoughWorkgroups))));
@@ -49,7 +50,7 @@ export function scheduleMap(group: Group, context: ScheduleContext): readonly La
   const writer = runs - 1 - ((runs - 1) % block);
   const number = k.add(start, lane);
   if (whole < runs && includes(number.range, writer))
-    k.if(k.eq(number, k.i32(writer)), () => writeTail(emit, outputs, whole * runLength, size));
+    k.if(k.eq(number, k.i32(writer)), () => writeTail(emit, outputs, whole * runLength, runLength, size));
   return [{ kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid }];
 }
 
@@ -57,10 +58,10 @@ const includes = (range: Value["range"], n: number): boolean => !range || (range
 
 type Output = { readonly v: Group["writes"][number]; readonly view: ReturnType<Emitter["output"]> };
 
-function writeTail(emit: Emitter, outputs: readonly Output[], first: number, size: number): void {
+function writeTail(emit: Emitter, outputs: readonly Output[], first: number, length: number, size: number): void {
   const { k } = emit;
   const values = outputs.map(({ v }) =>
-    Array.from({ length: runLength }, (_, lane) => emit.at(v, k.i32(Math.min(first + lane, size - 1)))),
+    Array.from({ length }, (_, lane) => emit.at(v, k.i32(Math.min(first + lane, size - 1)))),
   );
   outputs.forEach(({ view }, i) => storeRun(k, view, k.i32(first), values[i]));
 }

@@ -13,7 +13,7 @@ import { contextOf, rules } from "../graph.ts";
 import { ceilDivide, invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
-import { isPacked, storeElement, storeRun } from "./store.ts";
+import { fillsWords, storeRun } from "./store.ts";
 
 /** Shorter chunks are not worth a second pass over the elements. */
 const shortestChunk = 64;
@@ -150,7 +150,7 @@ const foldPrefixes = (group: Group, context: ScheduleContext, fold: PrefixFold, 
     const at = contextOf(eqn);
     const [result] = eqn.outputs;
     const before = totals && emit.scratch(totals, wordType(fold), "read");
-    const view = emit.output(result, "out0", step === 1 && isPacked(result.aval.dtype));
+    const view = emit.output(result, "out0", !fillsWords(result.aval.dtype, step));
     return (place) => {
       const sum = k.variable(lowering.initial(k, at), "sum");
       if (before)
@@ -161,8 +161,7 @@ const foldPrefixes = (group: Group, context: ScheduleContext, fold: PrefixFold, 
         });
       walk(emit, fold, place, sum, (position, sums) => {
         const rounded = sums.map((value) => emit.round(result, value));
-        if (step === 1) storeElement(k, view, position, rounded[0]);
-        else storeRun(k, view, position, rounded);
+        storeRun(k, view, position, rounded);
       });
     };
   });

@@ -12,7 +12,8 @@ import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import type { Product, Side } from "./product.ts";
-import { isPacked } from "./store.ts";
+import { runOfColumns } from "./result-tile.ts";
+import { fillsWords } from "./store.ts";
 import { accumulate, type Tile, tileFor, writeTile } from "./tiles.ts";
 
 interface Ragged {
@@ -143,7 +144,7 @@ function tileKernel(
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({
     v,
-    view: emit.output(v, `out${i}`, isPacked(v.aval.dtype) && tile.columns % 4 !== 0),
+    view: emit.output(v, `out${i}`, !fillsWords(v.aval.dtype, runOfColumns(product, tile.columns))),
   }));
   const number = workgroupNumber(k, grid);
   k.if(k.lt(number, k.i32(total)), () => {

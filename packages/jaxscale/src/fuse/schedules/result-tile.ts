@@ -13,6 +13,10 @@ export interface Output {
   readonly view: MemoryView;
 }
 
+/** Elements of the runs in which `columns` consecutive columns are stored. */
+export const runOfColumns = (product: Product, columns: number): number =>
+  columns % runLength === 0 && product.columns % runLength === 0 && product.columnsAreLast ? runLength : 1;
+
 /** Stores the group's results for consecutive columns of one row. @param guarded some columns may lie beyond the last */
 export function writeColumns(
   emit: Emitter,
@@ -26,8 +30,7 @@ export function writeColumns(
 ): void {
   const { k } = emit;
   const position = (c: number): Value => product.position(k, batch, row, k.add(firstColumn, k.i32(c)));
-  const inRuns = sums.length % runLength === 0 && product.columns % runLength === 0 && product.columnsAreLast;
-  if (inRuns && !guarded) {
+  if (runOfColumns(product, sums.length) > 1 && !guarded) {
     for (let first = 0; first < sums.length; first += runLength)
       for (const { v, view } of outputs) {
         const values = Array.from({ length: runLength }, (_, i) => {

@@ -10,7 +10,7 @@ import type { Emitter } from "../emitter.ts";
 import { contextOf, type Graph, rules } from "../graph.ts";
 import type { Group } from "../group.ts";
 import type { MemoryView } from "../memory-view.ts";
-import { isPacked, storeElement, storeRun } from "./store.ts";
+import { fillsWords, storeElement, storeRun } from "./store.ts";
 import { combineLanes, type Team } from "./team.ts";
 
 /** An invocation's place in a kernel of rows. */
@@ -128,8 +128,9 @@ export function rowOutputs(emit: Emitter, { domain, writes }: Group): RowOutput[
   const inRuns = isTrailing(domain) && domain.columns % runLength === 0;
   return writes.map((v, i) => {
     const full = extentOf(domain, v.aval.shape) === "full" && domain.columns !== 1;
-    const whole = full && inRuns;
-    return { v, full, whole, view: emit.output(v, `out${i}`, isPacked(v.aval.dtype) && !whole) };
+    const { dtype } = v.aval;
+    const whole = full && inRuns && fillsWords(dtype, runLength);
+    return { v, full, whole, view: emit.output(v, `out${i}`, !whole && !fillsWords(dtype, 1)) };
   });
 }
 

@@ -14,7 +14,7 @@ import { invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { orderRows, type RowBatch, rowBatches } from "./row-order.ts";
-import { isPacked, storeElement, storeRun } from "./store.ts";
+import { fillsWords, storeRun } from "./store.ts";
 
 /** Rows so short that each element looks at all the others. */
 const directColumns = 64;
@@ -60,15 +60,14 @@ function outputsOf(emit: Emitter, group: Group, sorting: Sorting, run: number) {
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({
     operand: sorting.eqn.outputs.indexOf(v),
-    view: emit.output(v, `out${i}`, run === 1 && isPacked(v.aval.dtype)),
+    view: emit.output(v, `out${i}`, !fillsWords(v.aval.dtype, run)),
   }));
   /** Puts the elements at columns `from` of a row to the columns from `to` on. */
   return (row: Value, from: readonly Value[], to: Value): void => {
     const position = fullPosition(k, sorting.domain, row, to);
     for (const { operand, view } of outputs) {
       const values = from.map((column) => operandAt(emit, sorting, operand, row, column));
-      if (run === 1) storeElement(k, view, position, values[0]);
-      else storeRun(k, view, position, values);
+      storeRun(k, view, position, values);
     }
   };
 }

@@ -5,13 +5,30 @@ import type { Value } from "../../kernel/ir.ts";
 import { packLanes } from "../../kernel/packed.ts";
 import type { MemoryView } from "../memory-view.ts";
 
-/** Stores consecutive elements that make whole words: 1, 2 or 4 words. @param position of the first, at the start of a word (of a vector, where there are several) */
+/** Whether runs of so many elements are whole words of a dtype; if not, views that are written in them have to be atomic. */
+export const fillsWords = (dtype: MemoryView["dtype"], run: number): boolean => run % elementsPerWord(dtype) === 0;
+
+/** Words of the widest vector. */
+const widest = 4;
+
+/**
+ * Stores consecutive elements: as words, or merged into them where a run does not fill them.
+ * @param position of the first, a multiple of the run's length
+ */
 export function storeRun(k: KernelBuilder, view: MemoryView, position: Value, values: readonly Value[]): void {
+  if (!fillsWords(view.dtype, values.length)) {
+    values.forEach((value, i) => storeElement(k, view, k.add(position, k.i32(i)), value));
+    return;
+  }
   const lanes = elementsPerWord(view.dtype);
   const words: Value[] = [];
   for (let i = 0; i < values.length; i += lanes) words.push(packLanes(k, view.dtype, values.slice(i, i + lanes)));
-  const word = k.div(position, k.i32(lanes));
-  view.atWord(word, (buffer, index) => k.store(buffer, index, k.vec(words)), words.length);
+  const first = k.div(position, k.i32(lanes));
+  for (let i = 0; i < words.length; i += widest) {
+    const vector = words.slice(i, i + widest);
+    const word = k.add(first, k.i32(i));
+    view.atWord(word, (buffer, index) => k.store(buffer, index, k.vec(vector)), vector.length);
+  }
 }
 
 /** Stores one element of a 32-bit dtype, or merges one of a packed dtype into its word (the view must be atomic then). */
@@ -33,6 +50,3 @@ export function storeElement(k: KernelBuilder, view: MemoryView, position: Value
     k.atomic("atomicOr", buffer, index, merged);
   });
 }
-
-/** Whether a view written element by element has to be atomic. */
-export const isPacked = (dtype: MemoryView["dtype"]): boolean => elementsPerWord(dtype) > 1;

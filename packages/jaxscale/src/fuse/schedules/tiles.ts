@@ -6,9 +6,9 @@ import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { multiplyAdd, type Product, sideIndex, widen } from "./product.ts";
-import { type Output, writeColumns } from "./result-tile.ts";
+import { type Output, runOfColumns, writeColumns } from "./result-tile.ts";
 import { accumulateStaged, stagedBytes } from "./staged-tiles.ts";
-import { isPacked } from "./store.ts";
+import { fillsWords } from "./store.ts";
 
 export interface Tile {
   readonly rows: number;
@@ -59,7 +59,7 @@ export function scheduleTiles(
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({
     v,
-    view: emit.output(v, `out${i}`, isPacked(v.aval.dtype) && tile.columns % 4 !== 0),
+    view: emit.output(v, `out${i}`, !fillsWords(v.aval.dtype, runOfColumns(product, tile.columns))),
   }));
   const number = workgroupNumber(k, grid);
 

@@ -15,7 +15,7 @@ import { ceilDivide, invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { orderRows, type RowBatch, rowBatches } from "./row-order.ts";
-import { isPacked, storeElement } from "./store.ts";
+import { fillsWords, storeElement } from "./store.ts";
 
 /** Elements that lists keep at most; more are found by sorting. */
 const longestList = 64;
@@ -51,7 +51,7 @@ function outputsOf(emit: Emitter, group: Group, { eqn, lowering, domain, count }
   const results = makeDomain(domain.shape.with(domain.axes[0], count), domain.axes);
   const outputs = group.writes.map((v, i) => ({
     isValue: v === eqn.outputs[0],
-    view: emit.output(v, `out${i}`, isPacked(v.aval.dtype)),
+    view: emit.output(v, `out${i}`, !fillsWords(v.aval.dtype, 1)),
   }));
   return (row: Value, place: Value, key: Value, column: Value): void => {
     const position = fullPosition(k, results, row, place);

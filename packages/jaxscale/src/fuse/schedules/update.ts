@@ -11,7 +11,7 @@ import { invocationNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { scheduleMap } from "./map.ts";
-import { isPacked, storeElement, storeRun } from "./store.ts";
+import { fillsWords, storeRun } from "./store.ts";
 
 export interface UpdateSchedule {
   readonly launches: readonly Launch[];
@@ -42,7 +42,7 @@ function writeWindow(group: Group, lowering: UpdateLowering<Params>, context: Sc
   const size = sizeOf(window.sizes);
   if (size === 0) return [];
   const lanes = wholeWords(result.aval.shape, window.sizes, elementsPerWord(result.aval.dtype));
-  const view = emit.output(result, "out0", isPacked(result.aval.dtype) && lanes === 1);
+  const view = emit.output(result, "out0", !fillsWords(result.aval.dtype, lanes));
   const items = size / lanes;
   const workgroup = Math.min(items, context.parameters.mapWorkgroup);
   const grid = gridFor(items, workgroup, context.target, context.part);
@@ -55,14 +55,12 @@ function writeWindow(group: Group, lowering: UpdateLowering<Params>, context: Sc
       return { position: Index.fromCoords(k, result.aval.shape, global).linear, value: window.element(local) };
     };
     const places = Array.from({ length: lanes }, (_, lane) => place(lane));
-    if (lanes === 1) storeElement(k, view, places[0].position, places[0].value);
-    else
-      storeRun(
-        k,
-        view,
-        places[0].position,
-        places.map((p) => p.value),
-      );
+    storeRun(
+      k,
+      view,
+      places[0].position,
+      places.map((p) => p.value),
+    );
   });
   return [{ kernel: k.finish(kernelName(group), [workgroup, 1, 1]), bindings: emit.bindings, workgroups: grid }];
 }
@@ -96,7 +94,7 @@ function writeSteps(group: Group, steps: UpdateSteps<Params>, context: ScheduleC
   const { k } = emit;
   const perWord = elementsPerWord(result.aval.dtype);
   const lanes = perWord > 1 && run % perWord === 0 ? perWord : 1;
-  const view = emit.output(result, "out0", perWord > 1 && lanes === 1);
+  const view = emit.output(result, "out0", !fillsWords(result.aval.dtype, lanes));
   const walks = size / lanes;
   const invocations = independent ? walks * count : walks;
   const workgroup = Math.min(invocations, context.parameters.mapWorkgroup);
@@ -114,8 +112,7 @@ function writeSteps(group: Group, steps: UpdateSteps<Params>, context: ScheduleC
       const values = touched.map((t, lane) =>
         emit.round(result, steps.combine ? steps.combine(k, view.element(positions[lane]), t.update()) : t.update()),
       );
-      if (lanes === 1) storeElement(k, view, positions[0], values[0]);
-      else storeRun(k, view, positions[0], values);
+      storeRun(k, view, positions[0], values);
     });
   };
   k.if(k.lt(number, k.i32(invocations)), () => {
