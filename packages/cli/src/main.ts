@@ -8,6 +8,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addEval } from "./commands/eval.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addKernels } from "./commands/kernels.ts";
+import { addProfile } from "./commands/profile.ts";
 import { addVerifyKvcache } from "./commands/verify-kvcache.ts";
 import { withUnderscores } from "./flags.ts";
 import { exitOnOutputErrors } from "./output-errors.ts";
@@ -21,6 +22,7 @@ const additions: readonly ((program: Command) => void)[] = [
   addGenerate,
   addChat,
   addBenchmark,
+  addProfile,
   addKernels,
 ];
 

@@ -3,7 +3,13 @@ import { folderFiles, resolveCheckpoint } from "#files";
 
 export type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
 export { registerArchitecture } from "./architectures.ts";
-export { type BenchmarkCase, type BenchmarkResult, measureModel, type Peaks } from "./benchmark/measure.ts";
+export {
+  type BenchmarkCase,
+  type BenchmarkResult,
+  type MeasuredRun,
+  measureModel,
+  type Peaks,
+} from "./benchmark/measure.ts";
 export { type RandomModelOptions, randomModel } from "./benchmark/random-model.ts";
 export { type Summary, summaryOf } from "./benchmark/summary.ts";
 export { type CaseComparison, type Comparison, compareWithGolden } from "./compare/compare.ts";
@@ -53,6 +59,15 @@ export { CausalLM, makeCaches, parametersOf, setParameters } from "./model.ts";
 export { type Checkpoint, type OpenOptions, openCheckpoint } from "./open-checkpoint.ts";
 export { type Axes, type AxisRules, type LogicalAxis, ModelMesh } from "./parallel/model-mesh.ts";
 export { isDivisible, modelMesh, type Parallelism, type SplitSizes } from "./parallel/parallelism.ts";
+export { type Component, componentOf } from "./profile/components.ts";
+export {
+  type KernelsOfStep,
+  type ModelProfile,
+  type ProfiledCase,
+  type ProfileModelOptions,
+  profileModel,
+  type StepProfile,
+} from "./profile/profile-model.ts";
 export { type HostTensor, SafetensorsFile } from "./safetensors/file.ts";
 export type { SafetensorsHeader, TensorEntry } from "./safetensors/header.ts";
 export { encodeSafetensors, safetensorsPieces, type WrittenTensor } from "./safetensors/write.ts";

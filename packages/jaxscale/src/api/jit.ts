@@ -23,6 +23,7 @@ import { jitCall } from "../primitives/call.ts";
 import { Array } from "../trace/array.ts";
 import { boundAxes } from "../trace/axis-names.ts";
 import { asArray, handleRejections, refusePromise } from "../trace/operand.ts";
+import { outsideScopes } from "../trace/scope.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind, isEvaluating } from "../trace/trace.ts";
 import { functionOf, optionsOf, wholesOf } from "./arguments.ts";
@@ -347,7 +348,7 @@ class JittedFunction {
       out = flat.out;
       return flat.leaves;
     };
-    const closed = recorded("trace", this.name, () => traceToJaxpr(this.name, apply, avals));
+    const closed = recorded("trace", this.name, () => outsideScopes(() => traceToJaxpr(this.name, apply, avals)));
     return { closed, out, outTree: outTree as TreeDef };
   }
 

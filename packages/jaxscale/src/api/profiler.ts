@@ -6,9 +6,10 @@ import { HostRecording } from "../profile/recording.ts";
 import type { RunData } from "../profile/run-data.ts";
 import { type DeviceProfile, getClient, measureRoofs } from "../runtime/index.ts";
 
-export { type KernelProfile, type KernelTexts, summarize } from "../profile/kernel-rows.ts";
+export { type KernelProfile, type KernelTexts, type Rates, rates, summarize } from "../profile/kernel-rows.ts";
 export { Profile, Recording } from "../profile/profile.ts";
 export type { RunData } from "../profile/run-data.ts";
+export type { Stretch } from "../profile/stretch.ts";
 export type { TableOptions } from "../profile/table.ts";
 export type { Roofs } from "../runtime/index.ts";
 
@@ -24,6 +25,8 @@ export interface KernelsOptions {
 
 /** Options of recordings. */
 export interface RecordOptions {
+  /** Whether to time kernels: on by default. Without, the host works as it does when nothing is recorded. */
+  readonly kernels?: boolean;
   /** For a reader, such as the commit that was measured. */
   readonly name?: string;
   /** Whether to measure the adapter's roofs, once a device: on by default, takes about a second. */
@@ -66,12 +69,14 @@ let running: Running | undefined;
 export async function start(options: RecordOptions = {}): Promise<void> {
   const client = getClient();
   refuseSecond();
-  const stopDevices = await client.record();
+  const stopDevices = (options.kernels ?? true) ? await client.record() : noKernels;
   refuseSecond();
   const host = new HostRecording(client.heldMemory(), client.statistics.bytesAllocated);
   running = { host, stopDevices, options };
   recordHost(host);
 }
+
+const noKernels = async (): Promise<DeviceProfile> => ({ clock: "timestamps", timings: [] });
 
 function refuseSecond(): void {
   if (hostRecorder()) throw new Error("profiler: one recording at a time; got a second start before the first's stop");

@@ -79,7 +79,7 @@ function isIsolated({ primitive, params }: JaxprEqn): boolean {
   return lowering.kind === "call" && (lowering.isolated?.(params) ?? false);
 }
 
-/** A body is traced once, in the scope of its first call or in none; the scope of this call comes before it. */
+/** The body of a jitted function is traced in no scope, and that of other calls in theirs. */
 const joinScopes = (outer: string, inner: string): string => {
   if (outer === "" || inner === outer || inner.startsWith(`${outer}/`)) return inner;
   return inner === "" ? outer : `${outer}/${inner}`;

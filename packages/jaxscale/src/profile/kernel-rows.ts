@@ -85,8 +85,10 @@ export function summarize(timings: readonly KernelTiming[], roofs: Roofs | undef
   });
 }
 
+/** Work against time, and against what the adapter can do. */
 export type Rates = Pick<KernelProfile, "gigabytesPerSecond" | "gigaflopsPerSecond" | "shareOfRoof" | "boundBy">;
 
+/** How fast work was done. @param roofs without them the share is NaN */
 export function rates(bytes: number, flops: number, elapsedMs: number, roofs: Roofs | undefined): Rates {
   const rate = (amount: number): number => (elapsedMs > 0 ? amount / elapsedMs / 1e6 : 0);
   const [gigabytesPerSecond, gigaflopsPerSecond] = [rate(bytes), rate(flops)];

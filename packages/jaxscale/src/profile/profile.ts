@@ -5,6 +5,7 @@ import { memorySeries } from "./memory-series.ts";
 import { profilePage } from "./page.ts";
 import { type HostRecording, totalsOf } from "./recording.ts";
 import { kernelRows, type RunData } from "./run-data.ts";
+import { type Stretch, stretchOf } from "./stretch.ts";
 import { hostTable, kernelTable, type TableOptions } from "./table.ts";
 import { traceJson } from "./trace-events.ts";
 
@@ -68,6 +69,11 @@ export class Recording extends Profile {
       hostTable(host),
       `wall time ${wallMs.toFixed(3)} ms; peak of device memory ${(memory.peakBytes / 2 ** 20).toFixed(1)} MiB`,
     ].join("\n");
+  }
+
+  /** What happened in the spans that `annotate` named so. @throws RangeError if there is none */
+  during(name: string): Stretch {
+    return stretchOf(name, this.#timings, this.#host.spans, this.roofs);
   }
 
   /** As plain data: what `profile.json` holds. */

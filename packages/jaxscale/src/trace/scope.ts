@@ -15,6 +15,23 @@ export function namedScope<T>(name: string, f: () => T): T {
   }
 }
 
+/** Runs `f` outside all scopes, as what is traced once for calls in several: each call's scope comes before those within. */
+export function outsideScopes<T>(f: () => T): T {
+  const outer = scope;
+  scope = "";
+  try {
+    return f();
+  } finally {
+    scope = outer;
+  }
+}
+
+/** A source within one more scope; the same if it is in that one already. */
+export const within = (source: SourceInfo, name: string): SourceInfo =>
+  source.scope.split("/").at(-1) === name
+    ? source
+    : { ...source, scope: `${source.scope && `${source.scope}/`}${name}` };
+
 let inherited: SourceInfo | undefined;
 
 /** Runs `f` with the equations that it makes said to come from where another one did, as a derivative's do. */

@@ -14,7 +14,7 @@ import {
   type Var,
 } from "../jaxpr/ir.ts";
 import type { Array } from "./array.ts";
-import { captureSource } from "./scope.ts";
+import { captureSource, within } from "./scope.ts";
 import { type Trace, withTrace } from "./trace.ts";
 import { type Origin, refuseEscaped, Tracer } from "./tracer.ts";
 
@@ -53,7 +53,8 @@ export class JaxprTrace implements Trace {
     const types = inputs.map((a) => a.aval);
     const avals = resultTypes(primitive, types, params);
     for (const { shape } of avals) checkElementCount(primitive.name, shape);
-    return this.emit(primitive, inputs, params, avals, captureSource(this.process));
+    const source = captureSource(this.process);
+    return this.emit(primitive, inputs, params, avals, primitive.isScope ? within(source, primitive.name) : source);
   };
 
   /** Records an equation whose result types are already known. */

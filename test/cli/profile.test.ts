@@ -1,0 +1,57 @@
+/** `jaxscale profile`: its tables, its JSON, the files that it writes, and what it refuses. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { fixture } from "../models/fixtures.ts";
+import { jaxscale } from "./command.ts";
+
+const quick = ["--prompt_tokens", "8", "--decode_steps", "2", "--repeats", "1"];
+const folder = mkdtempSync(join(tmpdir(), "profile-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+test("tables of prefill, decoding and the host; a page and a trace of all kernels", async () => {
+  const output = join(folder, "new", "run");
+  const ended = await jaxscale(["profile", "--model_path", fixture("glm4-tiny"), "--output", output, ...quick]);
+  assert.is(ended.code, 0, ended.errors);
+  for (const part of [/^prefill of 1 row of 8 tokens/m, /^a decoding step of 1 row with 9 to 10 tokens present/m])
+    assert.match(ended.output, part);
+  for (const row of ["norms", "attention", "mlp", "head", "sampling", "launch overhead"])
+    assert.is(ended.output.match(new RegExp(`^${row} +[\\d.]+ +[\\d.]+`, "gm"))?.length, 2, row);
+  assert.match(ended.output, /^full step +[\d.]+ +100\.0$/m);
+  assert.match(ended.output, /^host at work +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$/m);
+  assert.match(ended.output, /to look at: .*index\.html/);
+  const { traceEvents } = JSON.parse(readFileSync(join(output, "trace.json"), "utf8"));
+  const scoped = traceEvents.filter((e: { args?: { scope?: string } }) => e.args?.scope?.endsWith("self_attn/o_proj"));
+  assert.ok(scoped.length > 0);
+  assert.match(readFileSync(join(output, "index.html"), "utf8"), /<title>JaxScale profile<\/title>/);
+});
+
+test("JSON, of a model that a mesh splits and whose weights are random", async () => {
+  const args = ["profile", "--random_weights", fixture("glm4_moe_lite-tiny"), "--tp", "2", "--json", ...quick];
+  const { code, output, errors } = await jaxscale(args);
+  assert.is(code, 0, errors);
+  const { prefill, decode, modelType, environment, batch } = JSON.parse(output);
+  assert.equal([modelType, batch, environment.devices], ["glm4_moe_lite", 1, 2]);
+  for (const { components, exchangeMs, overheadMs, stepMs } of [prefill, decode]) {
+    const names = components.map(({ component }: { component: string }) => component);
+    for (const name of ["router", "routed experts", "shared expert", "collectives"])
+      assert.ok(names.includes(name), name);
+    const kernelsMs = components.reduce((sum: number, c: { elapsedMs: number }) => sum + c.elapsedMs, 0);
+    assert.ok(Math.abs(kernelsMs + exchangeMs + overheadMs - stepMs) < 1e-6 * stepMs);
+  }
+});
+
+test("no model, and a folder that cannot be one, are refused before anything is loaded", async () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  const nowhere = await jaxscale(["profile", "--model_path", fixture("glm4-tiny"), "--output", join(file, "x")]);
+  assert.is(nowhere.code, 2);
+  assert.match(nowhere.errors, /--output must be a folder that can be written; got .*file\/x/);
+  const none = await jaxscale(["profile"]);
+  assert.is(none.code, 2);
+  assert.match(none.errors, /required option '--model_path <path>' \(or '--random_weights'\) not specified/);
+});
+
+test.run();
