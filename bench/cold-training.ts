@@ -1,5 +1,5 @@
 /**
- * The first training step of a small GPT, with an empty driver cache and then with a full one: `npx tsx bench/cold-training.ts [repeats]`.
+ * The first training step of a small GPT, with an empty driver cache and then with a full one: `npx tsx bench/cold-training.ts [--repeats=1]`.
  * Each run is a process of its own, whose driver keeps its cache in a fresh folder.
  */
 import { spawnSync } from "node:child_process";
@@ -7,7 +7,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import * as jax from "jaxscale";
+import type { Figure } from "./record.ts";
+import { type Reporter, runSuite } from "./suite.ts";
 
 const { jit, nn, numpy: jnp, random, tree, valueAndGrad } = jax;
 
@@ -110,7 +113,6 @@ function step({ params, mean, square, count }: State, data: Batch): [State, jax.
 }
 
 interface Report {
-  readonly adapter: string;
   readonly initializeSeconds: number;
   readonly stepSeconds: number;
   readonly secondStepSeconds: number;
@@ -150,7 +152,6 @@ async function train(): Promise<Report> {
   };
   const stepSeconds = await seconds(run);
   return {
-    adapter: target.name,
     initializeSeconds,
     stepSeconds,
     secondStepSeconds: await seconds(run),
@@ -175,22 +176,42 @@ function inChild(cache: string): Report {
   return JSON.parse(stdout.trim().split("\n").at(-1) as string);
 }
 
-if (process.argv.includes("--child")) console.log(JSON.stringify(await train()));
-else {
-  const repeats = Number(process.argv[2] ?? 1);
+const figures = ({ pipelines, ofTheStep, wgslBytes, loss }: Report): Figure[] => [
+  { name: "pipelines", value: pipelines, unit: "", isExact: true },
+  { name: "of the step", value: ofTheStep, unit: "", isExact: true },
+  { name: "WGSL of the step", value: wgslBytes, unit: "bytes", isExact: true },
+  { name: "loss", value: loss, unit: "" },
+];
+
+async function measureColdAndWarm({ add }: Reporter): Promise<void> {
+  const reports: Record<"empty" | "full", Report[]> = { empty: [], full: [] };
   for (let i = 0; i < repeats; i++) {
     const cache = mkdtempSync(join(tmpdir(), "cold-training-"));
     try {
-      for (const kind of ["cold", "warm"]) {
-        const { adapter, ...figures } = inChild(cache);
-        if (i === 0 && kind === "cold") console.log(adapter);
-        const shown = Object.entries(figures).map(
-          ([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toFixed(3)}`,
-        );
-        console.log(`${kind}: ${shown.join(", ")}`);
-      }
+      for (const kind of ["empty", "full"] as const) reports[kind].push(inChild(cache));
     } finally {
       rmSync(cache, { recursive: true });
     }
   }
+  const works = {
+    "arrays before the first training step": "initializeSeconds",
+    "first training step": "stepSeconds",
+    "second training step": "secondStepSeconds",
+    "process, time of all processors": "cpuSeconds",
+  } as const;
+  for (const [kind, all] of Object.entries(reports))
+    for (const [work, field] of Object.entries(works))
+      add({
+        name: `${work}, driver cache ${kind}`,
+        unit: "s",
+        samples: { jaxscale: all.map((report) => report[field]) },
+        figures: field === "stepSeconds" ? figures(all[0]) : [],
+      });
 }
+
+const { values } = parseArgs({
+  options: { repeats: { type: "string", default: "1" }, child: { type: "boolean", default: false } },
+});
+const repeats = Number(values.repeats);
+if (values.child) console.log(JSON.stringify(await train()));
+else await runSuite(measureColdAndWarm);

@@ -1,6 +1,6 @@
 /** A process that runs one system's works when asked. */
 import { type ChildProcess, fork } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Facts, Reply, Request, Work } from "./protocol.ts";
@@ -9,27 +9,43 @@ export type System = "jaxscale" | "jax-js" | "plain WGSL" | "llama.cpp";
 
 interface Program {
   readonly script: string;
-  /** A file of the system that must be installed. */
-  readonly needs?: string;
+  /** Packages that must be installed in `bench/peers`, the one whose version counts first. */
+  readonly needs: readonly string[];
+  /** Whether they are among the dependencies there. */
+  readonly isOptional?: boolean;
 }
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const peer = (script: string, needs: string): Program => ({
-  script: at(`peers/${script}`),
-  needs: at(`peers/node_modules/${needs}/package.json`),
-});
 
 const programs: Record<System, Program> = {
-  jaxscale: { script: at("jaxscale.ts") },
-  "jax-js": peer("jax-js.mjs", "@jax-js/jax"),
-  "plain WGSL": peer("plain-wgsl.mjs", "webgpu"),
-  "llama.cpp": peer("llama-cpp.mjs", "@node-llama-cpp/linux-x64-vulkan"),
+  jaxscale: { script: "jaxscale.ts", needs: [] },
+  "jax-js": { script: "peers/jax-js.mjs", needs: ["@jax-js/jax"] },
+  "plain WGSL": { script: "peers/plain-wgsl.mjs", needs: ["webgpu"] },
+  "llama.cpp": {
+    script: "peers/llama-cpp.mjs",
+    needs: ["@node-llama-cpp/linux-x64-vulkan", "koffi"],
+    isOptional: true,
+  },
 };
+export const systems = Object.keys(programs) as System[];
 
-export const isInstalled = (system: System): boolean => {
-  const { needs } = programs[system];
-  return needs === undefined || existsSync(needs);
-};
+const manifest = (needed: string): string => at(`peers/node_modules/${needed}/package.json`);
+
+export const isInstalled = (system: System): boolean =>
+  programs[system].needs.every((needed) => existsSync(manifest(needed)));
+
+/** Undefined if it is not installed. */
+export function installedVersion(system: System): string | undefined {
+  const [first] = programs[system].needs;
+  return first !== undefined && isInstalled(system)
+    ? JSON.parse(readFileSync(manifest(first), "utf8")).version
+    : undefined;
+}
+
+export function howToInstall(system: System): string {
+  const { needs, isOptional } = programs[system];
+  return `not installed; npm install --ignore-scripts ${isOptional ? `${needs.join(" ")} ` : ""}in bench/peers, versions in the README there`;
+}
 
 export interface Measured {
   readonly samples: readonly number[];
@@ -44,7 +60,7 @@ export class Contender {
 
   constructor(system: System) {
     this.system = system;
-    const { script } = programs[system];
+    const script = at(programs[system].script);
     this.#process = fork(script, {
       execArgv: script.endsWith(".ts") ? ["--import", "tsx"] : [],
       env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env },

@@ -1,77 +1,115 @@
 /**
- * Speed, as ratios in one run: `npm run bench -- [part of a row's name …] [--rounds=7] [--samples=3] [--scale=full]`.
- * Other systems take part where `npm install --ignore-scripts` was run in `bench/peers`.
+ * Speed in one run: `npm run bench` for kernels beside other systems, about a minute; `npm run bench -- --all` for every suite, which
+ * also writes `bench/RESULTS.md`. docs/benchmarks.md has the options.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { cpus } from "node:os";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ready } from "jaxscale";
-import { isInstalled, type System } from "./contender.ts";
-import { Arena, type RowResult } from "./measure.ts";
+import { changeHead, changeRow, compareRecords } from "./compare.ts";
+import { installedVersion, systems } from "./contender.ts";
+import type { BenchRecord, SuiteRecord } from "./record.ts";
 import { align, tableHead, tableRow } from "./report.ts";
-import { rowsFor, scales } from "./rows.ts";
+import { writeResults } from "./results.ts";
+import { runAsChild } from "./run-suite.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: "string", default: "7" },
-    samples: { type: "string", default: "3" },
-    scale: { type: "string", default: "full" },
+    all: { type: "boolean", default: false },
+    suites: { type: "string" },
+    rounds: { type: "string" },
+    samples: { type: "string" },
+    scale: { type: "string" },
+    glm4: { type: "string" },
+    flash: { type: "string" },
+    repeats: { type: "string" },
+    against: { type: "string" },
+    from: { type: "string" },
+    output: { type: "string" },
+    results: { type: "string" },
   },
 });
-const scale = scales[values.scale as keyof typeof scales];
-if (!scale) throw new Error(`bench: scale must be one of ${Object.keys(scales).join(", ")}; got ${values.scale}`);
-const effort = { rounds: Number(values.rounds), samplesPerRound: Number(values.samples) };
-const rows = rowsFor(scale).filter((r) => positionals.length === 0 || positionals.some((p) => r.name.includes(p)));
 
-const target = await ready();
-const absent = (["jax-js", "plain WGSL", "llama.cpp"] as System[]).filter((system) => !isInstalled(system));
-console.log(`adapter: ${target.name}`);
-console.log(`load average: ${loadavg()[0].toFixed(2)} on ${cpus().length} processors`);
-if (absent.length > 0)
-  console.log(`not installed in bench/peers, so not measured: ${absent.join(", ")} (see the README there)`);
+type Option = Exclude<keyof typeof values, "all">;
+/** The suites, with the options that each takes. */
+const suites: Readonly<Record<string, readonly Option[]>> = {
+  kernels: ["rounds", "samples", "scale"],
+  models: ["rounds", "glm4", "flash"],
+  attention: ["rounds"],
+  loops: ["rounds"],
+  sharding: ["rounds"],
+  "cold-training": ["repeats"],
+};
+const names = values.suites?.split(",") ?? (values.all ? Object.keys(suites) : ["kernels"]);
+for (const name of names)
+  if (!(name in suites))
+    throw new Error(`bench: suites must be some of ${Object.keys(suites).join(", ")}; got ${name}`);
 
-const arena = new Arena(scale.streamBytes);
-const results: RowResult[] = [];
-const loads: number[] = [];
-for (const row of rows) {
-  process.stderr.write(`${row.name} …\n`);
-  results.push(await arena.measure(row, effort));
-  loads.push(loadavg()[0]);
-}
-arena.close();
+const folder = new URL("./", import.meta.url);
+const readRecord = (file: string): BenchRecord => JSON.parse(readFileSync(file, "utf8"));
+const versionIn = (manifest: string): string =>
+  JSON.parse(readFileSync(new URL(manifest, import.meta.url), "utf8")).version;
 
-console.log(`\n${align([tableHead, ...results.map(tableRow)])}`);
-for (const { row, errors } of results)
-  for (const [label, message] of Object.entries(errors)) console.log(`${row.name}: ${label} failed: ${message}`);
-
-const folder = new URL("results/", import.meta.url);
-mkdirSync(folder, { recursive: true });
-const version = (path: string): string => {
-  try {
-    return JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")).version;
-  } catch {
-    return "not installed";
+async function run(): Promise<BenchRecord> {
+  const target = await ready();
+  const head = {
+    date: new Date().toISOString(),
+    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+    adapter: target.name,
+    target,
+    processors: cpus().map(({ model }) => model),
+    versions: {
+      node: process.version,
+      jaxscale: versionIn("../packages/jaxscale/package.json"),
+      webgpu: versionIn("../node_modules/webgpu/package.json"),
+      ...Object.fromEntries(systems.map((system) => [system, installedVersion(system)]).filter(([, known]) => known)),
+    },
+  };
+  const done: SuiteRecord[] = [];
+  for (const name of names) {
+    const options = suites[name].flatMap((option) =>
+      values[option] === undefined ? [] : [`--${option}=${values[option]}`],
+    );
+    done.push(await runAsChild(name, [...options, ...(name === "kernels" ? positionals : [])]));
   }
-};
-const record = {
-  date: new Date().toISOString(),
-  adapter: target.name,
-  target,
-  processors: cpus().map(({ model }) => model),
-  versions: {
-    node: process.version,
-    jaxscale: version("../packages/jaxscale/package.json"),
-    webgpu: version("../node_modules/webgpu/package.json"),
-    "jax-js": version("peers/node_modules/@jax-js/jax/package.json"),
-    "llama.cpp": version("peers/node_modules/@node-llama-cpp/linux-x64-vulkan/package.json"),
-  },
-  effort,
-  scale,
-  rows: results.map(({ row, ...result }, i) => ({ name: row.name, unit: row.unit, loadAverage: loads[i], ...result })),
-};
-const file = new URL(`${record.date.replaceAll(":", "-")}.json`, folder);
-writeFileSync(file, JSON.stringify(record, undefined, 2));
-console.log(`\nwritten: ${fileURLToPath(file)}`);
-process.exit(results.some((r) => r.errors.jaxscale) ? 1 : 0);
+  return { ...head, suites: done };
+}
+
+const record = values.from === undefined ? await run() : readRecord(values.from);
+if (values.from === undefined) {
+  const file = resolve(
+    values.output ?? fileURLToPath(new URL(`results/${record.date.replaceAll(":", "-")}.json`, folder)),
+  );
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(record, undefined, 1)}\n`);
+  console.log(`written: ${file}`);
+}
+
+console.log(`adapter: ${record.adapter}; ${record.processors.length} processors`);
+for (const { name, seconds, measurements, leftOut, error } of record.suites) {
+  const load = measurements.map((measurement) => measurement.load);
+  console.log(
+    `\n${name}: ${seconds.toFixed(0)} s, load average ${Math.min(...load).toFixed(2)} to ${Math.max(...load).toFixed(2)}`,
+  );
+  for (const what of leftOut) console.log(`left out: ${what}`);
+  if (error) console.log(`failed: ${error}`);
+  if (measurements.length > 0) console.log(align([tableHead, ...measurements.map(tableRow)]));
+}
+
+const before = values.against === undefined ? undefined : readRecord(values.against);
+if (before) {
+  if (before.adapter !== record.adapter)
+    throw new Error(`bench: runs must be of one adapter to be compared; got ${before.adapter} and ${record.adapter}`);
+  console.log(`\nagainst ${before.date}\n${align([changeHead, ...compareRecords(before, record).map(changeRow)])}`);
+}
+const results = values.results ?? (values.all ? fileURLToPath(folder) : undefined);
+if (results !== undefined)
+  for (const file of writeResults(resolve(results), record, before)) console.log(`written: ${file}`);
+
+const failed = record.suites.some(
+  ({ error, measurements }) => error || measurements.some(({ errors }) => errors.jaxscale),
+);
+process.exit(failed ? 1 : 0);

@@ -1,33 +1,16 @@
 /** Measures rows: all entries of a row in turn, round after round, so that a busy machine disturbs them alike. */
 import { Contender, isInstalled, type System } from "./contender.ts";
 import type { Facts } from "./protocol.ts";
+import type { Figure, Judged, Measurement } from "./record.ts";
 import type { Entry, Goal, Row } from "./rows.ts";
 import { median } from "./statistics.ts";
-
-export interface RowResult {
-  readonly row: Row;
-  /** Medians in the row's unit, by label; ours under `jaxscale`. */
-  readonly medians: Readonly<Record<string, number>>;
-  readonly fastest: Readonly<Record<string, number>>;
-  readonly samples: Readonly<Record<string, readonly number[]>>;
-  /** How many times as fast as each other entry: median over the rounds. */
-  readonly ratios: Readonly<Record<string, number>>;
-  readonly facts: Facts;
-  readonly reach: Verdict;
-  readonly stretch?: Verdict;
-  readonly errors: Readonly<Record<string, string>>;
-}
-
-/** Undefined where what it is compared with was not measured. */
-export interface Verdict {
-  readonly figure: number | undefined;
-  readonly met: boolean | undefined;
-}
 
 export interface Effort {
   readonly rounds: number;
   readonly samplesPerRound: number;
 }
+
+const own = "jaxscale";
 
 export class Arena {
   readonly #contenders = new Map<System, Contender>();
@@ -37,8 +20,8 @@ export class Arena {
     this.#streamBytes = streamBytes;
   }
 
-  async measure(row: Row, { rounds, samplesPerRound }: Effort): Promise<RowResult> {
-    const entries: [string, Entry][] = [["jaxscale", row.ours], ...Object.entries(row.others)];
+  async measure(row: Row, { rounds, samplesPerRound }: Effort): Promise<Omit<Measurement, "load">> {
+    const entries: [string, Entry][] = [[own, row.ours], ...Object.entries(row.others)];
     const samples: Record<string, number[]> = {};
     const errors: Record<string, string> = {};
     let facts: Facts = {};
@@ -46,12 +29,13 @@ export class Arena {
       if (!isInstalled(entry.system)) continue;
       try {
         const prepared = await this.#contender(entry.system).measure(entry.work, 0);
-        if (label === "jaxscale") facts = prepared.facts;
+        if (label === own) facts = prepared.facts;
         samples[label] = [];
       } catch (error) {
         errors[label] = String(error);
       }
     }
+    /** Medians of rounds. */
     const perRound: Record<string, number[]> = {};
     for (let round = 0; round < rounds; round++)
       for (const [label, entry] of entries) {
@@ -60,44 +44,67 @@ export class Arena {
         samples[label].push(...taken);
         (perRound[label] ??= []).push(median(taken));
       }
-    const by = (of: (values: readonly number[]) => number): Record<string, number> =>
-      Object.fromEntries(Object.entries(samples).map(([label, values]) => [label, of(values)]));
     const ratios: Record<string, number> = {};
-    for (const label of Object.keys(samples))
-      if (label !== "jaxscale" && samples.jaxscale)
-        ratios[label] = median(perRound[label].map((other, i) => other / perRound.jaxscale[i]));
-    const medians = by(median);
-    const judge = (goal: Goal): Verdict => this.#judge(goal, row, medians, ratios, facts);
+    for (const [label, theirs] of Object.entries(perRound))
+      if (label !== own && perRound[own]) ratios[label] = median(theirs.map((time, i) => time / perRound[own][i]));
     return {
-      row,
-      medians,
-      fastest: by((values) => Math.min(...values)),
+      name: row.name,
+      unit: row.unit,
       samples,
-      ratios,
-      facts,
-      reach: judge(row.reach),
-      stretch: row.stretch && judge(row.stretch),
+      yardstick: entries.find(([label, { system }]) => system !== own && samples[label])?.[0],
+      figures: samples[own] ? this.#figures(row, median(samples[own]), ratios, facts) : [],
       errors,
     };
   }
 
-  #judge(goal: Goal, row: Row, medians: RowResult["medians"], ratios: RowResult["ratios"], facts: Facts): Verdict {
-    const factsHold = Object.entries(row.facts ?? {}).every(([name, value]) => facts[name] === value);
-    const verdict = (figure: number | undefined, reached: (figure: number) => boolean): Verdict => ({
-      figure,
-      met: figure === undefined ? undefined : reached(figure) && factsHold,
-    });
+  #figures(row: Row, time: number, ratios: Readonly<Record<string, number>>, facts: Facts): Figure[] {
+    const figures = new Map<string, Figure>();
+    const add = (figure: Figure): void => {
+      const known = figures.get(figure.name);
+      figures.set(figure.name, { ...figure, goals: [...(known?.goals ?? []), ...(figure.goals ?? [])] });
+    };
+    if (row.bytes) add({ name: "rate", value: row.bytes / time / 1e6, unit: "GB/s" });
+    if (row.flops) add({ name: "rate", value: row.flops / time / 1e6, unit: "GFLOP/s" });
+    for (const label of Object.keys(row.others))
+      if (label !== "stream" && ratios[label]) add({ name: `against ${label}`, value: ratios[label], unit: "×" });
+    for (const goal of [row.reach, row.stretch]) if (goal) add(this.#judge(goal, row, time, ratios));
+    for (const [name, value] of Object.entries(facts)) {
+      const wanted = row.facts?.[name];
+      const goals = wanted === undefined ? [] : [{ goal: `${wanted}`, met: value === wanted }];
+      add({ name, value, unit: "", isExact: true, goals });
+    }
+    return [...figures.values()];
+  }
+
+  #judge(goal: Goal, row: Row, time: number, ratios: Readonly<Record<string, number>>): Figure {
+    const judged = (text: string, value: number | undefined, reaches: (value: number) => boolean): Judged[] => [
+      { goal: text, met: value === undefined ? undefined : reaches(value) },
+    ];
     switch (goal.kind) {
-      case "faster":
-        return verdict(ratios[goal.than], (ratio) => ratio >= goal.times);
+      case "faster": {
+        const value = ratios[goal.than];
+        const goals = judged(`≥ ${goal.times} ×`, value, (ratio) => ratio >= goal.times);
+        return { name: `against ${goal.than}`, value, unit: "×", goals };
+      }
       case "atMost":
-        return verdict(medians.jaxscale, (value) => value <= goal.value);
-      case "roof":
+        return {
+          name: "median",
+          value: time,
+          unit: row.unit,
+          goals: judged(`≤ ${goal.value} ${row.unit}`, time, (value) => value <= goal.value),
+        };
+      case "roof": {
         // The stream reads its bytes in so many times our time.
-        return verdict(
-          ratios.stream === undefined ? undefined : (ratios.stream * (row.bytes ?? 0)) / this.#streamBytes,
-          (share) => share >= goal.share,
-        );
+        const { stream } = ratios;
+        const value = stream === undefined ? undefined : (100 * stream * (row.bytes ?? 0)) / this.#streamBytes;
+        const least = 100 * goal.share;
+        return {
+          name: "of the roof",
+          value,
+          unit: "%",
+          goals: judged(`≥ ${least} %`, value, (share) => share >= least),
+        };
+      }
     }
   }
 

@@ -1,19 +1,21 @@
 /**
  * Speed of the models: `npx tsx bench/models.ts [--glm4=FOLDER] [--flash=FOLDER] [--rounds=5] [--only=decode,prefill,host,curve,cache,cold]`.
- * The folders hold what `bench/real-widths/make.ts` writes; without them the rows that need them are left out. Ratios are of one run.
+ * The folders hold what `bench/real-widths/make.ts` writes; without them the rows that need them are left out.
  */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LanguageModel, StepCost } from "@jaxscale/models";
 import { examineDevice } from "jaxscale";
 import { attentive, narrowModel, tiny } from "./models/narrow.ts";
-import { recorded } from "./models/recorded.ts";
+import { type Recorded, recorded } from "./models/recorded.ts";
 import { bestGemm, measureDecode, measureHost, measurePrefill } from "./models/works.ts";
-import { align } from "./report.ts";
+import type { Figure } from "./record.ts";
+import { median } from "./statistics.ts";
+import { type Reporter, runSuite } from "./suite.ts";
 
 const { values } = parseArgs({
   options: {
@@ -25,142 +27,182 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const wanted = new Set(values.only.split(","));
-const folders = Object.entries({ glm4: values.glm4, flash: values.flash }).filter(
-  (entry): entry is [string, string] => entry[1] !== undefined,
-);
+const folders = Object.entries({ glm4: values.glm4, flash: values.flash });
 
-const rows: string[][] = [["work", "measured", "", "to reach", "stretch"]];
-const add = (work: string, measured: string, rate = "", reach = "", stretch = ""): void => {
-  rows.push([work, measured, rate, reach, stretch]);
-  process.stderr.write(`${work}: ${measured}; ${rate}\n`);
-};
-const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`;
+const rate = (value: number, unit: string): Figure => ({ name: "rate", value, unit });
+const counted = (name: string, value: number, most?: number): Figure => ({
+  name,
+  value,
+  unit: "",
+  isExact: true,
+  goals: most === undefined ? [] : [{ goal: `≤ ${most}`, met: value <= most }],
+});
+/** A figure that is to reach some values, in its unit. */
+const atLeast = (name: string, value: number, unit: string, ...least: number[]): Figure => ({
+  name,
+  value,
+  unit,
+  goals: least.map((goal) => ({ goal: `≥ ${goal} ${unit}`, met: value >= goal })),
+});
+const atMost = (name: string, value: number, unit: string, ...most: number[]): Figure => ({
+  name,
+  value,
+  unit,
+  goals: most.map((goal) => ({ goal: `≤ ${goal} ${unit}`, met: value <= goal })),
+});
 
-const { adapter, roofs } = await examineDevice();
-console.log(`adapter: ${adapter}\nload average: ${loadavg()[0].toFixed(2)} on ${cpus().length} processors`);
-console.log(
-  `roofs: ${roofs.readGigabytesPerSecond.toFixed(1)} GB/s reading f32, ${roofs.bfloat16GigabytesPerSecond.toFixed(1)} GB/s bfloat16 weights, ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s`,
-);
-
-async function decode(name: string, language: LanguageModel): Promise<void> {
-  const {
-    ms: time,
-    bytes,
-    submits,
-    dispatches,
-    pipelines,
-  } = await measureDecode(language, {
-    present: 64,
-    capacity: 128,
-    rounds,
+/** What was recorded of llama.cpp for the same work, in times of ours. */
+function againstRecorded(name: string, field: keyof Recorded, ours: number, goals: readonly number[]): Figure[] {
+  const { vulkan, cpu } = recorded[name];
+  return Object.entries({ Vulkan: vulkan, "on the processors": cpu }).flatMap(([where, figures]) => {
+    const theirs = figures?.[field];
+    if (theirs === undefined) return [];
+    const label = `against llama.cpp ${where}, recorded ${theirs} ${field === "coldSeconds" ? "s" : "ms"}`;
+    return [atLeast(label, theirs / ours, "×", ...(where === "Vulkan" ? goals : []))];
   });
-  const rate = bytes / time / 1e6;
-  const work = `decode, ${name}, 64 present`;
-  add(
-    work,
-    ms(time),
-    `${(1000 / time).toFixed(2)} tokens/s; ${(bytes / 1e9).toFixed(2)} GB read, ${rate.toFixed(1)} GB/s`,
-  );
-  const [reach, stretch] = name === "glm4" ? ["75 %", "90 %"] : ["60 %", "85 %"];
-  add(`${work}: MBU, bfloat16 roof`, percent(rate / roofs.bfloat16GigabytesPerSecond), "", reach, stretch);
-  add(`${work}: MBU, f32 streaming`, percent(rate / roofs.readGigabytesPerSecond));
-  const { vulkan, cpu } = recorded[name];
-  if (vulkan)
-    add(
-      `${work}: × llama.cpp Vulkan`,
-      `${(vulkan.decodeMs / time).toFixed(2)} ×`,
-      `${vulkan.decodeMs} ms, recorded`,
-      "1.5 ×",
-      "3 ×",
-    );
-  add(
-    `${work}: × llama.cpp on the processors`,
-    `${(cpu.decodeMs / time).toFixed(2)} ×`,
-    `${cpu.decodeMs} ms, recorded`,
-  );
-  add(`${work}: submits a step`, `${submits}`, `${dispatches} dispatches, ${pipelines} pipelines`, "1", "1");
 }
 
-async function prefill(name: string, language: LanguageModel, gemm: number): Promise<void> {
+type Roofs = Awaited<ReturnType<typeof examineDevice>>["roofs"];
+
+async function decode({ add }: Reporter, name: string, language: LanguageModel, roofs: Roofs): Promise<void> {
+  const decoded = await measureDecode(language, { present: 64, capacity: 128, rounds });
+  const { samples, bytes, submits, dispatches, pipelines } = decoded;
+  const ms = median(samples);
+  const reached = bytes / ms / 1e6;
+  add({
+    name: `decode, ${name}, 64 present`,
+    unit: "ms",
+    samples: { jaxscale: samples },
+    figures: [
+      rate(1000 / ms, "tokens/s"),
+      rate(reached, "GB/s"),
+      atLeast(
+        "MBU of the bfloat16 roof",
+        (100 * reached) / roofs.bfloat16GigabytesPerSecond,
+        "%",
+        ...(name === "glm4" ? [85, 90] : [80, 85]),
+      ),
+      atLeast("MBU of the read roof", (100 * reached) / roofs.readGigabytesPerSecond, "%"),
+      ...againstRecorded(name, "decodeMs", ms, [1.5, 3]),
+      counted("submits", submits, 1),
+      counted("dispatches", dispatches),
+      counted("pipelines", pipelines),
+    ],
+  });
+}
+
+async function prefill({ add }: Reporter, name: string, language: LanguageModel, roofs: Roofs): Promise<void> {
   const tokens = 512;
-  const time = await measurePrefill(language, tokens, { rounds: Math.min(rounds, 3) });
-  const rate = new StepCost(language.model).prefill(tokens).flops / time / 1e6;
-  const work = `prefill ${tokens}, ${name}`;
-  add(work, ms(time), `${((1000 * tokens) / time).toFixed(1)} tokens/s, ${rate.toFixed(1)} GFLOP/s`);
-  add(`${work}: MFU`, percent(rate / roofs.gigaflopsPerSecond));
-  add(
-    `${work}: of the library's best GEMM`,
-    percent(rate / gemm),
-    `${gemm.toFixed(1)} GFLOP/s`,
-    name === "glm4" ? "80 %" : "",
-  );
-  const { vulkan, cpu } = recorded[name];
-  for (const [where, figures] of Object.entries({ Vulkan: vulkan, "on the processors": cpu }))
-    if (figures) {
-      const { prefillGigaflopsPerSecond: theirs } = figures;
-      const goals = where === "Vulkan" ? ["1 ×", "1.5 ×"] : [];
-      add(`${work}: × llama.cpp ${where}`, `${(rate / theirs).toFixed(2)} ×`, `${theirs} GFLOP/s, recorded`, ...goals);
-    }
+  const gemm = await bestGemm({ rounds });
+  const samples = await measurePrefill(language, tokens, { rounds: Math.min(rounds, 3) });
+  const ms = median(samples);
+  const reached = new StepCost(language.model).prefill(tokens).flops / ms / 1e6;
+  const ofGemm = (100 * reached) / gemm;
+  add({
+    name: `prefill ${tokens}, ${name}`,
+    unit: "ms",
+    samples: { jaxscale: samples },
+    figures: [
+      rate((1000 * tokens) / ms, "tokens/s"),
+      rate(reached, "GFLOP/s"),
+      atLeast("MFU", (100 * reached) / roofs.gigaflopsPerSecond, "%"),
+      atLeast(
+        `of the library's best product, ${gemm.toFixed(1)} GFLOP/s`,
+        ofGemm,
+        "%",
+        ...(name === "glm4" ? [80] : []),
+      ),
+      ...againstRecorded(name, "prefillMs", ms, [1, 1.5]),
+    ],
+  });
 }
 
-async function cached(name: string, language: LanguageModel): Promise<void> {
-  const step = await measureDecode(language, { present: 256, capacity: 512, rounds });
+async function cached({ add }: Reporter, name: string, language: LanguageModel): Promise<void> {
+  const { samples } = await measureDecode(language, { present: 256, capacity: 512, rounds });
   const again = await measurePrefill(language, 256, { rounds: Math.min(rounds, 3) });
-  add(
-    `256 tokens, ${name}: cached step, against all again`,
-    `${(again / step.ms).toFixed(1)} ×`,
-    `${ms(step.ms)}, ${ms(again)}`,
-    "10 ×",
-  );
+  add({
+    name: `decode, ${name}, 256 present`,
+    unit: "ms",
+    samples: { jaxscale: samples, "own, all again": again },
+    figures: [atLeast("against computing all again", median(again) / median(samples), "×", 10)],
+  });
 }
 
-for (const [name, folder] of folders) {
-  if (!["decode", "prefill", "cache"].some((work) => wanted.has(work))) continue;
+async function atRealWidths(report: Reporter, name: string, folder: string | undefined): Promise<void> {
+  if (!["decode", "prefill", "cache", "cold"].some((work) => wanted.has(work))) return;
+  if (folder === undefined) {
+    report.leaveOut(`${name} at real widths: npx tsx bench/real-widths/make.ts ${name} FOLDER, then --${name}=FOLDER`);
+    return;
+  }
+  if (wanted.has("cold")) coldStart(report, name, folder);
   const language = await LanguageModel.load(folder);
-  if (wanted.has("decode")) await decode(name, language);
-  if (wanted.has("prefill")) await prefill(name, language, await bestGemm({ rounds }));
-  if (wanted.has("cache")) await cached(name, language);
+  // Roofs of the same minute, for the machine may be busier than before.
+  if (wanted.has("decode")) await decode(report, name, language, (await examineDevice()).roofs);
+  if (wanted.has("prefill")) await prefill(report, name, language, (await examineDevice()).roofs);
+  if (wanted.has("cache")) await cached(report, name, language);
   language.dispose();
 }
 
-if (wanted.has("host")) {
+async function host({ add }: Reporter): Promise<void> {
   const depths = [40, 1];
   for (const layers of depths) {
     const language = narrowModel({ ...tiny, layers });
     const { submits, dispatches, pipelines } = await measureDecode(language, { present: 64, capacity: 128, rounds });
-    const host = await measureHost(language, { rounds: 20 * rounds });
-    const work = `a step of ${layers} tiny ${layers === 1 ? "layer" : "layers"}`;
+    const samples = await measureHost(language, { rounds: 20 * rounds });
     const isDeep = layers === depths[0];
-    add(`${work}: host time`, ms(host), `${dispatches} dispatches`, isDeep ? "2 ms" : "", isDeep ? "1 ms" : "");
-    add(`${work}: submits`, `${submits}`, "", "1", "1");
-    add(`${work}: pipelines`, `${pipelines}`, "", isDeep ? "40" : "", isDeep ? "30" : "");
+    add({
+      name: `host time of a step, ${layers} tiny ${layers === 1 ? "layer" : "layers"}`,
+      unit: "ms",
+      samples: { jaxscale: samples },
+      figures: [
+        atMost("median", median(samples), "ms", ...(isDeep ? [2, 1.5] : [])),
+        counted("submits", submits, 1),
+        counted("dispatches", dispatches),
+        counted("pipelines", pipelines, isDeep ? 40 : undefined),
+      ],
+    });
     language.dispose();
   }
 }
 
-if (wanted.has("curve")) {
+async function curve({ add }: Reporter): Promise<void> {
   const language = narrowModel(attentive);
   for (const present of [64, 256, 1024, 2048, 4096]) {
-    const { ms: time } = await measureDecode(language, { present, capacity: 4352, rounds });
-    add(`${attentive.layers} layers of GLM-4's attention, ${present} of 4352 present`, ms(time));
+    const { samples } = await measureDecode(language, { present, capacity: 4352, rounds });
+    const name = `${attentive.layers} layers of GLM-4's attention, ${present} of 4352 present`;
+    add({ name, unit: "ms", samples: { jaxscale: samples } });
   }
   language.dispose();
 }
 
-if (wanted.has("cold"))
-  for (const [name, folder] of folders) {
-    const script = fileURLToPath(new URL("real-widths/run.ts", import.meta.url));
-    const args = ["--import", "tsx", script, folder, "--max_new_tokens=1"];
-    const cache = mkdtempSync(join(tmpdir(), "shaders-"));
-    const env = { ...process.env, MESA_SHADER_CACHE_DIR: cache };
-    const text = execFileSync(process.execPath, args, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-    rmSync(cache, { recursive: true });
-    const seconds = /first token: ([\d.]+) s/.exec(text)?.[1] ?? "?";
-    const theirs = recorded[name].vulkan?.coldSeconds;
-    const note = theirs ? `llama.cpp Vulkan ${theirs} s, recorded` : "";
-    add(`cold driver cache to the first token, ${name}`, `${seconds} s`, note, "60 s", "20 s");
+function coldStart({ add }: Reporter, name: string, folder: string): void {
+  const script = fileURLToPath(new URL("real-widths/run.ts", import.meta.url));
+  const cache = mkdtempSync(join(tmpdir(), "shaders-"));
+  const env = { ...process.env, MESA_SHADER_CACHE_DIR: cache };
+  const args = ["--import", "tsx", script, folder, "--max_new_tokens=1"];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
+  rmSync(cache, { recursive: true });
+  const work = `to the first token with an empty driver cache, ${name}`;
+  const said = /first token: ([\d.]+) s/.exec(stdout);
+  if (!said) {
+    add({ name: work, unit: "s", samples: {}, errors: { jaxscale: stderr.trim().split("\n").at(-1) ?? "" } });
+    return;
   }
+  const seconds = Number(said[1]);
+  add({
+    name: work,
+    unit: "s",
+    samples: { jaxscale: [seconds] },
+    figures: [atMost("time", seconds, "s", 60, 20), ...againstRecorded(name, "coldSeconds", seconds, [])],
+  });
+}
 
-console.log(`\n${align(rows)}\n\nload average: ${loadavg()[0].toFixed(2)}`);
-process.exit();
+await runSuite(async (report) => {
+  const { adapter, roofs } = await examineDevice();
+  console.error(
+    `${adapter}: ${roofs.readGigabytesPerSecond.toFixed(1)} GB/s reading f32, ${roofs.bfloat16GigabytesPerSecond.toFixed(1)} GB/s bfloat16 weights, ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s`,
+  );
+  for (const [name, folder] of folders) await atRealWidths(report, name, folder);
+  if (wanted.has("host")) await host(report);
+  if (wanted.has("curve")) await curve(report);
+});

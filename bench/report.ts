@@ -1,52 +1,32 @@
-/** Results as a table for people. */
-import type { RowResult, Verdict } from "./measure.ts";
-import type { Goal } from "./rows.ts";
+/** Measurements as rows of text, and rows as a table for the terminal. */
+import type { Figure, Measurement } from "./record.ts";
+import { median, spread } from "./statistics.ts";
 
-const figure = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+/** Three digits that count. */
+export const shown = (value: number): string =>
+  Number.isInteger(value) && Math.abs(value) < 1e15 ? `${value}` : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
 
-function goalText(goal: Goal | undefined): string {
-  if (!goal) return "";
-  switch (goal.kind) {
-    case "faster":
-      return `${goal.times} × ${goal.than}`;
-    case "atMost":
-      return `≤ ${goal.value}`;
-    case "roof":
-      return `${100 * goal.share}% of roof`;
-  }
+export function figureText({ name, value, unit, goals = [] }: Figure): string {
+  const said = value === undefined ? "not measured" : `${shown(value)}${unit && ` ${unit}`}`;
+  const judged = goals.map(({ goal, met }) => (met === undefined ? goal : `${goal} ${met ? "met" : "missed"}`));
+  return `${name} ${said}${judged.length > 0 ? ` (${judged.join(", ")})` : ""}`;
 }
 
-function verdictText(goal: Goal | undefined, verdict: Verdict | undefined): string {
-  if (!goal || !verdict) return "";
-  if (verdict.met === undefined || verdict.figure === undefined) return "not measured";
-  const shown = goal.kind === "roof" ? `${(100 * verdict.figure).toFixed(0)}%` : figure(verdict.figure);
-  return `${shown}${goal.kind === "faster" ? " ×" : ""} ${verdict.met ? "met" : "missed"}`;
-}
+/** Times in a row's unit. */
+export const tableHead = ["work", "median", "fastest", "spread", "others", "figures"];
 
-/** Medians, but for the second figure. */
-export const tableHead = ["work", "JaxScale", "best", "others", "rate", "to reach", "", "stretch", ""];
-
-export function tableRow(result: RowResult): string[] {
-  const { row, medians, fastest, errors, facts } = result;
-  const ours = medians.jaxscale;
-  const others = Object.keys(row.others)
-    .filter((label) => label !== "stream")
-    .map((label) => (medians[label] === undefined ? `${label} -` : `${label} ${figure(medians[label])}`));
-  const rates = [
-    row.bytes && ours ? `${figure(row.bytes / ours / 1e6)} GB/s` : "",
-    row.flops && ours ? `${figure(row.flops / ours / 1e6)} GFLOP/s` : "",
-    ...Object.entries(facts).map(([name, count]) => `${count} ${name}`),
-  ];
+export function tableRow({ name, unit, samples, figures, errors }: Measurement): string[] {
+  const { jaxscale: ours, ...others } = samples;
+  const spreadOfOurs = ours && spread(ours);
+  const rates = Object.entries(others).map(([label, times]) => `${label} ${shown(median(times))}`);
+  const failures = Object.entries(errors).map(([label, message]) => `${label} failed: ${message}`);
   return [
-    row.name,
-    errors.jaxscale ? "failed" : ours === undefined ? "-" : `${figure(ours)} ${row.unit}`,
-    fastest.jaxscale === undefined ? "" : figure(fastest.jaxscale),
-    others.join(", "),
-    rates.filter(Boolean).join(", "),
-    goalText(row.reach),
-    verdictText(row.reach, result.reach),
-    goalText(row.stretch),
-    verdictText(row.stretch, result.stretch),
+    name,
+    ours ? `${shown(median(ours))} ${unit}` : "failed",
+    ours ? shown(Math.min(...ours)) : "",
+    spreadOfOurs === undefined ? "" : `${(100 * spreadOfOurs).toFixed(0)} %`,
+    [...rates, ...failures].join(", "),
+    figures.map(figureText).join("; "),
   ];
 }
 

@@ -45,7 +45,7 @@ export interface Scale {
   readonly streamBytes: number;
 }
 
-export const scales: Readonly<Record<"full" | "small", Scale>> = {
+const scales: Readonly<Record<"full" | "small", Scale>> = {
   full: {
     matrix: [512, 1024],
     vector: 4096,
@@ -77,6 +77,13 @@ export const scales: Readonly<Record<"full" | "small", Scale>> = {
     streamBytes: 2 ** 16,
   },
 };
+
+/** @throws RangeError for another name */
+export function scaleNamed(name: string): Scale {
+  const scale = scales[name as keyof typeof scales];
+  if (!scale) throw new RangeError(`bench: scale must be one of ${Object.keys(scales).join(", ")}; got ${name}`);
+  return scale;
+}
 
 const entry = (system: System, name: string, ...sizes: number[]): Entry => ({ system, work: { name, sizes } });
 const faster = (than: string, times: number): Goal => ({ kind: "faster", than, times });

@@ -3,13 +3,13 @@
  * busy machine disturbs them alike; ratios are medians over the turns.
  */
 import { spawnSync } from "node:child_process";
-import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ready, statistics } from "jaxscale";
-import { align } from "./report.ts";
+import type { Figure } from "./record.ts";
 import { Runner, type StepSizes, stepArguments, stepOn, typesOnly } from "./sharding/step.ts";
-import { median } from "./statistics.ts";
+import { median, takeTurns } from "./statistics.ts";
+import { runSuite } from "./suite.ts";
 
 process.env.JAXSCALE_DEVICES ??= "8";
 const { values } = parseArgs({
@@ -28,73 +28,99 @@ const sizes: StepSizes = {
   feedForward: 2816,
 };
 
-const rows: string[][] = [["work", "measured", "", "to reach"]];
-const add = (work: string, measured: string, beside = "", reach = ""): void => {
-  rows.push([work, measured, beside, reach]);
-  process.stderr.write(`${work}: ${measured}\n`);
-};
-const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`;
-const ratio = (value: number): string => `${value.toFixed(2)} ×`;
-
-const { name } = await ready();
-console.log(`adapter: ${name}\nload average: ${loadavg()[0].toFixed(2)} on ${cpus().length} processors`);
+/** A ratio that must not be above another. */
+const atMost = (name: string, value: number, most?: number): Figure => ({
+  name,
+  value,
+  unit: "×",
+  goals: most === undefined ? [] : [{ goal: `≤ ${most} ×`, met: value <= most }],
+});
+const counted = (name: string, value: number, unit = ""): Figure => ({ name, value, unit, isExact: true });
 
 /** Time of the processor for tracing, partitioning and stacking: the text of one device's program asks for all of them. */
-function hostTime(devices: number, deep: StepSizes): number {
-  const samples = Array.from({ length: 7 }, () => {
-    const started = process.cpuUsage();
-    stepOn(devices, deep)
-      .lower(...stepArguments(typesOnly, deep))
-      .asText("partitioned");
-    const { user, system } = process.cpuUsage(started);
-    return (user + system) / 1000;
-  });
-  return Math.min(...samples);
+async function hostTime(devices: number, deep: StepSizes): Promise<number> {
+  const started = process.cpuUsage();
+  stepOn(devices, deep)
+    .lower(...stepArguments(typesOnly, deep))
+    .asText("partitioned");
+  const { user, system } = process.cpuUsage(started);
+  return (user + system) / 1000;
 }
-const deep = { ...sizes, layers: 40 };
-const [traced, partitioned] = [hostTime(1, deep), hostTime(8, deep)];
-add("40 layers traced, simplified and printed", ms(traced), "of the processor");
-add("40 layers partitioned over 8 besides", ms(partitioned - traced), "of the processor", "1000 ms");
 
-for (const [work, tokens, present] of [
-  ["decode, 128 present", 1, 128],
-  ["prefill 128", 128, 0],
-] as const) {
-  const runners = await Promise.all([1, 2, 8].map((devices) => Runner.make(devices, { ...sizes, tokens }, present)));
-  const samples = runners.map((): number[] => []);
-  for (let round = 0; round < rounds; round++)
-    for (const [i, runner] of runners.entries()) samples[i].push(await runner.sample());
-  const [alone] = runners;
-  add(`${work}, one device`, ms(median(samples[0])), `${alone.dispatches} dispatches`);
-  runners.slice(1).forEach((runner, i) => {
-    const { devices, dispatches, peakBytes } = runner;
-    const on = `${work}, tensor = ${devices}`;
-    const times = samples[i + 1].map((time, round) => time / samples[0][round]);
-    add(`${on}: time`, ratio(median(times)), ms(median(samples[i + 1])), devices === 2 ? "1.15 ×" : "");
-    add(`${on}: dispatches`, ratio(dispatches / alone.dispatches), `${dispatches}`, devices === 8 ? "1.5 ×" : "");
-    add(`${on}: peak memory`, ratio(peakBytes / alone.peakBytes), `${(peakBytes / 2 ** 20).toFixed(1)} MiB`, "1.05 ×");
-    const { sent, collectives } = runner;
-    // Two all-reduces a layer, of float32 [1, tokens, hidden].
-    const least = (2 * sizes.layers * 2 * (devices - 1) * tokens * sizes.hidden * 4) / devices;
-    add(`${on}: bytes sent`, ratio(sent / least), `${sent} bytes a device by ${collectives}`, "1 ×");
+await runSuite(async ({ add }) => {
+  await ready();
+  const deep = { ...sizes, layers: 40 };
+  const host = await takeTurns({ one: () => hostTime(1, deep), eight: () => hostTime(8, deep) }, { rounds: 7 });
+  const besides = Math.min(...host.eight) - Math.min(...host.one);
+  add({
+    name: "40 layers traced and partitioned over 8, time of the processor",
+    unit: "ms",
+    samples: { jaxscale: host.eight, "own, one device": host.one },
+    figures: [
+      { name: "partitioning", value: besides, unit: "ms", goals: [{ goal: "≤ 1000 ms", met: besides <= 1000 }] },
+    ],
   });
-  for (const runner of runners) runner.dispose();
-}
-const before = statistics().submits;
-const runner = await Runner.make(8, sizes, 0);
-const made = statistics().submits;
-await runner.step();
-add("a decode step of 8 devices: submits", `${statistics().submits - made}`, `${made - before} to make it`, "1");
 
-const child = spawnSync(
-  process.execPath,
-  ["--import", "tsx", fileURLToPath(new URL("sharding/all-reduce.ts", import.meta.url)), `${rounds}`],
-  { encoding: "utf8", env: { ...process.env, JAXSCALE_ADAPTER: "any,any", JAXSCALE_DEVICES: "2" } },
-);
-if (child.status === 0) {
-  const time = median(child.stdout.trim().split("\n").map(Number));
-  add("all-reduce of 4 MB between two GPUDevices", ms(time), `${((4 * 2 ** 20) / time / 1e6).toFixed(2)} GB/s`);
-} else add("all-reduce of 4 MB between two GPUDevices", "failed", child.stderr.trim().split("\n").at(-1));
+  for (const [work, tokens, present] of [
+    ["decode, 128 present", 1, 128],
+    ["prefill 128", 128, 0],
+  ] as const) {
+    const runners = await Promise.all([1, 2, 8].map((devices) => Runner.make(devices, { ...sizes, tokens }, present)));
+    const [alone, ...split] = runners;
+    const works = runners.map((runner) => [`${runner.devices}`, () => runner.sample()] as const);
+    const samples = await takeTurns(Object.fromEntries(works), { rounds });
+    add({
+      name: `${work}, one device`,
+      unit: "ms",
+      samples: { jaxscale: samples[1] },
+      figures: [counted("dispatches", alone.dispatches), counted("peak memory", alone.peakBytes, "bytes")],
+    });
+    for (const { devices, dispatches, peakBytes, sent, collectives } of split) {
+      const isPair = devices === 2;
+      // Two all-reduces a layer, of float32 [1, tokens, hidden].
+      const least = (2 * sizes.layers * 2 * (devices - 1) * tokens * sizes.hidden * 4) / devices;
+      const times = samples[devices].map((time, round) => time / samples[1][round]);
+      add({
+        name: `${work}, tensor = ${devices}`,
+        unit: "ms",
+        samples: { jaxscale: samples[devices], "own, one device": samples[1] },
+        figures: [
+          atMost("times of one device", median(times), isPair ? 1.15 : undefined),
+          atMost("dispatches of one device", dispatches / alone.dispatches, isPair ? undefined : 1.5),
+          atMost("peak memory of one device", peakBytes / alone.peakBytes, 1.05),
+          atMost(`bytes sent by ${collectives}, of the least`, sent / least, 1),
+          counted("dispatches", dispatches),
+          counted("peak memory", peakBytes, "bytes"),
+          counted("sent", sent, "bytes"),
+        ],
+      });
+    }
+    for (const runner of runners) runner.dispose();
+  }
 
-console.log(`\n${align(rows)}`);
-process.exit(0);
+  const runner = await Runner.make(8, sizes, 0);
+  const made = statistics().submits;
+  const started = performance.now();
+  await runner.step();
+  const submits = statistics().submits - made;
+  add({
+    name: "a single decode step of 8 devices",
+    unit: "ms",
+    samples: { jaxscale: [performance.now() - started] },
+    figures: [{ ...counted("submits", submits), goals: [{ goal: "1", met: submits === 1 }] }],
+  });
+
+  const name = "all-reduce of 4 MB between two GPUDevices";
+  const child = spawnSync(
+    process.execPath,
+    ["--import", "tsx", fileURLToPath(new URL("sharding/all-reduce.ts", import.meta.url)), `${rounds}`],
+    { encoding: "utf8", env: { ...process.env, JAXSCALE_ADAPTER: "any,any", JAXSCALE_DEVICES: "2" } },
+  );
+  if (child.status !== 0) {
+    add({ name, unit: "ms", samples: {}, errors: { jaxscale: child.stderr.trim().split("\n").at(-1) ?? "" } });
+    return;
+  }
+  const times = child.stdout.trim().split("\n").map(Number);
+  const rate = (4 * 2 ** 20) / median(times) / 1e6;
+  add({ name, unit: "ms", samples: { jaxscale: times }, figures: [{ name: "rate", value: rate, unit: "GB/s" }] });
+});

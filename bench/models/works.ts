@@ -1,20 +1,18 @@
 /** What is timed of a model. */
 import { type LanguageModel, StepCost } from "@jaxscale/models";
 import * as jax from "jaxscale";
-import { median } from "../statistics.ts";
+import { median, takeTurns } from "../statistics.ts";
 import { Stepper } from "./stepper.ts";
 
-/** Median of samples, the first ones, which compile and touch memory, dropped. */
-export async function medianOf(sample: () => Promise<number>, { rounds, warmup = 2 }: Effort): Promise<number> {
-  for (let i = 0; i < warmup; i++) await sample();
-  const samples: number[] = [];
-  for (let i = 0; i < rounds; i++) samples.push(await sample());
-  return median(samples);
-}
 export interface Effort {
   readonly rounds: number;
-  readonly warmup?: number;
 }
+
+/** Milliseconds of one work. */
+const samplesOf = async (
+  work: () => Promise<number>,
+  effort: Effort & { readonly warmup: number },
+): Promise<number[]> => (await takeTurns({ work }, effort)).work;
 
 const elapsed = async (run: () => jax.Array): Promise<number> => {
   const started = performance.now();
@@ -23,7 +21,8 @@ const elapsed = async (run: () => jax.Array): Promise<number> => {
 };
 
 export interface Decoded {
-  readonly ms: number;
+  /** Milliseconds of a step. */
+  readonly samples: readonly number[];
   readonly bytes: number;
   readonly flops: number;
   readonly submits: number;
@@ -47,7 +46,7 @@ export async function measureDecode(
     });
     return ms / steps;
   };
-  const ms = await medianOf(run, { rounds });
+  const samples = await samplesOf(run, { rounds, warmup: 2 });
   const progress = stepper.at(present);
   await progress.state.logits.blockUntilReady();
   const before = { ...jax.statistics() };
@@ -56,19 +55,26 @@ export async function measureDecode(
   const pipelines = stepper.pipelines();
   stepper.dispose();
   const { bytes, flops } = new StepCost(language.model).decode([present]);
-  return { ms, bytes, flops, submits: submits - before.submits, dispatches: dispatches - before.dispatches, pipelines };
+  return {
+    samples,
+    bytes,
+    flops,
+    submits: submits - before.submits,
+    dispatches: dispatches - before.dispatches,
+    pipelines,
+  };
 }
 
-/** Time of a prompt until its first token is known. */
-export async function measurePrefill(language: LanguageModel, tokens: number, effort: Effort): Promise<number> {
+/** Milliseconds of a prompt until its first token is known. */
+export async function measurePrefill(language: LanguageModel, tokens: number, effort: Effort): Promise<number[]> {
   const stepper = new Stepper(language, tokens);
-  const ms = await medianOf(() => elapsed(() => stepper.prefill(tokens)), { warmup: 1, ...effort });
+  const samples = await samplesOf(() => elapsed(() => stepper.prefill(tokens)), { warmup: 1, ...effort });
   stepper.dispose();
-  return ms;
+  return samples;
 }
 
-/** Host time of a step, the device idle before. */
-export async function measureHost(language: LanguageModel, effort: Effort): Promise<number> {
+/** Milliseconds of the host for a step, the device idle before. */
+export async function measureHost(language: LanguageModel, effort: Effort): Promise<number[]> {
   const stepper = new Stepper(language, 128);
   let progress = stepper.at(64);
   const sample = async (): Promise<number> => {
@@ -77,10 +83,10 @@ export async function measureHost(language: LanguageModel, effort: Effort): Prom
     progress = stepper.decode(progress);
     return performance.now() - started;
   };
-  const ms = await medianOf(sample, { warmup: 10, ...effort });
+  const samples = await samplesOf(sample, { warmup: 10, ...effort });
   await progress.state.logits.blockUntilReady();
   stepper.dispose();
-  return ms;
+  return samples;
 }
 
 /** The best that the library's own products reach, in GFLOP/s: square ones, and a prompt with bfloat16 weights. */
@@ -96,7 +102,7 @@ export async function bestGemm(effort: Effort): Promise<number> {
   let best = 0;
   for (const [m, n, k, dtype] of shapes) {
     const [x, w] = [jax.numpy.ones([m, k], { dtype }), jax.numpy.ones([n, k], { dtype })];
-    const ms = await medianOf(() => elapsed(() => product(x, w)), effort);
+    const ms = median(await samplesOf(() => elapsed(() => product(x, w)), { warmup: 2, ...effort }));
     best = Math.max(best, (2 * m * n * k) / ms / 1e6);
     for (const array of [x, w]) array.dispose();
   }
