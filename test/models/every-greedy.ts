@@ -42,6 +42,12 @@ export function testGreedy(name: string): void {
         `${caseName}, with a penalty`,
       );
     }
+    const { batch2 } = golden.cases;
+    assert.equal(
+      await textOf(model, batch2, { maxNewTokens: 24, useCache: false }),
+      batch2.greedy.f32_stopping_at_eos,
+      "without caches",
+    );
     model.dispose();
   });
 }

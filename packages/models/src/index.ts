@@ -40,6 +40,7 @@ export { Chat, type ChatSettings, type Turn } from "./generate/chat.ts";
 export type { FinishReason, GeneratedStep, GenerateOptions } from "./generate/generate.ts";
 export { encodePrompt, type GeneratedText, type GenerateTextOptions, type Prompt } from "./generate/generate-text.ts";
 export type { Usage } from "./generate/usage.ts";
+export type { WarmupOptions } from "./generate/warmup.ts";
 export { type HubId, parseHubId } from "./hub/hub-id.ts";
 export type { Fields } from "./json/fields.ts";
 export { LanguageModel, type LoadModelOptions } from "./language-model.ts";

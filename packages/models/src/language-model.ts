@@ -8,6 +8,7 @@ import { Executables } from "./generate/executables.ts";
 import { type GeneratedStep, type GenerateOptions, generate } from "./generate/generate.ts";
 import { type GeneratedText, type GenerateTextOptions, generateText, type Prompt } from "./generate/generate-text.ts";
 import type { Usage } from "./generate/usage.ts";
+import { type WarmupOptions, warmup } from "./generate/warmup.ts";
 import { CausalLM, parametersOf, setParameters } from "./model.ts";
 import { openCheckpoint } from "./open-checkpoint.ts";
 import { modelMesh, type Parallelism } from "./parallel/parallelism.ts";
@@ -85,6 +86,14 @@ export class LanguageModel {
     options?: GenerateTextOptions,
   ): AsyncGenerator<GeneratedText, Usage, undefined> {
     return yield* generateText(this, await this.tokenizer(), prompts, options);
+  }
+
+  /**
+   * Compiles what generations of a size need, so that the first of them compiles nothing. It holds for prompts that are padded to the
+   * same width, and for settings of the same kind. See `warmup`.
+   */
+  warmup(options: WarmupOptions): Promise<void> {
+    return warmup(this, options);
   }
 
   /** A conversation that keeps its caches between turns. @throws CheckpointError without a tokenizer; RangeError for impossible settings */

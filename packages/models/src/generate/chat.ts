@@ -8,7 +8,9 @@ import { capacityFor, roomFor, Session } from "./session.ts";
 import { Meter, type Usage } from "./usage.ts";
 
 /** Settings of a conversation: those of generation, and what the template takes. */
-export interface ChatSettings extends Omit<GenerateOptions, "signal">, Pick<ChatOptions, "enableThinking" | "tools"> {
+export interface ChatSettings
+  extends Omit<GenerateOptions, "signal" | "useCache">,
+    Pick<ChatOptions, "enableThinking" | "tools"> {
   /** What the conversation begins with. */
   readonly system?: string;
   /** Room of the caches at first, in tokens; they grow. */

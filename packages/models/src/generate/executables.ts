@@ -59,6 +59,14 @@ export interface Filled {
   readonly last: jax.Array;
 }
 
+/** Tokens of rows that are computed anew at every step. */
+export interface TokenRows {
+  /** int32 `[B,T]`, padded behind. */
+  readonly ids: jax.Array;
+  /** Tokens of each row, int32 `[B]`. */
+  readonly lengths: jax.Array;
+}
+
 type Weights = readonly jax.Array[];
 type Prefill = jax.Jitted<(weights: Weights, filled: Filled, chunk: Chunk) => Filled>;
 type Choose = jax.Jitted<(logits: jax.Array, state: ChoiceState, settings: ChoiceSettings) => ChoiceState>;
@@ -80,6 +88,10 @@ export class Executables {
   readonly head: jax.Jitted<(weights: Weights, last: jax.Array) => jax.Array>;
   /** Takes in the tokens chosen last. */
   readonly decode: jax.Jitted<(weights: Weights, state: DecodeState, token: jax.Array) => DecodeState>;
+  /** Logits for the next token from all tokens so far, without caches. @param width static: columns that hold tokens */
+  readonly recompute: jax.Jitted<(weights: Weights, rows: TokenRows, width: number) => jax.Array>;
+  /** Writes the tokens chosen last behind the others. */
+  readonly append: jax.Jitted<(rows: TokenRows, token: jax.Array) => TokenRows>;
   readonly markSeen = jax.jit(markSeen, { donateArgnums: 0, name: "mark_seen" });
 
   constructor(model: CausalLM) {
@@ -102,6 +114,14 @@ export class Executables {
     this.decode = jax.jit((w: Weights, state: DecodeState, token: jax.Array) => this.#decode(w, state, token), {
       donateArgnums: 1,
       name: "decode",
+    });
+    this.recompute = jax.jit(
+      (w: Weights, rows: TokenRows, width: number) => this.#recompute(this.#modelOf(w), rows, width),
+      { staticArgnums: 2, name: "recompute" },
+    );
+    this.append = jax.jit((rows: TokenRows, token: jax.Array) => this.#append(rows, token), {
+      donateArgnums: 0,
+      name: "append",
     });
   }
 
@@ -145,6 +165,20 @@ export class Executables {
       caches: jax.tree.leaves<jax.Array>(caches),
       logits: laidOut(model.logits(hidden.squeeze(1)), logitsAxes, this.#mesh),
       lengths: laidOut(state.lengths.add(1), ["batch"], this.#mesh),
+    };
+  }
+
+  #recompute(model: CausalLM, { ids, lengths }: TokenRows, width: number): jax.Array {
+    const hidden = model.call(ids.slice(":", jax.slice(0, width)));
+    const last = jax.numpy.takeAlongAxis(hidden, lengths.sub(1).reshape(-1, 1, 1), { axis: 1 }).squeeze(1);
+    return laidOut(model.logits(last), logitsAxes, this.#mesh);
+  }
+
+  #append({ ids, lengths }: TokenRows, token: jax.Array): TokenRows {
+    const rows = jax.numpy.arange(ids.shape[0], { dtype: "int32" });
+    return {
+      ids: laidOut(ids.at(rows, lengths).set(token), ["batch", null], this.#mesh),
+      lengths: laidOut(lengths.add(1), ["batch"], this.#mesh),
     };
   }
 

@@ -3,8 +3,9 @@ import type * as jax from "jaxscale";
 import type { GenerationConfig } from "../config/generation.ts";
 import type { CausalLM } from "../model.ts";
 import type { Choice, Executables } from "./executables.ts";
+import { Recomputation } from "./recomputation.ts";
 import { needsSeen, noToken, type Sampling } from "./sampling.ts";
-import { capacityFor, roomFor, Session } from "./session.ts";
+import { capacityFor, paddedWidth, roomFor, type Sequences, Session } from "./session.ts";
 import { Meter, type Usage } from "./usage.ts";
 
 /** What is not given comes from the checkpoint's `generation_config.json`, then from the defaults of transformers. */
@@ -18,6 +19,8 @@ export interface GenerateOptions extends Partial<Sampling> {
   readonly signal?: AbortSignal;
   /** Steps that are enqueued before the first of them is read. */
   readonly stepsAhead?: number;
+  /** False: no caches, every step computes all tokens anew, which gives the same tokens; true if absent. */
+  readonly useCache?: boolean;
 }
 
 /** Why a row ended: it gave an end-of-sequence token, or as many tokens as were asked for. */
@@ -56,11 +59,14 @@ export async function* generate(
   const longest = longestOf(prompts, model);
   const maxNewTokens = newTokensOf(generation, options, longest);
   requireRoom(longest + maxNewTokens, model);
-  const session = new Session(model, executables, {
-    batch: prompts.length,
-    capacity: capacityFor(roomFor({ start: 0, added: longest, maxNewTokens })),
-    tracksSeen: needsSeen(choice),
-  });
+  const size = { batch: prompts.length, tracksSeen: needsSeen(choice) };
+  const session =
+    (options.useCache ?? true)
+      ? new Session(model, executables, {
+          ...size,
+          capacity: capacityFor(roomFor({ start: 0, added: longest, maxNewTokens })),
+        })
+      : new Recomputation(model, executables, { ...size, capacity: paddedWidth(longest + maxNewTokens) });
   const meter = new Meter(prompts.reduce((sum, prompt) => sum + prompt.length, 0));
   try {
     yield* steps(session, prompts, { ...options, choice, maxNewTokens, meter });
@@ -77,11 +83,11 @@ export interface StepsOptions extends Pick<GenerateOptions, "seed" | "signal" | 
 }
 
 /**
- * Takes rows into a session that has room for them, and continues them; no step is under way when it ends.
+ * Takes rows into sequences that have room for them, and continues them; no step is under way when it ends.
  * @throws RangeError without room; the signal's reason
  */
 export async function* steps(
-  session: Session,
+  session: Sequences,
   rows: readonly (readonly number[])[],
   { choice, maxNewTokens, meter, signal, seed = 0, stepsAhead = 3 }: StepsOptions,
 ): AsyncGenerator<GeneratedStep, void, undefined> {

@@ -3,8 +3,8 @@ import * as jax from "jaxscale";
 import { type CausalLM, makeCaches } from "../model.ts";
 import { filledUp } from "../parallel/model-mesh.ts";
 import { int32, padded } from "../token-rows.ts";
-import type { Choice, ChoiceSettings, ChoiceState, DecodeState, Executables } from "./executables.ts";
-import { kindOf, settingsOf } from "./sampling.ts";
+import { Choosing } from "./choosing.ts";
+import type { Choice, DecodeState, Executables } from "./executables.ts";
 
 /** Chunks have one of these widths, so that prompts of any length need few programs. */
 const bucketWidths = [16, 32, 64, 128, 256, 512] as const;
@@ -17,6 +17,9 @@ export function chunkWidths(count: number): number[] {
   const last = bucketWidths.find((width) => width >= rest) ?? chunkWidth;
   return rest > 0 ? [...widths, last] : widths;
 }
+
+/** So many tokens with the padding of their chunks. */
+export const paddedWidth = (count: number): number => chunkWidths(count).reduce((sum, width) => sum + width, 0);
 
 /** Room for so many tokens a row: powers of two, then multiples of 1024, so that similar requests share programs. */
 export const capacityFor = (tokens: number): number =>
@@ -32,44 +35,35 @@ export function roomFor({
   readonly added: number;
   readonly maxNewTokens: number;
 }): number {
-  const inChunks = chunkWidths(added).reduce((sum, width) => sum + width, 0);
-  return start + Math.max(inChunks, added + maxNewTokens);
+  return start + Math.max(paddedWidth(added), added + maxNewTokens);
 }
 
-// So that other ends need no other program.
-const fewestEnds = 8;
-
-/** A choice on the device, the same for all rows. */
-function choiceSettings(choice: Choice, batch: number, seed: number): ChoiceSettings {
-  const { eosTokenIds, padTokenId } = choice;
-  const places = 2 ** Math.ceil(Math.log2(Math.max(eosTokenIds.length, fewestEnds)));
-  const ends = Array.from({ length: places }, (_, i) => eosTokenIds[i] ?? -1);
-  return {
-    sampling: settingsOf(new Array<Choice>(batch).fill(choice)),
-    eosTokenIds: int32(ends),
-    padTokenId: int32(padTokenId),
-    keyData: jax.random.prngKey(seed),
-  };
+/** Rows that grow together, each by the token that is chosen for it. */
+export interface Sequences {
+  /** Takes in tokens, for the first new one of each row to be chosen. */
+  prefill(prompts: readonly (readonly number[])[], choice: Choice, seed: number): void;
+  /** Chooses the next token of each row and does not wait for it; int32 `[B]`, those of rows that fill the batch up behind the others. */
+  choose(): jax.Array;
+  /** Takes in the tokens chosen last. @throws RangeError without room */
+  advance(): void;
+  dispose(): void;
 }
 
 /**
  * Rows that grow together. Make one and `prefill`; then `choose` tokens and `advance` by them in turn, as often as there is room.
  * `dispose` gives its memory back.
  */
-export class Session {
+export class Session implements Sequences {
   readonly batch: number;
   /** Those and as many more that the mesh divides them. */
   readonly #rows: number;
   readonly #executables: Executables;
   readonly #model: CausalLM;
   #caches: readonly jax.Array[];
-  /** Which tokens occurred; null without a penalty. */
-  #seen: jax.Array | null;
+  readonly #choosing: Choosing;
   /** Logits that wait for a choice; the caches are those above. */
   #logits: jax.Array | undefined;
   #deviceLengths: jax.Array | undefined;
-  #choice: { readonly program: ReturnType<Executables["chooser"]>; readonly settings: ChoiceSettings } | undefined;
-  #chosen: Omit<ChoiceState, "seen"> | undefined;
   #capacity: number;
   /** Tokens of each row, and those that steps under way will add. */
   #lengths: number[];
@@ -92,7 +86,7 @@ export class Session {
     this.#caches = jax.tree.leaves<jax.Array>(
       makeCaches(model.config, { batch: this.#rows, capacity, dtype: model.dtype }, model.mesh),
     );
-    this.#seen = tracksSeen ? jax.numpy.zeros([this.#rows, model.config.vocabSize], { dtype: "bool" }) : null;
+    this.#choosing = new Choosing(executables, { rows: this.#rows, vocabSize: model.config.vocabSize, tracksSeen });
   }
 
   /** Tokens a row that it has room for. */
@@ -124,16 +118,10 @@ export class Session {
       );
     const rows = filledUp(prompts, this.#model.mesh);
     const last = this.#fill(rows, widths, start);
-    const kind = kindOf([choice], this.#model.config.vocabSize);
     this.#lengths = rows.map((row) => start + row.length);
     this.#deviceLengths = int32(this.#lengths);
     this.#logits = this.#executables.head(this.#executables.weights, last);
-    this.#choice = { program: this.#executables.chooser(kind), settings: choiceSettings(choice, rows.length, seed) };
-    this.#chosen = {
-      done: jax.numpy.zeros([rows.length], { dtype: "bool" }),
-      count: jax.numpy.array(0, { dtype: "uint32" }),
-      token: jax.numpy.zeros([rows.length], { dtype: "int32" }),
-    };
+    this.#choosing.begin(choice, seed);
   }
 
   #fill(rows: readonly (readonly number[])[], widths: readonly number[], start: number): jax.Array {
@@ -149,7 +137,7 @@ export class Session {
       };
       const program = start + at === 0 ? this.#executables.prefillFirst : this.#executables.prefillNext;
       const filled = program(this.#executables.weights, { caches: this.#caches, last }, chunk);
-      if (this.#seen) this.#seen = this.#executables.markSeen(this.#seen, chunk.ids, chunk.counts);
+      this.#choosing.markSeen(chunk.ids, chunk.counts);
       this.#caches = filled.caches;
       last = filled.last;
       at += width;
@@ -162,24 +150,20 @@ export class Session {
    * @returns the tokens, int32 `[B]`, those of rows that fill the batch up behind the others
    */
   choose(): jax.Array {
-    if (!this.#logits || !this.#choice || !this.#chosen)
-      throw new RangeError("choose: there must be a prompt; got none");
-    const { program, settings } = this.#choice;
-    const { seen, ...chosen } = program(this.#logits, { seen: this.#seen, ...this.#chosen }, settings);
-    this.#seen = seen;
-    this.#chosen = chosen;
-    return chosen.token;
+    if (!this.#logits) throw new RangeError("choose: there must be a prompt; got none");
+    return this.#choosing.choose(this.#logits);
   }
 
   /** Takes in the tokens chosen last. @throws RangeError without room */
   advance(): void {
-    if (!this.#logits || !this.#deviceLengths || !this.#chosen)
+    const { token } = this.#choosing;
+    if (!this.#logits || !this.#deviceLengths || !token)
       throw new RangeError("advance: there must be a prompt; got none");
     const longest = Math.max(...this.#lengths);
     if (longest >= this.capacity)
       throw new RangeError(`advance: the caches must have room for another token; got ${longest} of ${this.capacity}`);
     const state: DecodeState = { caches: this.#caches, logits: this.#logits, lengths: this.#deviceLengths };
-    const next = this.#executables.decode(this.#executables.weights, state, this.#chosen.token);
+    const next = this.#executables.decode(this.#executables.weights, state, token);
     this.#caches = next.caches;
     this.#logits = next.logits;
     this.#deviceLengths = next.lengths;
@@ -197,14 +181,7 @@ export class Session {
       );
     this.#lengths = this.#lengths.map(() => kept.length);
     this.#logits = undefined;
-    if (!this.#seen) return;
-    const occurs = new Array<boolean>(this.#model.config.vocabSize).fill(false);
-    for (const id of kept) occurs[id] = true;
-    this.#seen.dispose();
-    this.#seen = jax.numpy.array(
-      this.#lengths.map(() => occurs),
-      { dtype: "bool" },
-    );
+    this.#choosing.resetSeen(kept);
   }
 
   /** Makes room for more tokens a row; what the caches hold stays. Programs for the new size compile at their first use. */
@@ -227,6 +204,7 @@ export class Session {
   }
 
   dispose(): void {
-    for (const array of [...this.#caches, this.#seen, this.#logits]) array?.dispose();
+    for (const array of [...this.#caches, this.#logits]) array?.dispose();
+    this.#choosing.dispose();
   }
 }
