@@ -29,6 +29,7 @@ export const familyNames = [
   "unary",
   "binary",
   "convert",
+  "narrow",
   "reduce",
   "shape",
   "indexing",
