@@ -182,6 +182,7 @@ test("memory is said to be held by its owners, from before the recording too", a
   const most = (name: string) => Math.max(...(owners.find((owner) => owner.name === name)?.bytes ?? []));
   assert.is(most("weights"), 4 * 64 * 64);
   assert.is(most("temporaries of twice"), 4 * 64 * 64);
+  assert.is(most("float32[64,64] of twice"), 4 * 64 * 64);
   assert.is(Math.max(...liveBytes), peakBytes);
   assert.ok(liveBytes.every((live, i) => live <= poolBytes[i]));
 });

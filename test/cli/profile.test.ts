@@ -4,21 +4,38 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { fixture } from "../models/fixtures.ts";
+import { fixture, shipped } from "../models/fixtures.ts";
 import { jaxscale } from "./command.ts";
 
+const profiling = readFileSync(join(import.meta.dirname, "../../docs/profiling.md"), "utf8");
 const quick = ["--prompt_tokens", "8", "--decode_steps", "2", "--repeats", "1"];
 const folder = mkdtempSync(join(tmpdir(), "profile-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
-test("tables of prefill, decoding and the host; a page and a trace of all kernels", async () => {
+/** Names of the rows of each table. */
+const rowsOf = (text: string): readonly (readonly string[])[] =>
+  text
+    .split("\n\n")
+    .filter((part) => part.includes("\nfull step"))
+    .map((part) => part.split("\n").map((line) => line.split(/ {2,}/)[0]));
+
+test("tables of prefill, decoding and the host, as docs/profiling.md shows them; a page and a trace of all kernels", async () => {
   const output = join(folder, "new", "run");
-  const ended = await jaxscale(["profile", "--model_path", fixture("glm4-tiny"), "--output", output, ...quick]);
+  const model = shipped("glm-4.7-flash-tiny");
+  const ended = await jaxscale(["profile", "--model_path", model, "--output", output, ...quick]);
   assert.is(ended.code, 0, ended.errors);
   for (const part of [/^prefill of 1 row of 8 tokens/m, /^a decoding step of 1 row with 9 to 10 tokens present/m])
     assert.match(ended.output, part);
-  for (const row of ["norms", "attention", "mlp", "head", "sampling", "launch overhead"])
-    assert.is(ended.output.match(new RegExp(`^${row} +[\\d.]+ +[\\d.]+`, "gm"))?.length, 2, row);
+  const shown =
+    /--model_path examples\/checkpoints\/glm-4\.7-flash-tiny\n```\n\n```text\n([\s\S]*?)```/.exec(profiling)?.[1] ?? "";
+  const [prefill, decode] = rowsOf(shown);
+  assert.ok(prefill.includes("routed experts") && prefill.includes("launch overhead"));
+  assert.equal(
+    rowsOf(ended.output)
+      .slice(0, 2)
+      .map((rows) => rows.slice(1)),
+    [prefill.slice(1), decode.slice(1)],
+  );
   assert.match(ended.output, /^full step +[\d.]+ +100\.0$/m);
   assert.match(ended.output, /^host at work +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$/m);
   assert.match(ended.output, /to look at: .*index\.html/);

@@ -39,7 +39,7 @@ export class SlotTable {
       if (slot.kind === "argument") argumentBytes[slot.index] = slot.sizeBytes;
       if (slot.kind !== "output") return;
       const result = program.results.findIndex((r) => r.slot === i);
-      const label = resultLabels[result] ?? `output ${slot.index} of ${program.name}`;
+      const label = `${resultLabels[result] ?? `output ${slot.index}`} of ${program.name}`;
       outputs[slot.index] = { sizeBytes: slot.sizeBytes, donor: slot.donor ?? -1, label };
     });
     this.argumentBytes = argumentBytes;
