@@ -24,6 +24,11 @@ export class Fields {
     return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
   }
 
+  /** The names of all fields. */
+  keys(): readonly string[] {
+    return Object.keys(this.#object);
+  }
+
   /** A whole number within bounds. */
   integer(key: string, defaultValue?: number, { min = 1, max = 2 ** 31 - 1 }: Range = {}): number {
     return this.#read(

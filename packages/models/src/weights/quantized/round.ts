@@ -1,0 +1,108 @@
+/** Quantizes rows of floats to the nearest codes. Each operation is one of float32, so that results are equal to the bit everywhere. */
+import { castBytes, type FloatDType } from "../../safetensors/cast.ts";
+import type { QuantizedMatrix } from "./matrix.ts";
+import type { Rows } from "./rows.ts";
+import type { QuantizationScheme } from "./scheme.ts";
+
+/** Codes, scales and zero points of some rows. */
+interface RoundedRows {
+  readonly first: number;
+  readonly end: number;
+  readonly codes: Int8Array | Uint8Array;
+  readonly scales: Float32Array;
+  readonly zeros: Uint8Array | undefined;
+}
+
+/**
+ * A float matrix as a quantized one. Symmetric: `s = max|w| / top`, `q = clamp(rint(w / s), -top, top)` with top 7 or 127. Asymmetric:
+ * `lo = min(w, 0)`, `hi = max(w, 0)`, `s = (hi - lo) / steps`, `z = clamp(rint(-lo / s))`, `q = clamp(rint(w / s) + z)` from 0 to steps, 15 or
+ * 255. Ties go to even; the scale is rounded to its dtype first; a scale of 0 is 1.
+ */
+export function quantizedRows(
+  floats: Rows<Float32Array>,
+  scheme: QuantizationScheme,
+  scaleDtype: FloatDType,
+): QuantizedMatrix {
+  const { rows, columns } = floats;
+  const { bits, symmetric } = scheme;
+  const groupSize = scheme.groupSize || columns;
+  const groups = Math.ceil(columns / groupSize);
+  // Codes, scales and zeros of the same rows are asked for in sequence.
+  let newest: Promise<RoundedRows> | undefined;
+  let range = "";
+  const rounded = (first: number, end: number): Promise<RoundedRows> => {
+    if (range !== `${first} ${end}`) {
+      range = `${first} ${end}`;
+      newest = floats.read(first, end).then((w) => ({ first, end, ...roundRows(w, columns, groupSize, scheme, scaleDtype) }));
+    }
+    return newest as Promise<RoundedRows>;
+  };
+  const dtype = `${symmetric ? "" : "u"}int${bits}` as const;
+  return {
+    rows,
+    columns,
+    groupSize,
+    codes: { rows, columns, dtype, read: async (...at) => (await rounded(...at)).codes },
+    scales: { rows, columns: groups, dtype: scaleDtype, read: async (...at) => (await rounded(...at)).scales },
+    ...(!symmetric && {
+      zeros: { rows, columns: groups, dtype, read: async (...at) => (await rounded(...at)).zeros as Uint8Array },
+    }),
+    keys: [],
+  };
+}
+
+const { fround } = Math;
+
+/** To the nearest integer, ties to even; below 2²². */
+const rint = (x: number): number => fround(fround(x + 12582912) - 12582912);
+
+function roundRows(
+  w: Float32Array,
+  columns: number,
+  groupSize: number,
+  { bits, symmetric }: QuantizationScheme,
+  scaleDtype: FloatDType,
+): Omit<RoundedRows, "first" | "end"> {
+  const rows = columns === 0 ? 0 : w.length / columns;
+  const groups = Math.ceil(columns / groupSize);
+  const codes = new (symmetric ? Int8Array : Uint8Array)(w.length);
+  const scales = new Float32Array(rows * groups);
+  const zeros = symmetric ? undefined : new Uint8Array(rows * groups);
+  const top = symmetric ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
+  const lowest = symmetric ? -top : 0;
+  const steps: [number, number][] = [];
+  for (let at = 0; at < columns; at += groupSize) steps.push([at, Math.min(at + groupSize, columns)]);
+  const lows = new Float32Array(zeros ? rows * groups : 0);
+  for (let r = 0, i = 0; r < rows; r++)
+    for (const [from, to] of steps) {
+      let low = 0;
+      let high = 0;
+      for (let c = r * columns + from; c < r * columns + to; c++) {
+        if (w[c] < low) low = w[c];
+        if (w[c] > high) high = w[c];
+      }
+      if (zeros) lows[i] = low;
+      scales[i++] = symmetric ? Math.max(-low, high) / top : fround(high - low) / top;
+    }
+  roundTo(scales, scaleDtype);
+  for (let r = 0, i = 0; r < rows; r++)
+    for (const [from, to] of steps) {
+      if (scales[i] === 0) scales[i] = 1;
+      const s = scales[i];
+      const z = zeros ? Math.min(Math.max(rint(fround(-lows[i] / s)), 0), top) : 0;
+      if (zeros) zeros[i] = z;
+      i++;
+      for (let c = r * columns + from; c < r * columns + to; c++) {
+        const q = rint(fround(w[c] / s)) + z;
+        codes[c] = q < lowest ? lowest : q > top ? top : q;
+      }
+    }
+  return { codes, scales, zeros };
+}
+
+/** Rounds values to a narrower dtype, in place. */
+function roundTo(values: Float32Array, dtype: FloatDType): void {
+  if (dtype === "float32") return;
+  const bytes = new Uint8Array(values.buffer.slice(0));
+  values.set(new Float32Array(castBytes(castBytes(bytes, "float32", dtype), dtype, "float32").buffer, 0, values.length));
+}
