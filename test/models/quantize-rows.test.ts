@@ -32,15 +32,20 @@ for (const [name, text] of Object.entries(schemes))
     assert.equal([...(await matrix.scales.read(0, 10))], await wanted("scale"));
     if (matrix.zeros) assert.equal([...(await matrix.zeros.read(0, 10))], await wanted("zero"));
     assert.is(matrix.zeros === undefined, text === "int8" || text.endsWith(":sym"));
-    assert.equal([...(await dequantizedRows(matrix).read(0, 10))].map((x) => x + 0), (await wanted("dequantized")).map((x) => x + 0));
+    assert.equal(
+      [...(await dequantizedRows(matrix).read(0, 10))].map((x) => x + 0),
+      (await wanted("dequantized")).map((x) => x + 0),
+    );
     await file.close();
   });
 
 test("a scheme and its text", () => {
-  for (const text of ["int8:sym", "int4:32:asym", "int4:128:sym", "int8:64:asym"]) assert.is(schemeText(parseScheme(text)), text);
+  for (const text of ["int8:sym", "int4:32:asym", "int4:128:sym", "int8:64:asym"])
+    assert.is(schemeText(parseScheme(text)), text);
   assert.is(schemeText(parseScheme("int8")), "int8:sym");
   assert.is(schemeText(parseScheme("int4")), "int4:32:asym");
-  for (const text of ["int5", "int4:", "int4:3", "int4:32:both", "", "INT8"]) assert.throws(() => parseScheme(text), /as in int4:32:asym; got/);
+  for (const text of ["int5", "int4:", "int4:3", "int4:32:both", "", "INT8"])
+    assert.throws(() => parseScheme(text), /as in int4:32:asym; got/);
 });
 
 test.run();

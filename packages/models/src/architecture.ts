@@ -5,7 +5,8 @@ import type { Fields } from "./json/fields.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import type { Step } from "./layers/step.ts";
 import type { SplitSizes } from "./parallel/parallelism.ts";
-import type { IgnoreRule, StackingRule } from "./weights/plan.ts";
+import type { StackingRule } from "./weights/parts.ts";
+import type { IgnoreRule } from "./weights/plan.ts";
 
 /** A decoder layer; its cache has the type of its family. */
 export interface DecoderLayer extends nnx.Module {

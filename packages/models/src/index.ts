@@ -85,6 +85,7 @@ export {
 } from "./verify/verify-cache.ts";
 export { keyRules } from "./weights/key-rules.ts";
 export { type LoadOptions, loadParameters } from "./weights/load.ts";
+export type { StackingRule, TensorPart } from "./weights/parts.ts";
 export {
   type IgnoreRule,
   type KeyRules,
@@ -93,8 +94,6 @@ export {
   type PlannedLoad,
   type PlannedParameter,
   planLoad,
-  type StackingRule,
-  type TensorPart,
 } from "./weights/plan.ts";
 export { formatBytes, formatProgress, type OnProgress, type Progress } from "./weights/progress.ts";
 export { openWeights, type Weights } from "./weights/weights.ts";

@@ -12,6 +12,7 @@ import { type WarmupOptions, warmup } from "./generate/warmup.ts";
 import { CausalLM, parametersOf, setParameters } from "./model.ts";
 import { openCheckpoint } from "./open-checkpoint.ts";
 import { modelMesh, type Parallelism } from "./parallel/parallelism.ts";
+import type { QuantizeOptions } from "./quantize-model.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import type { LoadOptions } from "./weights/load.ts";
 
@@ -21,6 +22,8 @@ export interface LoadModelOptions extends LoadOptions {
   readonly dtype?: jax.DType;
   /** Over how many devices the model is split; one if absent. */
   readonly parallelism?: Parallelism;
+  /** What is quantized while loading; the checkpoint as it is if absent. Weights that it has in codes stay as they are. */
+  readonly quantize?: QuantizeOptions;
 }
 
 /**
@@ -51,10 +54,12 @@ export class LanguageModel {
    */
   static async load(
     from: string | CheckpointFiles,
-    { dtype, parallelism = {}, ...options }: LoadModelOptions = {},
+    { dtype, parallelism = {}, quantize, ...options }: LoadModelOptions = {},
   ): Promise<LanguageModel> {
-    const { config, generation, load, tokenizer } = await openCheckpoint(from, options);
+    const checkpoint = await openCheckpoint(from, options);
+    const { config, generation, load, tokenizer } = checkpoint;
     const model = new CausalLM(config, dtype ?? config.dtype ?? "float32", modelMesh(config, parallelism));
+    await checkpoint.quantize(model, quantize);
     setParameters(model, await load(parametersOf(model), options));
     return new LanguageModel(model, generation, tokenizer);
   }

@@ -8,7 +8,7 @@ import { RMSNorm } from "./layers/rms-norm.ts";
 import type { RopeSettings } from "./layers/rope.ts";
 import { type Step, stepAt, wantedOf } from "./layers/step.ts";
 import { laidOut, type ModelMesh } from "./parallel/model-mesh.ts";
-import type { ParameterSpec } from "./weights/plan.ts";
+import type { ParameterSpec, QuantizedComponent } from "./weights/plan.ts";
 
 /** Embedding, layers, norm. */
 export class Decoder extends nnx.Module {
@@ -122,7 +122,8 @@ export function parametersOf(model: CausalLM): Record<string, ParameterSpec & { 
       const { shape, dtype, metadata } = parameter;
       const sharding = model.mesh ? { sharding: model.mesh.shardingOf(parameter) } : {};
       const stored = metadata.storedShape ? { storedShape: metadata.storedShape as readonly number[] } : {};
-      return [path.join("."), { shape, dtype, ...stored, ...sharding }];
+      const quantized = metadata.quantized ? { quantized: metadata.quantized as QuantizedComponent } : {};
+      return [path.join("."), { shape, dtype, ...stored, ...sharding, ...quantized }];
     }),
   );
 }

@@ -6,12 +6,15 @@ import { refused } from "./checkpoint-error.ts";
 import { type ModelConfig, readConfig } from "./config/config.ts";
 import { type GenerationConfig, readGenerationConfig } from "./config/generation.ts";
 import type { CheckpointFiles } from "./files/byte-source.ts";
+import type { CausalLM } from "./model.ts";
+import { type QuantizeOptions, quantizeModel } from "./quantize-model.ts";
 import { readTokenizer } from "./tokenizer/read-tokenizer.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import { keyRules } from "./weights/key-rules.ts";
 import { type LoadOptions, loadParameters } from "./weights/load.ts";
 import { type LoadPlan, type PlannedLoad, planLoad } from "./weights/plan.ts";
 import type { OnProgress } from "./weights/progress.ts";
+import { Matrices } from "./weights/quantized/matrices.ts";
 import { openWeights } from "./weights/weights.ts";
 
 /** An open checkpoint: configs are read, weights are not. */
@@ -21,6 +24,11 @@ export interface Checkpoint {
   readonly generation: GenerationConfig;
   /** @throws CheckpointError if there is no tokenizer, or it has more tokens than the model */
   tokenizer(): Promise<Tokenizer>;
+  /**
+   * Gives a model quantized weights where the checkpoint has codes, or where weights are to be quantized while loading; reads headers only.
+   * @throws CheckpointError, RangeError as `quantizeModel`
+   */
+  quantize(model: CausalLM, options?: QuantizeOptions): Promise<void>;
   /** Plans a load; reads headers only. @throws CheckpointError if the plan does not fit */
   plan(parameters: LoadPlan): Promise<PlannedLoad>;
   /** Parameters on the device, by the plan's names; see `loadParameters`. */
@@ -52,6 +60,11 @@ export async function openCheckpoint(from: string | CheckpointFiles, options: Op
     config,
     generation,
     tokenizer: () => tokenizerFor(files, config),
+    quantize: (model, quantize = {}) =>
+      withWeights(files, async (weights) => {
+        const matrices = new Matrices(weights, rules, config.quantization);
+        quantizeModel(model, matrices, { mesh: model.mesh, quantize });
+      }),
     plan: (parameters) => withWeights(files, async (weights) => planLoad(weights, parameters, rules)),
     load: (parameters, loading) =>
       withWeights(files, (weights) => loadParameters(weights, parameters, { ...rules, ...loading })),

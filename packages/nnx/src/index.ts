@@ -32,6 +32,7 @@ export { type CallableModule, Sequential, type SequentialLayer } from "./nn/sequ
 export { getNamedSharding, getPartitionSpec, logicalAxisRules, withPartitioning } from "./partitioning.ts";
 export type { Key, Path } from "./path.ts";
 export { Pytree } from "./pytree.ts";
+export { QuantizedWeight, type QuantizedWeightOptions, type QuantizedWeightParts } from "./quantized-weight.ts";
 export { type RngSource, RngStream, Rngs } from "./rngs.ts";
 export { SplitBackups, type SplitRngsOptions, splitRngs } from "./split-rngs.ts";
 export { type PureDict, State, type StateEntry } from "./state.ts";

@@ -2,6 +2,7 @@
 import type { DType } from "jaxscale";
 import { shown } from "../checkpoint-error.ts";
 import type { Fields } from "../json/fields.ts";
+import { parseQuantization, type Quantization } from "../weights/quantized/config.ts";
 
 /** Config fields common to all families. */
 export interface SharedConfig {
@@ -22,6 +23,8 @@ export interface SharedConfig {
   readonly padTokenId: number | undefined;
   /** Dtype of the weights, from the file. */
   readonly dtype: DType | undefined;
+  /** What the file says of quantized weights; undefined if they are plain. */
+  readonly quantization: Quantization | undefined;
 }
 
 /** Defaults of a family for keys missing from `config.json`. */
@@ -44,8 +47,6 @@ export type SharedDefaults = Pick<
 export function parseShared(fields: Fields, defaults: SharedDefaults): SharedConfig {
   const activation = fields.string("hidden_act", "silu");
   fields.require(activation === "silu", "hidden_act", 'must be "silu"', shown(activation));
-  if ((fields.raw("quantization_config") ?? null) !== null)
-    throw fields.error("quantization_config", "must be absent: quantised weights cannot be read", "one");
   const numAttentionHeads = fields.integer("num_attention_heads", defaults.numAttentionHeads, { max: 65536 });
   const vocabSize = fields.integer("vocab_size", defaults.vocabSize);
   return {
@@ -66,6 +67,7 @@ export function parseShared(fields: Fields, defaults: SharedDefaults): SharedCon
     eosTokenIds: fields.integers("eos_token_id") ?? defaults.eosTokenIds,
     padTokenId: parsePad(fields, vocabSize, defaults.padTokenId),
     dtype: parseDtype(fields),
+    quantization: parseQuantization(fields),
   };
 }
 

@@ -2,7 +2,7 @@
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import type { LogicalAxis } from "../parallel/model-mesh.ts";
-import { describe } from "./param.ts";
+import { describe, type Weight, wideOf } from "./param.ts";
 
 export interface LinearOptions {
   readonly dtype: jax.DType;
@@ -14,7 +14,7 @@ export interface LinearOptions {
 
 /** x Wᵀ + b, summed in float32 and rounded once. */
 export class Linear extends nnx.Module {
-  readonly weight: nnx.Param;
+  readonly weight: Weight;
   readonly bias: nnx.Param | null;
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
@@ -37,13 +37,13 @@ export class Linear extends nnx.Module {
 }
 
 /** x Wᵀ in float32: `[…, in]` with `[out, in]`. */
-export const matmulTransposed = (x: jax.Array, weight: jax.ArrayLike): jax.Array =>
-  jax.numpy.einsum("...i,oi->...o", x, weight, { preferredElementType: "float32" });
+export const matmulTransposed = (x: jax.Array, weight: Weight): jax.Array =>
+  jax.numpy.einsum("...i,oi->...o", x, wideOf(weight), { preferredElementType: "float32" });
 
 /** Two linear layers of the same size in one matrix, which a checkpoint stores one behind the other: `[2·out, in]`. */
 export class LinearPair extends nnx.Module {
   /** `[2, out, in]`: a mesh splits `out`, so that each device has its part of both. */
-  readonly weight: nnx.Param;
+  readonly weight: Weight;
 
   constructor(inFeatures: number, outFeatures: number, { dtype, out }: Omit<LinearOptions, "bias" | "in">) {
     super();
@@ -53,7 +53,7 @@ export class LinearPair extends nnx.Module {
 
   /** Both products. @param x `[…, in]` @returns `[…, out]` each, of x's dtype */
   call(x: jax.Array): [jax.Array, jax.Array] {
-    const wide = jax.numpy.einsum("...i,poi->...po", x, this.weight, { preferredElementType: "float32" });
+    const wide = jax.numpy.einsum("...i,poi->...po", x, wideOf(this.weight), { preferredElementType: "float32" });
     const both = wide.astype(x.dtype);
     return [both.slice("...", 0, ":"), both.slice("...", 1, ":")];
   }
@@ -61,7 +61,7 @@ export class LinearPair extends nnx.Module {
 
 /** A row for each token id. */
 export class Embedding extends nnx.Module {
-  readonly weight: nnx.Param;
+  readonly weight: Weight;
 
   constructor(numEmbeddings: number, features: number, dtype: jax.DType) {
     super();

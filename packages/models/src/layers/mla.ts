@@ -4,6 +4,7 @@ import * as jax from "jaxscale";
 import { attend } from "./attend.ts";
 import type { LatentCache } from "./kv-cache.ts";
 import { Linear } from "./linear.ts";
+import { wideOf } from "./param.ts";
 import { RMSNorm } from "./rms-norm.ts";
 import { rotate, splitHalves } from "./rope.ts";
 import { sowAttention } from "./sow.ts";
@@ -21,6 +22,8 @@ export interface MlaSizes {
   readonly attentionBias: boolean;
   readonly rmsNormEps: number;
 }
+
+const wide = { preferredElementType: "float32" } as const;
 
 // Built with the norm's own default in the reference, not with the config's rms_norm_eps.
 const latentNormEps = 1e-6;
@@ -94,12 +97,12 @@ export class MultiHeadLatentAttention extends nnx.Module {
     const { kvLoraRank, qkNopeHeadDim } = this.sizes;
     const [nope, rope] = splitLast(query, qkNopeHeadDim);
     const { keyPart, valuePart } = this.kvParts();
-    const lifted = jax.numpy.einsum("btnp,npc->btnc", nope, keyPart);
+    const lifted = jax.numpy.einsum("btnp,npc->btnc", nope, keyPart, wide).astype(nope.dtype);
     const shared = jax.numpy.expandDims(latents, 2);
     const wideQuery = jax.numpy.concatenate([lifted, rope], -1);
     // The values are the first part of the keys: passing the whole keys avoids a copy.
     const summed = attend(wideQuery, shared, shared, { scale: this.scale, step });
-    return jax.numpy.einsum("btnc,nvc->btnv", splitLast(summed, kvLoraRank)[0], valuePart);
+    return jax.numpy.einsum("btnc,nvc->btnv", splitLast(summed, kvLoraRank)[0], valuePart, wide).astype(summed.dtype);
   }
 
   /** What tokens go through to be attended to; `kv_b_proj` only where it is expanded, in a first step. */
@@ -142,7 +145,7 @@ export class MultiHeadLatentAttention extends nnx.Module {
   /** `kv_b_proj` head by head: keys `[N,P,C]`, values `[N,V,C]`. */
   private kvParts(): { readonly keyPart: jax.Array; readonly valuePart: jax.Array } {
     const { numAttentionHeads, qkNopeHeadDim, kvLoraRank } = this.sizes;
-    const perHead = this.kv_b_proj.weight.get().reshape(numAttentionHeads, -1, kvLoraRank);
+    const perHead = wideOf(this.kv_b_proj.weight).reshape(numAttentionHeads, -1, kvLoraRank);
     return {
       keyPart: perHead.slice(":", jax.slice(0, qkNopeHeadDim)),
       valuePart: perHead.slice(":", jax.slice(qkNopeHeadDim)),

@@ -2,10 +2,10 @@
 import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import type { ModelMesh } from "../parallel/model-mesh.ts";
-import type { TensorPart } from "../weights/plan.ts";
+import type { TensorPart } from "../weights/parts.ts";
 import { GatedMLP, gate } from "./gated-mlp.ts";
 import { matmulTransposed } from "./linear.ts";
-import { describe } from "./param.ts";
+import { describe, type Weight, wideOf } from "./param.ts";
 
 /** Sizes of a `MixtureOfExperts`, and how its router chooses. */
 export interface MoeSizes {
@@ -34,7 +34,7 @@ class Router extends nnx.Module {
 
   constructor(sizes: MoeSizes, dtype: jax.DType) {
     super();
-    this.weight = describe([sizes.nRoutedExperts, sizes.hiddenSize], dtype);
+    this.weight = describe([sizes.nRoutedExperts, sizes.hiddenSize], dtype, { keepsFloats: true });
     // Rounded to bfloat16 it would change the choice.
     this.e_score_correction_bias = describe([sizes.nRoutedExperts], "float32");
     this.sizes = sizes;
@@ -66,8 +66,8 @@ class Router extends nnx.Module {
 
 /** All experts: gate and up as one matrix each, the gate's rows first. */
 class Experts extends nnx.Module {
-  readonly gate_up_proj: nnx.Param;
-  readonly down_proj: nnx.Param;
+  readonly gate_up_proj: Weight;
+  readonly down_proj: Weight;
 
   constructor({ nRoutedExperts, hiddenSize, moeIntermediateSize }: MoeSizes, dtype: jax.DType) {
     super();
@@ -86,7 +86,7 @@ class Experts extends nnx.Module {
    * @param x `[N,H]`
    */
   call(x: jax.Array, { ids, weights }: Routing, mesh: ModelMesh | null): jax.Array {
-    const args = [x, ids, weights, this.gate_up_proj.get(), this.down_proj.get()] as const;
+    const args = [x, ids, weights, wideOf(this.gate_up_proj), wideOf(this.down_proj)] as const;
     if (!mesh) return mixed(...args).astype(x.dtype);
     const devices = [...mesh.axes("expert"), ...mesh.axes("mlp")];
     const onDevice = (...[tokens, chosen, shares, gateUp, down]: Parameters<typeof mixed>): jax.Array => {

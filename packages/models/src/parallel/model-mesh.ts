@@ -37,7 +37,7 @@ export class ModelMesh {
   }
 
   /** How a parameter or cache lies, by what it says of its dimensions. */
-  shardingOf({ metadata }: nnx.Variable<unknown>): jax.NamedSharding {
+  shardingOf({ metadata }: Pick<nnx.Variable<unknown>, "metadata">): jax.NamedSharding {
     return this.sharding((metadata.outSharding ?? []) as Axes);
   }
 

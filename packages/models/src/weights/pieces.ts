@@ -3,7 +3,9 @@
 import { type ElementRange, itemSizeBytes } from "jaxscale";
 import { castBytes, type FloatDType } from "../safetensors/cast.ts";
 import { arrayDtype } from "../safetensors/dtypes.ts";
+import { ElementWriter } from "./element-writer.ts";
 import type { PlannedParameter } from "./plan.ts";
+import type { Rows, RowValues } from "./quantized/rows.ts";
 import type { Located } from "./weights.ts";
 
 /** Bytes read at once. */
@@ -42,10 +44,12 @@ export class PieceReader {
    * The pieces of a parameter, or of ranges of its elements, cast to its dtype. The next piece is read while one is used; each piece is
    * valid until the next.
    */
-  async *pieces(
-    { name, parts, dtype }: PlannedParameter,
-    ranges?: readonly ElementRange[],
-  ): AsyncGenerator<Uint8Array> {
+  async *pieces(parameter: PlannedParameter, ranges?: readonly ElementRange[]): AsyncGenerator<Uint8Array> {
+    const { name, parts, dtype, rows } = parameter;
+    if (rows) {
+      yield* this.#rowPieces(parameter, rows, ranges ?? [{ start: 0, end: rows.rows * rows.columns }]);
+      return;
+    }
     let turn = 0;
     let before: { readonly piece: Piece; readonly reading: Promise<Uint8Array<ArrayBuffer>> } | undefined;
     const segments = ranges ? segmentsOf(parts, ranges) : parts;
@@ -61,6 +65,31 @@ export class PieceReader {
       }
       before = piece && reading && { piece, reading };
     }
+  }
+
+  /** Elements that are made by rows. */
+  async *#rowPieces(
+    { name, dtype, readBytes }: PlannedParameter,
+    { rows, columns, read }: Rows,
+    ranges: readonly ElementRange[],
+  ): AsyncGenerator<Uint8Array> {
+    const writer = new ElementWriter(dtype);
+    const blockRows = Math.max(1, Math.floor(this.#pieceBytes / (columns * 4)));
+    let block: { readonly first: number; readonly end: number; readonly values: RowValues } | undefined;
+    for (const { start, end } of ranges)
+      for (let at = start; at < end; ) {
+        const row = Math.floor(at / columns);
+        if (block === undefined || row < block.first || row >= block.end) {
+          this.#signal?.throwIfAborted();
+          const last = Math.min(rows, row + blockRows, Math.ceil((ranges.at(-1) as ElementRange).end / columns));
+          block = { first: row, end: last, values: await read(row, last) };
+          this.#onRead?.(name, (readBytes * (last - row)) / rows);
+        }
+        const until = Math.min(end, block.end * columns);
+        yield writer.bytes(block.values.subarray(at - block.first * columns, until - block.first * columns));
+        at = until;
+      }
+    yield writer.rest();
   }
 
   async #read(piece: Piece, turn: number): Promise<Uint8Array<ArrayBuffer>> {

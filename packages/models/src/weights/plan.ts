@@ -3,6 +3,12 @@ import { type DType, itemSizeBytes, type NamedSharding } from "jaxscale";
 import { quoted, refused, shapeText } from "../checkpoint-error.ts";
 import { isFloatDType } from "../safetensors/cast.ts";
 import { arrayDtype } from "../safetensors/dtypes.ts";
+import { locate, type ParameterParts, partsOf } from "./parts.ts";
+import type { Quantization } from "./quantized/config.ts";
+import { dequantizedRows } from "./quantized/dequantize.ts";
+import { type ComponentName, isQuantized, Matrices } from "./quantized/matrices.ts";
+import type { Rows } from "./quantized/rows.ts";
+import type { QuantizationScheme } from "./quantized/scheme.ts";
 import type { Located, Weights } from "./weights.ts";
 
 /** A parameter that a model has. */
@@ -14,6 +20,19 @@ export interface ParameterSpec {
   readonly storedShape?: readonly number[];
   /** How it lies on a mesh; on one device if absent. */
   readonly sharding?: NamedSharding;
+  /** Of a parameter that is a component of a quantized weight: which one, of which weight. */
+  readonly quantized?: QuantizedComponent;
+}
+
+/** A component of a quantized weight. */
+export interface QuantizedComponent {
+  /** The parameter that the weight stands for. */
+  readonly weight: string;
+  readonly component: ComponentName;
+  /** Shape of the weight in the file. */
+  readonly storedShape: readonly number[];
+  /** How it is quantized while loading, if the file has floats. */
+  readonly scheme?: QuantizationScheme;
 }
 
 /** Parameters by name: the keys of the checkpoint, except for stacked parameters. */
@@ -22,21 +41,12 @@ export type LoadPlan = Readonly<Record<string, ParameterSpec>>;
 /** The reason to skip a key on disk; undefined if the key is unexpected. */
 export type IgnoreRule = (key: string) => string | undefined;
 
-/** A tensor on disk that is part of a stacked parameter. */
-export interface TensorPart {
-  readonly key: string;
-  readonly shape: readonly number[];
-}
-
-/** The tensors on disk that form a stacked parameter, in byte order; undefined for other parameters. */
-export type StackingRule = (name: string, shape: readonly number[]) => readonly TensorPart[] | undefined;
-
 /** Rules for checkpoint keys that differ from the names of parameters. */
-export interface KeyRules {
+export interface KeyRules extends ParameterParts {
   /** Keys on disk to skip, with the reason. */
   readonly ignore?: IgnoreRule;
-  /** Parameters that are stacked from several tensors, unless the file has the whole tensor. */
-  readonly stacked?: StackingRule;
+  /** What the config says of quantized weights; absent if they are plain. */
+  readonly quantization?: Quantization;
 }
 
 /** A parameter and its source tensors, in byte order. */
@@ -46,6 +56,10 @@ export interface PlannedParameter {
   readonly dtype: DType;
   readonly sharding: NamedSharding | undefined;
   readonly parts: readonly Located[];
+  /** Its elements by rows, if they are made of the parts and are not their bytes. */
+  readonly rows?: Rows;
+  /** Bytes read from disk. */
+  readonly readBytes: number;
 }
 
 /** The tensors that a load reads and skips. */
@@ -63,35 +77,57 @@ export interface PlannedLoad {
  * Finds every parameter of a plan in the files, and checks shapes and dtypes, and that no tensor is unused.
  * @throws CheckpointError for a missing, unexpected or mis-shaped tensor, naming file, key, expected and found
  */
-export function planLoad(weights: Weights, plan: LoadPlan, { ignore, stacked }: KeyRules = {}): PlannedLoad {
+export function planLoad(weights: Weights, plan: LoadPlan, rules: KeyRules = {}): PlannedLoad {
   const used = new Set<string>();
+  const matrices = new Matrices(weights, rules, rules.quantization);
   const parameters = Object.entries(plan).map(([name, spec]) => {
-    const { shape, storedShape = shape, sharding } = spec;
-    const whole = [{ key: name, shape: storedShape }];
-    const wanted = weights.tensors.has(name) ? whole : (stacked?.(name, storedShape) ?? whole);
-    const parts = wanted.map((part) => locate(part, name, weights));
-    for (const { key } of parts) used.add(key);
-    return { name, shape, dtype: spec.dtype ?? commonDtype(parts, name), sharding, parts };
+    const parameter = spec.quantized
+      ? componentOf(name, spec, spec.quantized, matrices)
+      : (dequantized(name, spec, matrices) ?? plainOf(name, spec, weights, rules));
+    for (const { key } of parameter.parts) used.add(key);
+    return parameter;
   });
-  for (const { parts, dtype } of parameters) for (const part of parts) requireCastable(part, dtype);
   return {
     // In file order, so that reads are sequential.
     parameters: [...parameters].sort(byPlace),
-    readBytes: sum(parameters.flatMap(({ parts }) => parts.map(({ sizeBytes }) => sizeBytes))),
-    deviceBytes: sum(parameters.map(({ shape, dtype }) => shape.reduce((a, b) => a * b, itemSizeBytes(dtype)))),
-    skipped: requireAllUsed(weights, used, ignore),
+    readBytes: sum(parameters.map(({ readBytes }) => readBytes)),
+    deviceBytes: sum(parameters.map(({ shape, dtype }) => Math.ceil(shape.reduce((a, b) => a * b, itemSizeBytes(dtype))))),
+    skipped: requireAllUsed(weights, used, rules.ignore),
   };
 }
 
-function locate({ key, shape }: TensorPart, name: string, { tensors, location }: Weights): Located {
-  const found = tensors.get(key);
-  if (found === undefined) {
-    const use = key === name ? "" : `, a part of ${name}`;
-    throw refused({ file: location, key }, `must be there with shape ${shapeText(shape)}${use}`, "no such tensor");
-  }
-  if (found.shape.length !== shape.length || found.shape.some((n, axis) => n !== shape[axis]))
-    throw refused({ file: found.file.name, key }, `must have shape ${shapeText(shape)}`, shapeText(found.shape));
-  return found;
+const bytesOf = (parts: readonly Located[]): number => sum(parts.map(({ sizeBytes }) => sizeBytes));
+
+/** A parameter whose bytes lie in the file. */
+function plainOf(name: string, spec: ParameterSpec, weights: Weights, rules: KeyRules): PlannedParameter {
+  const { shape, storedShape = shape, sharding } = spec;
+  const parts = partsOf(name, storedShape, weights, rules).map((part) => locate(part, name, weights));
+  const dtype = spec.dtype ?? commonDtype(parts, name);
+  for (const part of parts) requireCastable(part, dtype);
+  return { name, shape, dtype, sharding, parts, readBytes: bytesOf(parts) };
+}
+
+/** A component of a quantized weight. The first of them reads all tensors of the weight. */
+function componentOf(
+  name: string,
+  { shape, sharding }: ParameterSpec,
+  { weight, component, storedShape, scheme }: QuantizedComponent,
+  matrices: Matrices,
+): PlannedParameter {
+  const found = matrices.of(weight, storedShape, scheme);
+  const rows = found && isQuantized(found.matrix) ? found.matrix[component] : undefined;
+  if (!found || !rows) throw new TypeError(`planLoad: the checkpoint must have ${component} of ${weight}; got none`);
+  const readBytes = component === "codes" ? bytesOf(found.tensors) : 0;
+  return { name, shape, dtype: rows.dtype, sharding, parts: found.tensors, rows, readBytes };
+}
+
+/** A parameter of floats that the checkpoint has quantized. */
+function dequantized(name: string, spec: ParameterSpec, matrices: Matrices): PlannedParameter | undefined {
+  const { shape, storedShape = shape, sharding, dtype = "float32" } = spec;
+  const found = matrices.of(name, storedShape);
+  if (!found) return undefined;
+  const rows = isQuantized(found.matrix) ? dequantizedRows(found.matrix) : found.matrix.values;
+  return { name, shape, dtype, sharding, parts: found.tensors, rows, readBytes: bytesOf(found.tensors) };
 }
 
 function commonDtype(parts: readonly Located[], name: string): DType {

@@ -15,7 +15,8 @@ export function unpackWords(words: Uint32Array, bits: 4 | 8): Uint8Array {
 }
 
 /** One field of a word. */
-export const field = (word: number, index: number, bits: 4 | 8): number => (word >>> (index * bits)) & ((1 << bits) - 1);
+export const field = (word: number, index: number, bits: 4 | 8): number =>
+  (word >>> (index * bits)) & ((1 << bits) - 1);
 
 /** Rows of codes without the last ones of each, which only fill the word. */
 export function cutRows(codes: Uint8Array, stored: number, columns: number): Uint8Array {

@@ -49,7 +49,11 @@ export function parseQuantization(fields: Fields): Quantization | undefined {
   if (method === undefined && quantization.raw("group_size") !== undefined) return parseMlx(quantization);
   const parse = typeof method === "string" && Object.hasOwn(methods, method) ? methods[method] : undefined;
   if (!parse)
-    throw quantization.error("quant_method", `must be one of ${Object.keys(methods).join(", ")}, or absent as in MLX`, shown(method));
+    throw quantization.error(
+      "quant_method",
+      `must be one of ${Object.keys(methods).join(", ")}, or absent as in MLX`,
+      shown(method),
+    );
   return parse(quantization);
 }
 
@@ -102,5 +106,6 @@ function blocksOf(fields: Fields, key: string): (readonly [number, number])[] {
 
 function requireOf(fields: Fields, key: string, known: readonly unknown[], absent: unknown): void {
   const value = fields.raw(key) ?? absent;
-  if (!known.includes(value)) throw fields.error(key, `must be ${known.map((one) => quoted(String(one))).join(" or ")}`, shown(value));
+  if (!known.includes(value))
+    throw fields.error(key, `must be ${known.map((one) => quoted(String(one))).join(" or ")}`, shown(value));
 }

@@ -1,6 +1,7 @@
 /** Quantized matrices as float32, on the host. */
-import type { QuantizedMatrix } from "./matrix.ts";
+
 import { floatOfE4m3 } from "./e4m3.ts";
+import type { QuantizedMatrix } from "./matrix.ts";
 import type { Rows } from "./rows.ts";
 
 /** The matrix in float32, each operation rounded once, as the files' own libraries do. */

@@ -1,11 +1,18 @@
 /** Weights of eight-bit floats, E4M3: a scale for the matrix, a row or a block. */
 import { refused, shapeText } from "../../checkpoint-error.ts";
 import type { Located } from "../weights.ts";
+import type { Quantization } from "./config.ts";
 import { missing } from "./groups.ts";
-import { type Component, type FindMatrix, keysOf, type QuantizedMatrix, tensorsOf, type WantedMatrix } from "./matrix.ts";
+import {
+  type Component,
+  type FindMatrix,
+  keysOf,
+  type QuantizedMatrix,
+  tensorsOf,
+  type WantedMatrix,
+} from "./matrix.ts";
 import { activations } from "./packed.ts";
 import { byteRows, floatDtype, floatRows, requireTensor } from "./rows.ts";
-import type { Quantization } from "./config.ts";
 
 /** compressed-tensors `float-quantized` (`weight_scale`) and DeepSeek's blocks (`weight_scale_inv`, which are multiplied with as well). */
 export const float8: FindMatrix = (wanted, source) => {

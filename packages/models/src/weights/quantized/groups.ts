@@ -28,12 +28,20 @@ export function groupsOf(tensor: Located, count: number, columns: number, { grou
 export function requireGroups(scale: Located, { rows, columns }: WantedMatrix, quantization: Quantization): Groups {
   const [first, count = 1] = scale.shape;
   if (first !== rows || scale.shape.length > 2 || count < 1)
-    throw refused({ file: scale.file.name, key: scale.key }, `must have shape [${rows},groups]`, shapeText(scale.shape));
+    throw refused(
+      { file: scale.file.name, key: scale.key },
+      `must have shape [${rows},groups]`,
+      shapeText(scale.shape),
+    );
   return groupsOf(scale, count, columns, quantization);
 }
 
 /** The group of each column. Indices are checked when they are read. @throws CheckpointError for a tensor of another shape */
-export function readGroupIndex(index: Located, columns: number, { count, size }: Groups): Pick<QuantizedMatrix, "groupIndex"> {
+export function readGroupIndex(
+  index: Located,
+  columns: number,
+  { count, size }: Groups,
+): Pick<QuantizedMatrix, "groupIndex"> {
   if (index.dtype !== "I32" || index.shape.length !== 1 || index.shape[0] !== columns)
     throw refused(
       { file: index.file.name, key: index.key },

@@ -3,10 +3,10 @@
  * `kv_b_proj` as the two parts that absorbed decoding multiplies with. @see https://github.com/ml-explore/mlx
  */
 import { refused } from "../../checkpoint-error.ts";
-import { bitsOfWords, unpackWords } from "./bits.ts";
-import { missing, requireGroups } from "./groups.ts";
 import type { Located } from "../weights.ts";
+import { bitsOfWords, unpackWords } from "./bits.ts";
 import { dequantizedRows } from "./dequantize.ts";
+import { missing, requireGroups } from "./groups.ts";
 import {
   type DequantizedMatrix,
   type FindMatrix,
@@ -16,7 +16,16 @@ import {
   tensorsOf,
   type WantedMatrix,
 } from "./matrix.ts";
-import { floatDtype, floatRows, matrixShape, requireTensor, rowRange, type Rows, stackedRows, wordRows } from "./rows.ts";
+import {
+  floatDtype,
+  floatRows,
+  matrixShape,
+  type Rows,
+  requireTensor,
+  rowRange,
+  stackedRows,
+  wordRows,
+} from "./rows.ts";
 
 export const mlx: FindMatrix = (wanted, source) => keyValueParts(wanted, source) ?? affine(wanted, source);
 

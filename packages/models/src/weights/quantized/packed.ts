@@ -2,11 +2,12 @@
  * compressed-tensors `pack-quantized`: codes of 4 or 8 bits in int32 words along the columns, each `2^(bits-1)` more than it means.
  * Zero points lie in words along the rows. @see https://github.com/neuralmagic/compressed-tensors
  */
+
+import type { Located } from "../weights.ts";
 import { bitsOfWords, cutRows, field, signedCodes, unpackWords } from "./bits.ts";
 import { missing, readGroupIndex, requireGroups } from "./groups.ts";
 import { type FindMatrix, keysOf, tensorsOf } from "./matrix.ts";
 import { byteRows, floatDtype, floatRows, matrixShape, type Rows, requireTensor, wordRows } from "./rows.ts";
-import type { Located } from "../weights.ts";
 
 export const packQuantized: FindMatrix = (wanted, source) => {
   const { rows, columns } = wanted;
@@ -29,12 +30,26 @@ export const packQuantized: FindMatrix = (wanted, source) => {
     columns,
     groupSize: groups.size,
     codes: signed
-      ? { rows, columns, dtype: bits === 4 ? "int4" : "int8", read: async (...at) => signedCodes(await codes(...at), bits) }
+      ? {
+          rows,
+          columns,
+          dtype: bits === 4 ? "int4" : "int8",
+          read: async (...at) => signedCodes(await codes(...at), bits),
+        }
       : { rows, columns, dtype: bits === 4 ? "uint4" : "uint8", read: codes },
     scales: { ...floatRows(scale), columns: groups.count, rows, dtype: floatDtype(scale) },
-    ...(zeroPoint && { zeros: { ...zerosAlongRows(zeroPoint, rows, groups.count, bits), dtype: bits === 4 ? "uint4" : "uint8" } }),
+    ...(zeroPoint && {
+      zeros: { ...zerosAlongRows(zeroPoint, rows, groups.count, bits), dtype: bits === 4 ? "uint4" : "uint8" },
+    }),
     ...(index && readGroupIndex(index, columns, groups)),
-    keys: keysOf(wanted, ["weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", ...activations]),
+    keys: keysOf(wanted, [
+      "weight_packed",
+      "weight_scale",
+      "weight_shape",
+      "weight_zero_point",
+      "weight_g_idx",
+      ...activations,
+    ]),
   };
 };
 

@@ -6,8 +6,6 @@ import type { QuantizationScheme } from "./scheme.ts";
 
 /** Codes, scales and zero points of some rows. */
 interface RoundedRows {
-  readonly first: number;
-  readonly end: number;
   readonly codes: Int8Array | Uint8Array;
   readonly scales: Float32Array;
   readonly zeros: Uint8Array | undefined;
@@ -27,28 +25,60 @@ export function quantizedRows(
   const { bits, symmetric } = scheme;
   const groupSize = scheme.groupSize || columns;
   const groups = Math.ceil(columns / groupSize);
-  // Codes, scales and zeros of the same rows are asked for in sequence.
-  let newest: Promise<RoundedRows> | undefined;
-  let range = "";
-  const rounded = (first: number, end: number): Promise<RoundedRows> => {
-    if (range !== `${first} ${end}`) {
-      range = `${first} ${end}`;
-      newest = floats.read(first, end).then((w) => ({ first, end, ...roundRows(w, columns, groupSize, scheme, scaleDtype) }));
-    }
-    return newest as Promise<RoundedRows>;
+  const round = async (first: number, end: number): Promise<RoundedRows> =>
+    roundRows(await floats.read(first, end), columns, groupSize, scheme, scaleDtype);
+  // Loading reads all codes, then all scales, then all zero points: the floats are read once.
+  const scales = new RowMemory(rows, groups, Float32Array, async (...at) => (await round(...at)).scales);
+  const zeros = new RowMemory(rows, groups, Uint8Array, async (...at) => (await round(...at)).zeros as Uint8Array);
+  const codes = async (first: number, end: number): Promise<Int8Array | Uint8Array> => {
+    const rounded = await round(first, end);
+    scales.keep(first, rounded.scales);
+    if (rounded.zeros) zeros.keep(first, rounded.zeros);
+    return rounded.codes;
   };
   const dtype = `${symmetric ? "" : "u"}int${bits}` as const;
   return {
     rows,
     columns,
     groupSize,
-    codes: { rows, columns, dtype, read: async (...at) => (await rounded(...at)).codes },
-    scales: { rows, columns: groups, dtype: scaleDtype, read: async (...at) => (await rounded(...at)).scales },
-    ...(!symmetric && {
-      zeros: { rows, columns: groups, dtype, read: async (...at) => (await rounded(...at)).zeros as Uint8Array },
-    }),
+    codes: { rows, columns, dtype, read: codes },
+    scales: { rows, columns: groups, dtype: scaleDtype, read: (...at) => scales.read(...at) },
+    ...(!symmetric && { zeros: { rows, columns: groups, dtype, read: (...at) => zeros.read(...at) } }),
     keys: [],
   };
+}
+
+/** Rows that were made on the way to others, until they are read. */
+class RowMemory<Values extends Float32Array | Uint8Array> {
+  readonly #columns: number;
+  readonly #make: (first: number, end: number) => Promise<Values>;
+  readonly #blank: () => { values: Values; isKept: Uint8Array };
+  #kept: { values: Values; isKept: Uint8Array } | undefined;
+
+  constructor(
+    rows: number,
+    columns: number,
+    type: new (size: number) => Values,
+    make: (first: number, end: number) => Promise<Values>,
+  ) {
+    this.#columns = columns;
+    this.#make = make;
+    this.#blank = () => ({ values: new type(rows * columns), isKept: new Uint8Array(rows) });
+  }
+
+  keep(first: number, values: Values): void {
+    this.#kept ??= this.#blank();
+    this.#kept.values.set(values, first * this.#columns);
+    this.#kept.isKept.fill(1, first, first + values.length / this.#columns);
+  }
+
+  /** Frees the memory with the last rows. */
+  async read(first: number, end: number): Promise<Values> {
+    const kept = this.#kept;
+    if (!kept?.isKept.subarray(first, end).every(Boolean)) return this.#make(first, end);
+    if (end === kept.isKept.length) this.#kept = undefined;
+    return kept.values.slice(first * this.#columns, end * this.#columns) as Values;
+  }
 }
 
 const { fround } = Math;
@@ -62,7 +92,7 @@ function roundRows(
   groupSize: number,
   { bits, symmetric }: QuantizationScheme,
   scaleDtype: FloatDType,
-): Omit<RoundedRows, "first" | "end"> {
+): RoundedRows {
   const rows = columns === 0 ? 0 : w.length / columns;
   const groups = Math.ceil(columns / groupSize);
   const codes = new (symmetric ? Int8Array : Uint8Array)(w.length);
@@ -103,6 +133,8 @@ function roundRows(
 /** Rounds values to a narrower dtype, in place. */
 function roundTo(values: Float32Array, dtype: FloatDType): void {
   if (dtype === "float32") return;
-  const bytes = new Uint8Array(values.buffer.slice(0));
-  values.set(new Float32Array(castBytes(castBytes(bytes, "float32", dtype), dtype, "float32").buffer, 0, values.length));
+  const bytes = new Uint8Array(values.slice().buffer);
+  values.set(
+    new Float32Array(castBytes(castBytes(bytes, "float32", dtype), dtype, "float32").buffer, 0, values.length),
+  );
 }

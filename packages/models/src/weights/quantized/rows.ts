@@ -40,7 +40,8 @@ export function floatRows(tensor: Located): Rows<Float32Array> {
   const dtype = floatDtype(tensor);
   return {
     ...matrixShape(tensor),
-    read: async (first, end) => new Float32Array(castBytes(await rowBytes(tensor, first, end), dtype, "float32").buffer),
+    read: async (first, end) =>
+      new Float32Array(castBytes(await rowBytes(tensor, first, end), dtype, "float32").buffer),
   };
 }
 
@@ -101,7 +102,11 @@ function joined<Values extends RowValues>(blocks: readonly Values[]): Values {
 }
 
 /** Some rows of a matrix as a matrix. */
-export const rowRange = <Values extends RowValues>({ columns, read }: Rows<Values>, first: number, end: number): Rows<Values> => ({
+export const rowRange = <Values extends RowValues>(
+  { columns, read }: Rows<Values>,
+  first: number,
+  end: number,
+): Rows<Values> => ({
   rows: end - first,
   columns,
   read: (from, to) => read(first + from, first + to),

@@ -4,8 +4,16 @@ import type { FloatDType } from "../../safetensors/cast.ts";
 import type { Located } from "../weights.ts";
 import { field } from "./bits.ts";
 import { groupsOf, missing, readGroupIndex } from "./groups.ts";
-import { type Component, type FindMatrix, type ModuleTensors, type QuantizedSource, keysOf, tensorsOf, type WantedMatrix } from "./matrix.ts";
-import { floatDtype, floatRows, requireTensor, type Rows, type WholeTensors } from "./rows.ts";
+import {
+  type Component,
+  type FindMatrix,
+  keysOf,
+  type ModuleTensors,
+  type QuantizedSource,
+  tensorsOf,
+  type WantedMatrix,
+} from "./matrix.ts";
+import { floatDtype, floatRows, type Rows, requireTensor, type WholeTensors } from "./rows.ts";
 
 /** Nibble of column `8 j + i` of AWQ's words. @see https://github.com/casper-hansen/AutoAWQ */
 const awqNibbles = [0, 4, 1, 5, 2, 6, 3, 7] as const;
@@ -85,7 +93,7 @@ function scalesAndZeros(
   { rows, columns, module }: WantedMatrix,
   tensor: ModuleTensors,
   packed: Located,
-  { quantization, whole }: QuantizedSource,
+  { quantization }: QuantizedSource,
 ) {
   const [stored, zeros] = ["scales", "qzeros"].map((name) => {
     const found = tensor(name);
