@@ -11,14 +11,14 @@ import {
   randomModel,
 } from "@jaxscale/models";
 import { deviceCount } from "jaxscale";
-import type { MeasuredFlags, ModelFlags, ParallelFlags } from "./model-flags.ts";
+import { type MeasuredFlags, type ModelFlags, type ParallelFlags, quantizeOf } from "./model-flags.ts";
 
 const betweenDrawsMs = 100;
 const eraseToEnd = "\u001b[K";
 
 /** @throws CheckpointError, DeviceError; RangeError if the flags do not divide the model; the signal's reason */
 export async function loadModel(
-  { model_path, dtype, tp, dp, ep }: ModelFlags,
+  { model_path, dtype, tp, dp, ep, ...quantizing }: ModelFlags,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<LanguageModel> {
   const parallelism = { tp, dp, ep };
@@ -29,7 +29,13 @@ export async function loadModel(
       const opened = await openCheckpoint(model_path, { signal, onProgress: bar.show, withoutWeights: true });
       showMesh(opened, parallelism);
     }
-    return await LanguageModel.load(model_path, { dtype, signal, onProgress: bar.show, parallelism });
+    return await LanguageModel.load(model_path, {
+      dtype,
+      signal,
+      onProgress: bar.show,
+      parallelism,
+      quantize: quantizeOf(quantizing),
+    });
   } finally {
     bar.end();
   }
@@ -41,7 +47,7 @@ export async function loadMeasured(flags: MeasuredFlags, from: string): Promise<
   const { config } = await openCheckpoint(from, { withoutWeights: true });
   const { tp, dp, ep, dtype } = flags;
   provideDevices(flags);
-  return randomModel(config, { dtype, parallelism: { tp, dp, ep } });
+  return randomModel(config, { dtype, parallelism: { tp, dp, ep }, quantize: quantizeOf(flags) });
 }
 
 /** Makes as many logical devices as the flags need, unless the environment says how many there are. */

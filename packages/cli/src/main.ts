@@ -9,6 +9,7 @@ import { addEval } from "./commands/eval.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addKernels } from "./commands/kernels.ts";
 import { addProfile } from "./commands/profile.ts";
+import { addQuantize } from "./commands/quantize.ts";
 import { addVerifyKvcache } from "./commands/verify-kvcache.ts";
 import { withUnderscores } from "./flags.ts";
 import { exitOnOutputErrors } from "./output-errors.ts";
@@ -24,6 +25,7 @@ const additions: readonly ((program: Command) => void)[] = [
   addBenchmark,
   addProfile,
   addKernels,
+  addQuantize,
 ];
 
 const program = new Command("jaxscale")

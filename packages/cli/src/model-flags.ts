@@ -1,13 +1,28 @@
 /** Flags of the commands that run a model, and the library's options for them. */
-import type { GenerateOptions } from "@jaxscale/models";
-import { type Command, Option } from "commander";
+import { type GenerateOptions, parseScheme, type QuantizationScheme, type QuantizeOptions } from "@jaxscale/models";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { DType } from "jaxscale";
 import { integer, numberIn } from "./flags.ts";
 
-export interface ModelFlags extends ParallelFlags {
+export interface ModelFlags extends ParallelFlags, QuantizeFlags {
   readonly model_path: string;
   readonly dtype?: DType;
 }
+
+/** What is quantized while a model is loaded. */
+export interface QuantizeFlags {
+  readonly quantize?: QuantizationScheme;
+  readonly quantize_experts?: QuantizationScheme;
+  /** True: as other weights. */
+  readonly quantize_head?: QuantizationScheme | true;
+}
+
+/** The library's options for the flags. */
+export const quantizeOf = ({ quantize, quantize_experts, quantize_head }: QuantizeFlags): QuantizeOptions => ({
+  weights: quantize,
+  experts: quantize_experts,
+  head: quantize_head === true ? quantize : quantize_head,
+});
 
 /** Over how many devices a model is split: by tensor, data and expert parallelism. */
 export interface ParallelFlags {
@@ -23,9 +38,24 @@ export interface CheckFlags extends ModelFlags {
 }
 
 const modelPath = "folder of a checkpoint, or hub id: org/name or org/name@revision";
-const addModelPath = (command: Command): Command => command.requiredOption("--model_path <path>", modelPath);
+export const addModelPath = (command: Command): Command => command.requiredOption("--model_path <path>", modelPath);
 const dtypeOption = (description: string): Option =>
   new Option("--dtype <dtype>", description).choices(["bfloat16", "float32"]);
+
+const scheme = (text: string): QuantizationScheme => {
+  try {
+    return parseScheme(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+};
+
+/** `--quantize`, `--quantize_experts` and `--quantize_head`. */
+export const addQuantizeFlags = (command: Command): Command =>
+  command
+    .option("--quantize <scheme>", "quantize weights while loading: int8, or int4[:group][:sym|asym]", scheme)
+    .option("--quantize_experts <scheme>", "the same of stacked experts (default: as --quantize)", scheme)
+    .option("--quantize_head [scheme]", "also quantize the embedding and the head (default: as --quantize)", scheme);
 
 /** `--tp`, `--dp`, `--ep`. */
 const addParallelFlags = (command: Command): Command =>
@@ -37,7 +67,7 @@ const addParallelFlags = (command: Command): Command =>
 /** `--model_path`, `--dtype` (float32 unless given), `--tp`, `--dp`, `--ep` and `--json`. */
 export function addCheckFlags(command: Command): Command {
   addModelPath(command).addOption(dtypeOption("dtype to compute in").default("float32"));
-  return addParallelFlags(command).option("--json", "print JSON");
+  return addQuantizeFlags(addParallelFlags(command)).option("--json", "print JSON");
 }
 
 /** `--model_path`, `--dtype`, `--tp`, `--dp` and `--ep`. */
@@ -70,8 +100,10 @@ export function measuredFrom({ model_path, random_weights }: MeasuredFlags, comm
 }
 
 const addRunFlags = (command: Command): Command =>
-  addParallelFlags(
-    command.addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)")),
+  addQuantizeFlags(
+    addParallelFlags(
+      command.addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)")),
+    ),
   );
 
 export interface SamplingFlags {

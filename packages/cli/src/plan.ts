@@ -12,7 +12,7 @@ import {
 } from "@jaxscale/models";
 import { devices } from "jaxscale";
 import { ProgressBar, provideDevices } from "./load-model.ts";
-import type { ModelFlags } from "./model-flags.ts";
+import { type ModelFlags, quantizeOf } from "./model-flags.ts";
 
 // One full chunk of a long prompt, which has the largest temporaries.
 const assumedPromptTokens = 512;
@@ -40,7 +40,16 @@ export async function printPlan({ flags, options, promptOf }: PlanRequest): Prom
   const parallelism = { tp, dp, ep };
   provideDevices(parallelism);
   const [{ name, target, memoryBudgetBytes }] = await devices();
-  const planned = { config, generation, dtype, options, promptTokens, maxNewTokens: options.maxNewTokens, parallelism };
+  const planned = {
+    config,
+    generation,
+    dtype,
+    options,
+    promptTokens,
+    maxNewTokens: options.maxNewTokens,
+    parallelism,
+    quantize: quantizeOf(flags),
+  };
   const plan = planMemory(planned, target);
   console.log(`${config.modelType}, ${dtype}, prompt of ${promptTokens} tokens and ${options.maxNewTokens} new ones`);
   console.log(planText(plan));

@@ -34,7 +34,7 @@ export { StepCost, type Work } from "./cost/step-cost.ts";
 export { type Answer, type EvaluateOptions, evaluate } from "./evaluate/evaluate.ts";
 export { parseQuestions, type Question } from "./evaluate/questions.ts";
 export { blobFiles, blobSource } from "./files/blob-files.ts";
-export { type ByteSource, type CheckpointFiles, readTextFile } from "./files/byte-source.ts";
+export { type ByteSource, type CheckpointFiles, readBytes, readTextFile } from "./files/byte-source.ts";
 export { urlFiles } from "./files/url-files.ts";
 export { Chat, type ChatSettings, type Turn } from "./generate/chat.ts";
 export type { FinishReason, GeneratedStep, GenerateOptions } from "./generate/generate.ts";
@@ -69,6 +69,7 @@ export {
   profileModel,
   type StepProfile,
 } from "./profile/profile-model.ts";
+export { type QuantizeOptions, quantizeModel } from "./quantize-model.ts";
 export { type HostTensor, SafetensorsFile } from "./safetensors/file.ts";
 export type { SafetensorsHeader, TensorEntry } from "./safetensors/header.ts";
 export { encodeSafetensors, safetensorsPieces, type WrittenTensor } from "./safetensors/write.ts";
@@ -96,5 +97,11 @@ export {
   planLoad,
 } from "./weights/plan.ts";
 export { formatBytes, formatProgress, type OnProgress, type Progress } from "./weights/progress.ts";
+export {
+  type QuantizeFilesOptions,
+  quantizedFiles,
+  type WrittenFile,
+} from "./weights/quantized/quantize-checkpoint.ts";
+export { parseScheme, type QuantizationScheme, schemeText } from "./weights/quantized/scheme.ts";
 export { openWeights, type Weights } from "./weights/weights.ts";
 export { folderFiles, resolveCheckpoint };

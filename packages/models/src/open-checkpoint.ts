@@ -62,8 +62,7 @@ export async function openCheckpoint(from: string | CheckpointFiles, options: Op
     tokenizer: () => tokenizerFor(files, config),
     quantize: (model, quantize = {}) =>
       withWeights(files, async (weights) => {
-        const matrices = new Matrices(weights, rules, config.quantization);
-        quantizeModel(model, matrices, { mesh: model.mesh, quantize });
+        quantizeModel(model, quantize, new Matrices(weights, rules, config.quantization));
       }),
     plan: (parameters) => withWeights(files, async (weights) => planLoad(weights, parameters, rules)),
     load: (parameters, loading) =>

@@ -2,10 +2,18 @@
 import * as nnx from "@jaxscale/nnx";
 import type * as jax from "jaxscale";
 import { describe } from "./layers/param.ts";
+import type { CausalLM } from "./model.ts";
 import type { Axes, ModelMesh } from "./parallel/model-mesh.ts";
 import type { QuantizedComponent } from "./weights/plan.ts";
-import { type ComponentName, componentsOf, isQuantized, type Matrices } from "./weights/quantized/matrices.ts";
+import {
+  type ComponentName,
+  componentsOf,
+  isQuantized,
+  type Matrices,
+  scaleDtypeOf,
+} from "./weights/quantized/matrices.ts";
 import type { QuantizedMatrix } from "./weights/quantized/matrix.ts";
+import { quantizedRows } from "./weights/quantized/round.ts";
 import type { QuantizationScheme } from "./weights/quantized/scheme.ts";
 
 /** What is quantized while loading, and how. Norms, biases and routers keep their floats. */
@@ -21,13 +29,15 @@ export interface QuantizeOptions {
 /**
  * Replaces each parameter that the checkpoint has in codes, or that is to be quantized while loading, by a quantized weight without values.
  * Layers do not know: a quantized weight is used as a parameter is.
+ * @param matrices of a checkpoint; if absent, as if it held floats
  * @throws CheckpointError if tensors contradict each other; RangeError if a mesh would split groups
  */
 export function quantizeModel(
-  model: nnx.Module,
-  matrices: Matrices,
-  { mesh = null, quantize = {} }: { readonly mesh?: ModelMesh | null; readonly quantize?: QuantizeOptions } = {},
+  model: CausalLM,
+  quantize: QuantizeOptions = {},
+  matrices: Pick<Matrices, "of"> = ofSchemes,
 ): void {
+  const { mesh } = model;
   for (const [path, leaf] of nnx.state(model, nnx.Param)) {
     const parameter = leaf as nnx.Param;
     const name = path.join(".");
@@ -39,7 +49,20 @@ export function quantizeModel(
   }
 }
 
-function schemeOf(
+/** Matrices of a checkpoint that holds floats only, for models without one. */
+const ofSchemes: Pick<Matrices, "of"> = {
+  of: (name, shape, scheme) => scheme && { matrix: describedMatrix(name, shape, scheme), tensors: [] },
+};
+
+function describedMatrix(name: string, shape: readonly number[], scheme: QuantizationScheme): QuantizedMatrix {
+  const columns = shape.at(-1) as number;
+  const read = (): Promise<never> => Promise.reject(new TypeError(`quantizeModel: ${name} has no values`));
+  const floats = { rows: shape.slice(0, -1).reduce((a, b) => a * b, 1), columns, read };
+  return quantizedRows(floats, scheme, scaleDtypeOf(scheme));
+}
+
+/** How a parameter is quantized while loading; undefined if it keeps its floats. */
+export function schemeOf(
   { ndim, metadata }: nnx.Param,
   { weights, experts, head }: QuantizeOptions,
 ): QuantizationScheme | undefined {

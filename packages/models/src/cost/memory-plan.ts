@@ -6,6 +6,7 @@ import type { GenerateOptions } from "../generate/generate.ts";
 import { CausalLM } from "../model.ts";
 import type { ModelMesh } from "../parallel/model-mesh.ts";
 import { isDivisible, modelMesh, type Parallelism } from "../parallel/parallelism.ts";
+import { type QuantizeOptions, quantizeModel } from "../quantize-model.ts";
 import {
   type BatchSize,
   describeCaches,
@@ -29,6 +30,8 @@ export interface PlannedGeneration {
   readonly maxNewTokens: number;
   /** One device if absent. */
   readonly parallelism?: Parallelism;
+  /** What is quantized while loading; nothing if absent. */
+  readonly quantize?: QuantizeOptions;
 }
 
 /** Bytes of device memory. */
@@ -73,7 +76,7 @@ export function planMemory(planned: PlannedGeneration, target: jax.Target): Memo
  * @param plan for one device, whose temporaries none of several exceeds
  */
 export function fittingParallelism(
-  { config, dtype, batch = 1 }: PlannedGeneration,
+  { config, dtype, quantize, batch = 1 }: PlannedGeneration,
   { capacity, temporaryBytes }: MemoryPlan,
   budgetBytes: number,
 ): { readonly parallelism: Parallelism; readonly device: MemoryUse } | undefined {
@@ -84,6 +87,7 @@ export function fittingParallelism(
       .filter((parallelism) => isDivisible(config, parallelism))
       .map((parallelism) => {
         const model = new CausalLM(config, dtype, modelMesh(config, parallelism, devices));
+        quantizeModel(model, quantize);
         return { parallelism, device: together(storedBytes(model, { batch, capacity }).device, temporaryBytes) };
       })
       .sort((a, b) => a.device.totalBytes - b.device.totalBytes);

@@ -8,6 +8,7 @@ import { capacityFor, chunkWidths, roomFor } from "../generate/session.ts";
 import { CausalLM, makeCaches } from "../model.ts";
 import { type Axes, filledUp } from "../parallel/model-mesh.ts";
 import { modelMesh } from "../parallel/parallelism.ts";
+import { quantizeModel } from "../quantize-model.ts";
 import type { PlannedGeneration } from "./memory-plan.ts";
 
 /** Sizes of the caches. */
@@ -50,11 +51,13 @@ export function describeCaches(model: CausalLM, size: BatchSize): readonly Typed
 
 /** The model of a plan, described, and the size of its caches. */
 export function plannedModel(planned: PlannedGeneration): { readonly model: CausalLM; readonly size: BatchSize } {
-  const { config, dtype, batch = 1, promptTokens, maxNewTokens, parallelism = {} } = planned;
+  const { config, dtype, batch = 1, promptTokens, maxNewTokens, parallelism = {}, quantize } = planned;
   const mesh = modelMesh(config, parallelism);
   const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
   const rows = filledUp(new Array<number>(batch).fill(0), mesh).length;
-  return { model: new CausalLM(config, dtype, mesh), size: { batch: rows, capacity } };
+  const model = new CausalLM(config, dtype, mesh);
+  quantizeModel(model, quantize);
+  return { model, size: { batch: rows, capacity } };
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { DType } from "jaxscale";
 
 /** Bits of one element. @see https://github.com/huggingface/safetensors#format */
-const bits: Readonly<Record<string, number>> = {
+const bits = {
   F4: 4,
   F6_E2M3: 6,
   F6_E3M2: 6,
@@ -23,7 +23,10 @@ const bits: Readonly<Record<string, number>> = {
   U64: 64,
   F64: 64,
   C64: 64,
-};
+} as const;
+
+/** An element type of the format, by its name there. */
+export type StoredType = keyof typeof bits;
 
 const arrays: Readonly<Record<string, DType>> = {
   BOOL: "bool",
@@ -40,14 +43,15 @@ const arrays: Readonly<Record<string, DType>> = {
 };
 
 /** Undefined for a name that is not in the format. */
-export const bitsOf = (name: string): number | undefined => (Object.hasOwn(bits, name) ? bits[name] : undefined);
+export const bitsOf = (name: string): number | undefined =>
+  Object.hasOwn(bits, name) ? bits[name as StoredType] : undefined;
 
 /** The array dtype of an element type; undefined if unsupported. */
 export const arrayDtype = (name: string): DType | undefined => (Object.hasOwn(arrays, name) ? arrays[name] : undefined);
 
 /** The safetensors name of an array dtype. @throws TypeError for integers of 4 bits, which the format lacks */
-export const fileDtype = (dtype: DType): string => {
-  for (const [name, candidate] of Object.entries(arrays)) if (candidate === dtype) return name;
+export const fileDtype = (dtype: DType): StoredType => {
+  for (const [name, candidate] of Object.entries(arrays)) if (candidate === dtype) return name as StoredType;
   throw new TypeError(
     `fileDtype: safetensors must have the dtype, as it has ${Object.values(arrays).join(", ")} (integers of 4 bits are stored as int32 words: see lax.bitcastConvertType); got ${String(dtype)}`,
   );

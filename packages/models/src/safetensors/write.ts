@@ -1,19 +1,23 @@
 /** Writes safetensors, without holding more than a piece of a tensor. */
 import type { DType } from "jaxscale";
-import { bitsOf, fileDtype } from "./dtypes.ts";
+import { bitsOf, fileDtype, type StoredType } from "./dtypes.ts";
 import { lengthBytes } from "./header.ts";
 
 /** A tensor to write. */
 export interface WrittenTensor {
   readonly name: string;
-  readonly dtype: DType;
+  /** Of an array, or a type of the format by its name there, such as `I64`. */
+  readonly dtype: DType | StoredType;
   readonly shape: readonly number[];
   /** Bytes of the tensor, row-major and little-endian, at once or in pieces. */
   readonly data: Uint8Array | (() => Iterable<Uint8Array> | AsyncIterable<Uint8Array>);
 }
 
-const sizeBytes = ({ dtype, shape }: WrittenTensor): number =>
-  shape.reduce((product, n) => product * n, (bitsOf(fileDtype(dtype)) as number) / 8);
+const storedType = ({ dtype }: WrittenTensor): string =>
+  bitsOf(dtype) === undefined ? fileDtype(dtype as DType) : dtype;
+
+const sizeBytes = (tensor: WrittenTensor): number =>
+  tensor.shape.reduce((product, n) => product * n, (bitsOf(storedType(tensor)) as number) / 8);
 
 /**
  * The bytes of a file, in pieces. Tensors with wide elements come first, so that all are aligned; the header is padded to 8 bytes.
@@ -53,18 +57,18 @@ export async function encodeSafetensors(
   return file;
 }
 
-const width = ({ dtype }: WrittenTensor): number => bitsOf(fileDtype(dtype)) as number;
+const width = (tensor: WrittenTensor): number => bitsOf(storedType(tensor)) as number;
 
 function encodeHeader(sorted: readonly WrittenTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const header: Record<string, unknown> = Object.create(null);
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
   let at = 0;
   for (const tensor of sorted) {
-    const { name, shape, dtype } = tensor;
+    const { name, shape } = tensor;
     if (name === "__metadata__" || Object.hasOwn(header, name))
       throw new RangeError(`safetensors: names must differ and not be __metadata__; got ${name}`);
     const end = at + sizeBytes(tensor);
-    header[name] = { dtype: fileDtype(dtype), shape, data_offsets: [at, end] };
+    header[name] = { dtype: storedType(tensor), shape, data_offsets: [at, end] };
     at = end;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));

@@ -124,7 +124,7 @@ function roundRows(
       i++;
       for (let c = r * columns + from; c < r * columns + to; c++) {
         const q = rint(fround(w[c] / s)) + z;
-        codes[c] = q < lowest ? lowest : q > top ? top : q;
+        codes[c] = Math.max(lowest, Math.min(top, q));
       }
     }
   return { codes, scales, zeros };
