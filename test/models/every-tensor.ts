@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as jax from "jaxscale";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -43,14 +43,14 @@ function errorsOf(
 const cases = ["batch2", "single"] as const;
 
 /** A test for each dtype: every tensor of the checkpoint's golden file, with padding and without. */
-export function testEveryTensor(name: string): void {
+export function testEveryTensor(name: string, within = fixtures): void {
   for (const dtype of ["float32", "bfloat16"] as const)
     test(`every tensor of ${name} in ${dtype} is that of transformers, with padding and without`, () =>
-      compareAll(name, dtype));
+      compareAll(join(within, name), dtype));
 }
 
-async function compareAll(name: string, dtype: "float32" | "bfloat16"): Promise<void> {
-  const folder = join(fixtures, name);
+async function compareAll(folder: string, dtype: "float32" | "bfloat16"): Promise<void> {
+  const name = basename(folder);
   const golden = readGolden(folder);
   const tensors = await openTensors(folder);
   const { model } = await loadModel(folder, dtype);

@@ -38,8 +38,10 @@ export async function openTensors(folder: string): Promise<SafetensorsFile> {
 
 /** Parameters that decide on experts stay float32. */
 export async function loadModel(folder: string, dtype: jax.DType) {
-  const { config, generation, load, tokenizer } = await openCheckpoint(folder);
+  const checkpoint = await openCheckpoint(folder);
+  const { config, generation, load, tokenizer } = checkpoint;
   const model = new CausalLM(config, dtype);
+  await checkpoint.quantize(model);
   setParameters(model, await load(parametersOf(model)));
   return { config, generation, model, tokenizer };
 }

@@ -1,0 +1,36 @@
+/** Quantized checkpoints of every layout, as they lie on the hub, against transformers on their dequantized weights. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { LanguageModel } from "../../packages/models/src/language-model.ts";
+import "../setup.ts";
+import { testEveryTensor } from "./every-tensor.ts";
+import { readGolden } from "./golden.ts";
+
+const within = join(import.meta.dirname, "..", "fixtures", "quant");
+const all = readdirSync(within).filter((name) => name.startsWith("glm4"));
+// A layout each, dense and with experts, in the quick run.
+const quick = ["glm4-ct-int4-asym-g32", "glm4-mlx-4bit", "glm4_moe_lite-gptq-actorder-g32", "glm4_moe_lite-fp8-block"];
+const names = process.env.JAXSCALE_FULL ? all : quick;
+
+for (const name of names) {
+  testEveryTensor(name, within);
+
+  test(`greedy tokens of ${name} are those of transformers`, async () => {
+    const golden = readGolden(join(within, name));
+    const model = await LanguageModel.load(join(within, name), { dtype: "float32" });
+    for (const { input_ids, attention_mask, greedy } of Object.values(golden.cases)) {
+      const prompts = input_ids.map((row, b) => row.slice(attention_mask[b].indexOf(1)));
+      const rows: number[][] = prompts.map(() => []);
+      for await (const { tokens } of model.generate(prompts, { doSample: false, maxNewTokens: 16, eosTokenIds: [] }))
+        tokens.forEach((token, row) => {
+          rows[row].push(token);
+        });
+      assert.equal(rows, greedy.f32);
+    }
+    model.dispose();
+  });
+}
+
+test.run();
