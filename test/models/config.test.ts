@@ -31,6 +31,7 @@ test("silent files have the sizes of the architecture's class", () => {
     eosTokenIds: [151329, 151336, 151338],
     padTokenId: 151329,
     dtype: undefined,
+    quantization: undefined,
     headDim: 128,
     rope: { theta: 10000, partialRotaryFactor: 0.5 },
     rotaryDim: 64,
@@ -52,6 +53,7 @@ test("silent files have the sizes of the architecture's class", () => {
     eosTokenIds: [1],
     padTokenId: undefined,
     dtype: undefined,
+    quantization: undefined,
     qLoraRank: 768,
     kvLoraRank: 512,
     qkNopeHeadDim: 192,
@@ -165,8 +167,35 @@ const refusals: readonly (readonly [() => unknown, string])[] = [
   [() => glm({ attention_bias: 1 }), "attention_bias: must be true or false; got 1"],
   [() => glm({ torch_dtype: "int8" }), 'torch_dtype: must be bfloat16, float16 or float32; got "int8"'],
   [
-    () => glm({ quantization_config: { quant_method: "fp8" } }),
-    "quantization_config: must be absent: quantised weights cannot be read; got one",
+    () => glm({ quantization_config: { quant_method: "modelopt" } }),
+    'quantization_config.quant_method: must be one of compressed-tensors, fp8, awq, gptq, or absent as in MLX; got "modelopt"',
+  ],
+  [
+    () => glm({ quantization_config: { quant_method: "awq", version: "gemv", bits: 4, group_size: 128 } }),
+    'quantization_config.version: must be gemm; got "gemv"',
+  ],
+  [
+    () => glm({ quantization_config: { quant_method: "gptq", bits: 4, checkpoint_format: "marlin" } }),
+    'quantization_config.checkpoint_format: must be gptq or gptq_v2; got "marlin"',
+  ],
+  [
+    () => glm({ quantization: { group_size: 32, bits: 4, mode: "mxfp4" } }),
+    'quantization.mode: must be affine; got "mxfp4"',
+  ],
+  [
+    () => glm({ quantization_config: { quant_method: "fp8", scale_fmt: "ue8m0" } }),
+    'quantization_config.scale_fmt: must be float; got "ue8m0"',
+  ],
+  [
+    () =>
+      glm({
+        quantization_config: {
+          quant_method: "compressed-tensors",
+          format: "nvfp4-pack-quantized",
+          config_groups: { group_0: { weights: { num_bits: 4 } } },
+        },
+      }),
+    'quantization_config.config_groups.group_0.format: must be one of pack-quantized, int-quantized, float-quantized, naive-quantized; got "nvfp4-pack-quantized"',
   ],
   [() => glm({ vocab_size: 10, pad_token_id: 10 }), "pad_token_id: must be an integer from 0 to 9; got 10"],
   [() => glm({ eos_token_id: [1, "2"] }), 'eos_token_id: must be a token id or a list of them; got [1,"2"]'],

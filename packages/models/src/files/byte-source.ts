@@ -25,6 +25,7 @@ export interface CheckpointFiles {
 export const truncated = (file: string, wantedBytes: number, gotBytes: number): Error =>
   refused({ file }, `must have ${wantedBytes} bytes`, `${gotBytes}: the file is cut off`);
 
+/** Bytes of a file. @throws CheckpointError if the file ends early */
 export async function readBytes(
   source: ByteSource,
   offset: number,

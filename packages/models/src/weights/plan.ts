@@ -91,7 +91,9 @@ export function planLoad(weights: Weights, plan: LoadPlan, rules: KeyRules = {})
     // In file order, so that reads are sequential.
     parameters: [...parameters].sort(byPlace),
     readBytes: sum(parameters.map(({ readBytes }) => readBytes)),
-    deviceBytes: sum(parameters.map(({ shape, dtype }) => Math.ceil(shape.reduce((a, b) => a * b, itemSizeBytes(dtype))))),
+    deviceBytes: sum(
+      parameters.map(({ shape, dtype }) => Math.ceil(shape.reduce((a, b) => a * b, itemSizeBytes(dtype)))),
+    ),
     skipped: requireAllUsed(weights, used, rules.ignore),
   };
 }

@@ -1,4 +1,5 @@
 /** Weights of eight-bit floats, E4M3: a scale for the matrix, a row or a block. */
+import { elementsOfBytes } from "jaxscale";
 import { refused, shapeText } from "../../checkpoint-error.ts";
 import type { Located } from "../weights.ts";
 import type { Quantization } from "./config.ts";
@@ -14,6 +15,11 @@ import {
 import { activations } from "./packed.ts";
 import { byteRows, floatDtype, floatRows, requireTensor } from "./rows.ts";
 
+const e4m3Values = elementsOfBytes(
+  "float8_e4m3fn",
+  Uint8Array.from({ length: 256 }, (_, code) => code),
+);
+
 /** compressed-tensors `float-quantized` (`weight_scale`) and DeepSeek's blocks (`weight_scale_inv`, which are multiplied with as well). */
 export const float8: FindMatrix = (wanted, source) => {
   const { rows, columns, module } = wanted;
@@ -27,6 +33,7 @@ export const float8: FindMatrix = (wanted, source) => {
     rows,
     columns,
     codes: { ...byteRows(weight), dtype: "float8_e4m3fn" },
+    codeValues: e4m3Values,
     ...scalesOf(scale, wanted, source.quantization),
     keys: keysOf(wanted, ["weight", "weight_scale", "weight_scale_inv", "weight_zero_point", ...activations]),
   };

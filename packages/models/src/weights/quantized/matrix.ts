@@ -20,6 +20,8 @@ export interface QuantizedMatrix {
   /** Columns that share a scale; the last group may be shorter. */
   readonly groupSize: number;
   readonly codes: Component<Int8Array | Uint8Array>;
+  /** The value of each code, where codes are bits of a float; codes are integers if absent. */
+  readonly codeValues?: ArrayLike<number>;
   /** `[rows, groups]`. */
   readonly scales: Component<Float32Array> & { readonly dtype: FloatDType };
   /** `[rows, groups]`, of the dtype of codes. */
