@@ -38,7 +38,12 @@ test("a sweep measures every mesh that divides the model, and a size that does n
     assert.match(output, /^1 x 1 x 1 +1 +8 +[\d.]+/m);
     assert.match(output, /must fit the model's \d+ positions; got 4000 and 2/);
     const { rows, peaks, environment } = JSON.parse(readFileSync(file, "utf8"));
-    assert.equal(peaks, { flopsPerSecond: 1e12, bytesPerSecond: 1e11 });
+    assert.equal(peaks, {
+      flopsPerSecond: 1e12,
+      bytesPerSecond: 1e11,
+      flopsFrom: "--peak_flops",
+      bytesFrom: "--peak_bandwidth",
+    });
     assert.is(environment.devices, 2);
     const meshes = rows.map(({ tp, dp, ep }: Record<string, number>) => `${tp}${dp}${ep}`);
     assert.equal([...new Set(meshes)], ["111", "121", "211"]);
@@ -48,7 +53,13 @@ test("a sweep measures every mesh that divides the model, and a size that does n
       assert.ok(Math.abs(row.decodeTokensPerSecond - 1000 / row.decodeMs.mean) < 1e-6);
       assert.ok(Math.abs(row.decodeMbu - row.decodeGigabytesPerSecond / 100) < 1e-9);
       assert.ok(row.peakBytes > 0 && row.prefillMfu > 0);
+      assert.equal(
+        row.runs.map(({ stepsMs }: { stepsMs: number[] }) => stepsMs.length),
+        [2, 2],
+      );
+      assert.ok(Math.abs(row.efficiency * row.tp * row.dp * row.ep - row.speedUp) < 1e-12);
     }
+    assert.is(rows[0].speedUp, 1);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -59,9 +70,25 @@ test("weights may be random; a model from nowhere is refused", async () => {
   const { code, output } = await jaxscale([...random, "--batch_sizes", "2", "--seq_lens", "8", ...quick]);
   assert.is(code, 0, output);
   assert.is(JSON.parse(output).rows[0].batch, 2);
+  assert.match(JSON.parse(output).peaks.flopsFrom, /^measured on this adapter$/);
   const refused = await jaxscale(["benchmark"]);
   assert.is(refused.code, 2);
   assert.match(refused.errors, /'--model_path <path>' \(or '--random_weights'\) not specified/);
+});
+
+test("what cannot be written, and peaks that nobody knows, are said before anything is measured", async () => {
+  const random = ["benchmark", "--random_weights", fixture("glm4-tiny")];
+  const [unwritable, unknown] = await Promise.all([
+    jaxscale([...random, "--output", "/no/such/folder/report.json"]),
+    jaxscale([...random, "--peaks", "data_sheet"]),
+  ]);
+  assert.is(unwritable.code, 2);
+  assert.match(
+    unwritable.errors,
+    /--output must be a file that can be written; got \/no\/such\/folder\/report.json: ENOENT/,
+  );
+  assert.is(unknown.code, 2);
+  assert.match(unknown.errors, /--peaks data_sheet needs a GPU whose data sheet is known; got \S+/);
 });
 
 test.run();

@@ -1,16 +1,27 @@
 /** What a benchmark found, for people and for programs. */
 import { cpus, loadavg, release, totalmem } from "node:os";
-import { type BenchmarkResult, formatBytes, type Parallelism, type Peaks } from "@jaxscale/models";
-import { devices } from "jaxscale";
+import { type BenchmarkResult, formatBytes, type Parallelism } from "@jaxscale/models";
+import { type DeviceReport, type DType, devices } from "jaxscale";
+import { formatPeaks, type NamedPeaks } from "./peaks.ts";
 import { formatTable } from "./table.ts";
 
-interface Place extends Required<Parallelism> {
+/** A configuration. */
+export interface Place extends Required<Parallelism> {
   readonly batch: number;
   readonly promptTokens: number;
 }
 
+/** A configuration that was measured. */
+export type MeasuredRow = Place &
+  BenchmarkResult & {
+    /** Of decoding, against one device with the same batch and prompt; absent where that was not measured. */
+    readonly speedUp?: number;
+    /** Speed-up over the number of devices. */
+    readonly efficiency?: number;
+  };
+
 /** One configuration: measured, or why not. */
-export type BenchmarkRow = (Place & BenchmarkResult) | (Place & { readonly error: string });
+export type BenchmarkRow = MeasuredRow | (Place & { readonly error: string });
 
 /** Where it was measured. */
 export interface Environment {
@@ -26,10 +37,18 @@ export interface Environment {
   readonly load: number;
 }
 
+export const reportFormat = "jaxscale benchmark 1";
+
 export interface BenchmarkReport {
+  readonly format: typeof reportFormat;
   readonly model: string;
   readonly modelType: string;
-  readonly peaks: Peaks;
+  /** Of the weights. */
+  readonly dtype: DType;
+  /** What MFU and MBU are shares of. */
+  readonly peaks: NamedPeaks;
+  /** Measured, whatever shares are of. */
+  readonly roofs: DeviceReport["roofs"];
   readonly environment: Environment;
   readonly rows: readonly BenchmarkRow[];
 }
@@ -63,7 +82,7 @@ export function tableOf({ peaks, environment, rows }: BenchmarkReport): string {
     if ("error" in row)
       return [...place, ...new Array<string>(head.length + decode.length - 3 + 2).fill("-"), row.error];
     const { prefillMs: p, decodeMs: d } = row;
-    const speedUp = speedUpOf(row, rows);
+    const { speedUp, efficiency } = row;
     return [
       ...place,
       ...[p.mean, p.min, p.max, p.p50].map(ms),
@@ -77,24 +96,27 @@ export function tableOf({ peaks, environment, rows }: BenchmarkReport): string {
       row.decodeGigabytesPerSecond.toFixed(2),
       formatBytes(row.peakBytes),
       speedUp === undefined ? "-" : speedUp.toFixed(2),
-      speedUp === undefined ? "-" : percent(speedUp / (row.tp * row.dp * row.ep)),
+      efficiency === undefined ? "-" : percent(efficiency),
       "",
     ];
   });
-  const { flopsPerSecond, bytesPerSecond } = peaks;
   return [
     formatTable([...head, ...decode, ...comparison], lines),
     "",
-    `Shares are of ${(flopsPerSecond / 1e9).toFixed(1)} GFLOP/s and ${(bytesPerSecond / 1e9).toFixed(1)} GB/s. Speed-up is of decoding against tp 1 · dp 1 · ep 1, efficiency that over the devices.`,
+    `Shares are of ${formatPeaks(peaks)}. Speed-up is of decoding against tp 1 · dp 1 · ep 1, efficiency that over the devices.`,
     `${environment.adapter}; ${environment.processor}, ${environment.threads} threads; load ${environment.load.toFixed(1)}`,
   ].join("\n");
 }
 
-/** Of decoding, against one device with the same batch and prompt; undefined where that was not measured. */
-function speedUpOf(row: Place & BenchmarkResult, rows: readonly BenchmarkRow[]): number | undefined {
-  const one = rows.find(
-    (other) =>
-      other.tp * other.dp * other.ep === 1 && other.batch === row.batch && other.promptTokens === row.promptTokens,
-  );
-  return one === undefined || "error" in one ? undefined : one.decodeMs.mean / row.decodeMs.mean;
+/** Adds speed-up and efficiency. */
+export function compareDevices(rows: readonly BenchmarkRow[]): BenchmarkRow[] {
+  const devicesOf = ({ tp, dp, ep }: Place): number => tp * dp * ep;
+  return rows.map((row) => {
+    const one = rows.find(
+      (other) => devicesOf(other) === 1 && other.batch === row.batch && other.promptTokens === row.promptTokens,
+    );
+    if ("error" in row || one === undefined || "error" in one) return row;
+    const speedUp = one.decodeMs.mean / row.decodeMs.mean;
+    return { ...row, speedUp, efficiency: speedUp / devicesOf(row) };
+  });
 }

@@ -36,6 +36,7 @@ export type {
 } from "./api/derivative-types.ts";
 export {
   blockUntilReady,
+  type DataSheet,
   type Device,
   type DeviceReport,
   deviceCount,

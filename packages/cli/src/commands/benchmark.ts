@@ -1,30 +1,29 @@
 /** `jaxscale benchmark`: latency, throughput, MFU and MBU over batches, prompt lengths and meshes. */
 import { writeFileSync } from "node:fs";
-import {
-  type BenchmarkResult,
-  isDivisible,
-  type LanguageModel,
-  measureModel,
-  openCheckpoint,
-  type Parallelism,
-  type Peaks,
-} from "@jaxscale/models";
+import { isDivisible, type LanguageModel, measureModel, openCheckpoint, type Parallelism } from "@jaxscale/models";
 import type { Command } from "commander";
 import { deviceCount, examineDevice, trimMemory } from "jaxscale";
-import { type BenchmarkRow, environmentOf, tableOf } from "../benchmark-report.ts";
-import { integer, integers, numberIn } from "../flags.ts";
+import {
+  type BenchmarkReport,
+  type BenchmarkRow,
+  compareDevices,
+  environmentOf,
+  reportFormat,
+  tableOf,
+} from "../benchmark-report.ts";
+import { integer, integers } from "../flags.ts";
 import { loadMeasured, provideDevices } from "../load-model.ts";
 import { addMeasuredFlags, type MeasuredFlags, measuredFrom, type ParallelFlags } from "../model-flags.ts";
+import { requireWritable } from "../output-file.ts";
+import { addPeakFlags, type NamedPeaks, type PeakFlags, peaksOf } from "../peaks.ts";
 
-interface BenchmarkFlags extends MeasuredFlags {
+export interface BenchmarkFlags extends MeasuredFlags, PeakFlags {
   readonly batch_sizes?: readonly number[];
   readonly seq_lens?: readonly number[];
   readonly decode_steps: number;
   readonly warmup: number;
   readonly repeats: number;
   readonly sweep?: boolean;
-  readonly peak_flops?: number;
-  readonly peak_bandwidth?: number;
   readonly output?: string;
   readonly json?: boolean;
 }
@@ -43,9 +42,8 @@ export function addBenchmark(program: Command): void {
     .option("--decode_steps <n>", "measured steps of decoding", integer(1), 8)
     .option("--warmup <n>", "runs before the measured ones", integer(0), 2)
     .option("--repeats <n>", "measured runs", integer(1), 5)
-    .option("--sweep", "every tp x dp x ep that divides the model, on the devices that there are")
-    .option("--peak_flops <x>", "operations a second to take shares of (default: measured)", numberIn({ above: 0 }))
-    .option("--peak_bandwidth <x>", "bytes a second to take shares of (default: measured)", numberIn({ above: 0 }))
+    .option("--sweep", "every tp x dp x ep that divides the model, on the devices that there are");
+  addPeakFlags(command)
     .option("--output <file>", "write everything as JSON")
     .option("--json", "print JSON instead of a table")
     .addHelpText(
@@ -57,18 +55,28 @@ export function addBenchmark(program: Command): void {
 
 async function run(flags: BenchmarkFlags, command: Command): Promise<void> {
   const from = measuredFrom(flags, command);
+  requireWritable(flags.output, "--output", command);
   const { config } = await openCheckpoint(from, { withoutWeights: true });
   const wanted = flags.sweep ? sweepOf(flags, (p) => isDivisible(config, p)) : [flags];
   for (const parallelism of wanted) provideDevices(parallelism);
-  const { roofs } = await examineDevice();
-  const peaks: Peaks = {
-    flopsPerSecond: flags.peak_flops ?? roofs.gigaflopsPerSecond * 1e9,
-    bytesPerSecond: flags.peak_bandwidth ?? roofs.readGigabytesPerSecond * 1e9,
-  };
+  const device = await examineDevice();
+  const dtype = flags.dtype ?? config.dtype ?? "float32";
+  const peaks = peaksOf(flags, device, dtype, command);
+  const environment = await environmentOf();
   const rows: BenchmarkRow[] = [];
-  for (const { tp, dp, ep } of wanted) rows.push(...(await measureMesh({ ...flags, tp, dp, ep }, from, peaks)));
-  const report = { model: from, modelType: config.modelType, peaks, environment: await environmentOf(), rows };
-  if (flags.output !== undefined) writeFileSync(flags.output, `${JSON.stringify(report, null, 1)}\n`);
+  const save = (): BenchmarkReport => {
+    const report = { model: from, modelType: config.modelType, dtype, peaks, roofs: device.roofs, environment };
+    const all = { format: reportFormat, ...report, rows: compareDevices(rows) } as const;
+    if (flags.output !== undefined) writeFileSync(flags.output, `${JSON.stringify(all, null, 1)}\n`);
+    return all;
+  };
+  for (const { tp, dp, ep } of wanted) {
+    for await (const row of measureMesh({ ...flags, tp, dp, ep }, from, peaks)) {
+      rows.push(row);
+      save();
+    }
+  }
+  const report = save();
   console.log(flags.json ? JSON.stringify(report, null, 1) : tableOf(report));
   if (rows.every((row) => "error" in row)) process.exitCode = 1;
 }
@@ -84,23 +92,20 @@ function sweepOf({ tp, dp, ep }: ParallelFlags, divides: (p: Parallelism) => boo
 }
 
 /** Every batch size and prompt length on one mesh. */
-async function measureMesh(flags: BenchmarkFlags, from: string, peaks: Peaks): Promise<BenchmarkRow[]> {
+async function* measureMesh(flags: BenchmarkFlags, from: string, peaks: NamedPeaks): AsyncGenerator<BenchmarkRow> {
   const { tp, dp, ep, batch_sizes = [1, 2, 4], seq_lens = [128, 256, 512] } = flags;
+  const { decode_steps: decodeSteps, warmup, repeats } = flags;
   const cases = batch_sizes.flatMap((batch) => seq_lens.map((promptTokens) => ({ batch, promptTokens })));
   let model: LanguageModel | undefined;
-  const rows: BenchmarkRow[] = [];
   for (const sizes of cases) {
     const place = { tp, dp, ep, ...sizes };
     try {
       model ??= await loadMeasured(flags, from);
-      const { decode_steps: decodeSteps, warmup, repeats } = flags;
-      const measured: BenchmarkResult = await measureModel(model, { ...sizes, decodeSteps, warmup, repeats }, peaks);
-      rows.push({ ...place, ...measured });
+      yield { ...place, ...(await measureModel(model, { ...sizes, decodeSteps, warmup, repeats }, peaks)) };
     } catch (error) {
-      rows.push({ ...place, error: error instanceof Error ? error.message : String(error) });
       trimMemory();
+      yield { ...place, error: error instanceof Error ? error.message : String(error) };
     }
   }
   model?.dispose();
-  return rows;
 }

@@ -1,6 +1,9 @@
+/** GPUs as a model knows them. */
+import { type DataSheet, dataSheets } from "./data-sheets.ts";
+
 /**
- * GPUs as a model knows them: rates, sizes and what Dawn asks of their drivers. Public figures; each row says whose. Where
- * none was found the row has a guess, and `guessed` names it.
+ * Rates, sizes and what Dawn asks of drivers. Public figures; each row says whose beside the data sheet. Where none was found the
+ * row has a guess, and `guessed` names it.
  */
 export interface ModelledGpu {
   readonly name: string;
@@ -28,6 +31,13 @@ export interface ModelledGpu {
   readonly guessed: readonly string[];
   readonly source: string;
 }
+
+/** What a data sheet says. */
+const stated = ({ name, bytesPerSecond, flopsPerSecond }: DataSheet) => ({
+  name,
+  bytesPerSecond,
+  flopsPerSecond: flopsPerSecond.float32,
+});
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -63,9 +73,7 @@ const intel = {
 export const modelledGpus = {
   h100: {
     ...nvidia,
-    name: "NVIDIA H100 SXM5",
-    bytesPerSecond: 3350e9,
-    flopsPerSecond: 66.9e12,
+    ...stated(dataSheets.h100),
     cores: 132,
     lastLevelCacheBytes: 50 * MiB,
     invocationsPerCore: 2048,
@@ -74,9 +82,7 @@ export const modelledGpus = {
   },
   l4: {
     ...nvidia,
-    name: "NVIDIA L4",
-    bytesPerSecond: 300e9,
-    flopsPerSecond: 30.3e12,
+    ...stated(dataSheets.l4),
     cores: 58,
     lastLevelCacheBytes: 48 * MiB,
     invocationsPerCore: 1536,
@@ -85,9 +91,7 @@ export const modelledGpus = {
   },
   rtx4090: {
     ...nvidia,
-    name: "NVIDIA RTX 4090",
-    bytesPerSecond: 1008e9,
-    flopsPerSecond: 82.6e12,
+    ...stated(dataSheets.rtx4090),
     cores: 128,
     lastLevelCacheBytes: 72 * MiB,
     invocationsPerCore: 1536,
@@ -95,8 +99,7 @@ export const modelledGpus = {
     source: "NVIDIA Ada tuning guide; Chips and Cheese",
   },
   rx7900xtx: {
-    name: "AMD RX 7900 XTX",
-    bytesPerSecond: 960e9,
+    ...stated(dataSheets.rx7900xtx),
     // Without dual issue, which compilers of WGSL rarely reach.
     flopsPerSecond: 31e12,
     cores: 96,
@@ -114,9 +117,7 @@ export const modelledGpus = {
   },
   m1: {
     ...apple,
-    name: "Apple M1, 8 cores",
-    bytesPerSecond: 68.2e9,
-    flopsPerSecond: 2.62e12,
+    ...stated(dataSheets.m1),
     cores: 8,
     lastLevelCacheBytes: 8 * MiB,
     guessed: [],
@@ -124,9 +125,7 @@ export const modelledGpus = {
   },
   m3max: {
     ...apple,
-    name: "Apple M3 Max, 40 cores",
-    bytesPerSecond: 400e9,
-    flopsPerSecond: 14.3e12,
+    ...stated(dataSheets.m3max),
     cores: 40,
     lastLevelCacheBytes: 48 * MiB,
     guessed: ["lastLevelCacheBytes", "registerBytes", "invocationsPerCore", "sharedBytes"],
@@ -146,8 +145,7 @@ export const modelledGpus = {
   },
   a770: {
     ...intel,
-    name: "Intel Arc A770",
-    bytesPerSecond: 560e9,
+    ...stated(dataSheets.a770),
     flopsPerSecond: 13.84e12,
     cores: 32,
     lastLevelCacheBytes: 16 * MiB,

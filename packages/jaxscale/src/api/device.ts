@@ -1,5 +1,6 @@
 /** Devices, and arrays on their way to and from them. */
 
+import { type DataSheet, dataSheetOf } from "../analyze/data-sheets.ts";
 import type { TypedArray } from "../base/host-values.ts";
 import { flatten, treeMap } from "../base/pytree.ts";
 import type { Target } from "../base/target.ts";
@@ -79,17 +80,27 @@ export const trimMemory = (): void => getClient().trim();
 /** Counters of the default device's client: submits, dispatches, buffers, bytes. */
 export const statistics = (): Client["statistics"] => getClient().statistics;
 
+export type { DataSheet } from "../analyze/data-sheets.ts";
+
 /** Adapter, driver, features, limits, and measured rates of the device. */
-export type DeviceReport = DoctorReport;
+export interface DeviceReport extends DoctorReport {
+  /** What the maker states of the GPU; undefined for one that there is no row of. */
+  readonly dataSheet: DataSheet | undefined;
+}
+
+async function examineGpu(client: Client, gpu: number): Promise<DeviceReport> {
+  const report = await examine(client, gpu);
+  return { ...report, dataSheet: dataSheetOf(report.device) };
+}
 
 /** Opens the first GPU and measures it, which takes seconds. @throws DeviceError if there is none */
-export const examineDevice = (): Promise<DeviceReport> => examine(getClient());
+export const examineDevice = (): Promise<DeviceReport> => examineGpu(getClient(), 0);
 
 /** A report for each GPU that `JAXSCALE_ADAPTER` names, measured one after the other. @throws DeviceError if one is not there */
 export async function examineDevices(): Promise<readonly DeviceReport[]> {
   const client = getClient();
   const reports: DeviceReport[] = [];
-  for (const gpu of client.ownGpus) reports.push(await examine(client, gpu));
+  for (const gpu of client.ownGpus) reports.push(await examineGpu(client, gpu));
   return reports;
 }
 

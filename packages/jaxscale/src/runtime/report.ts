@@ -6,6 +6,8 @@ import { measureRoofs, type Roofs } from "./measure.ts";
 
 export interface DoctorReport {
   readonly adapter: string;
+  /** The GPU's name; browsers keep it to themselves, and it is empty. */
+  readonly device: string;
   readonly driver: string;
   readonly source: string;
   readonly kind: Target["kind"];
@@ -24,6 +26,7 @@ export async function examine(client: Client, gpu = 0): Promise<DoctorReport> {
   const { vendor, architecture, device, description } = found.adapter.info;
   return {
     adapter: found.name,
+    device,
     driver: [vendor, architecture, device, description].filter(Boolean).join(", "),
     source: found.source.name,
     kind: found.kind.name,

@@ -2,7 +2,7 @@
 import * as jax from "jaxscale";
 import { StepCost } from "../cost/step-cost.ts";
 import { choiceOf, type Generating } from "../generate/generate.ts";
-import { capacityFor, roomFor, Session } from "../generate/session.ts";
+import { capacityFor, roomFor, type Sequences, Session } from "../generate/session.ts";
 import { type Summary, summaryOf } from "./summary.ts";
 
 /** Sizes of a run: a prefill, and single steps of decoding behind it. */
@@ -46,13 +46,22 @@ export interface BenchmarkResult extends BenchmarkCase {
   readonly peakBytes: number;
   /** Of the warm-up runs, which compile. */
   readonly warmupMs: number;
+  /** What the figures above were made of. */
+  readonly runs: readonly Omit<TimedRun, "tokens">[];
 }
 
-interface Run {
+/** Times of one run in ms, and the tokens that it chose. */
+export interface TimedRun {
   readonly firstTokenMs: number;
   readonly prefillMs: number;
+  /** Each step of decoding. */
   readonly stepsMs: readonly number[];
+  /** Of each step one a row; the first are those of the prefill. */
+  readonly tokens: readonly (readonly number[])[];
 }
+
+/** Makes the sequences of a run, with room for its tokens. */
+export type SequencesOf = (model: Generating, run: MeasuredRun) => Sequences;
 
 /** Times a model: prefill of prompts of one length, and single steps of decoding. @throws RangeError for sizes that the model has no room for; DeviceError */
 export async function measureModel(model: Generating, given: BenchmarkCase, peaks: Peaks): Promise<BenchmarkResult> {
@@ -61,7 +70,7 @@ export async function measureModel(model: Generating, given: BenchmarkCase, peak
   const warmupMs = performance.now() - startedAt;
   const statistics = jax.statistics();
   statistics.peakBytes = statistics.bytesInUse;
-  const runs: Run[] = [];
+  const runs: TimedRun[] = [];
   for (let i = 0; i < given.repeats; i++) runs.push(await runOnce(model, given));
   const prefillMs = summaryOf(runs.map((run) => run.prefillMs));
   const decodeMs = summaryOf(runs.flatMap((run) => run.stepsMs));
@@ -88,26 +97,43 @@ export async function measureModel(model: Generating, given: BenchmarkCase, peak
     decodeGigabytesPerSecond: decodeBytes / 1e9,
     peakBytes: statistics.peakBytes,
     warmupMs,
+    runs: runs.map(({ tokens: _, ...times }) => times),
   };
 }
 
+/** Sequences in caches, which compiled programs fill and read. */
+const cached: SequencesOf = ({ model, executables }, { batch, promptTokens, decodeSteps }) =>
+  new Session(model, executables, {
+    batch,
+    capacity: capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens: decodeSteps + 1 })),
+    tracksSeen: false,
+  });
+
 /** Greedy, to the last step whatever tokens come; a recording has `prefill` and each `decode` annotated. @throws RangeError for sizes that the model has no room for */
-export async function runOnce({ model, generation, executables }: Generating, given: MeasuredRun): Promise<Run> {
+export async function runOnce(
+  generating: Generating,
+  given: MeasuredRun,
+  sequencesOf: SequencesOf = cached,
+): Promise<TimedRun> {
+  const { model, generation } = generating;
   const { batch, promptTokens, decodeSteps } = given;
   const choice = choiceOf(generation, { doSample: false, repetitionPenalty: 1, eosTokenIds: [] });
   const prompts = Array.from({ length: batch }, (_, row) => spread(promptTokens, model.config.vocabSize, row));
-  const startedAt = performance.now();
-  const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens: decodeSteps + 1 }));
-  if (capacity > model.config.maxPositionEmbeddings)
+  if (promptTokens + decodeSteps + 1 > model.config.maxPositionEmbeddings)
     throw new RangeError(
       `benchmark: prompt and new tokens must fit the model's ${model.config.maxPositionEmbeddings} positions; got ${promptTokens} and ${decodeSteps}`,
     );
-  const session = new Session(model, executables, { batch, capacity, tracksSeen: false });
+  const startedAt = performance.now();
+  const session = sequencesOf(generating, given);
   try {
     const calledAt = performance.now();
+    const tokens: number[][] = [];
+    const readTokens = async (): Promise<void> => {
+      tokens.push([...(await session.choose().data())].slice(0, batch));
+    };
     await jax.profiler.annotate("prefill", () => {
       session.prefill(prompts, choice, 0);
-      return session.choose().data();
+      return readTokens();
     });
     let before = performance.now();
     const [firstTokenMs, prefillMs] = [before - startedAt, before - calledAt];
@@ -115,13 +141,13 @@ export async function runOnce({ model, generation, executables }: Generating, gi
     for (let step = 0; step < decodeSteps; step++) {
       await jax.profiler.annotate("decode", () => {
         session.advance();
-        return session.choose().data();
+        return readTokens();
       });
       const now = performance.now();
       stepsMs.push(now - before);
       before = now;
     }
-    return { firstTokenMs, prefillMs, stepsMs };
+    return { firstTokenMs, prefillMs, stepsMs, tokens };
   } finally {
     session.dispose();
   }
