@@ -38,6 +38,19 @@ test("trees of arguments and results take trees of specs, or one for all", async
   assert.equal(await lists(out.b), [0, 2, 4, 6]);
 });
 
+test("a body keeps the scopes around its call, and a collective is a scope of its own", async () => {
+  const summed = jax.shardMap((x: A) => jnp.tanh(lax.psum(jnp.cumsum(x), "x")), {
+    mesh,
+    inSpecs: P("x"),
+    outSpecs: P(),
+  });
+  const f = jax.jit((x: A) => [jax.namedScope("a", () => summed(x)), jax.namedScope("b", () => summed(x.add(1)))]);
+  await jax.ready();
+  const { segments } = f.lower(range(64)).program();
+  const scopes = new Set(segments.flatMap(({ steps }) => steps).map(({ origin }) => origin.scope));
+  assert.equal([...scopes].sort(), ["a", "a/psum_invariant", "b", "b/psum_invariant"]);
+});
+
 test("gradients flow through, under jit too: the sum of squares over devices has the gradient 2x", async () => {
   const loss = jax.shardMap((x: A) => lax.psum(jnp.sum(x.mul(x)), ["x", "y"]), {
     mesh,

@@ -8,7 +8,7 @@ import { fixture, shipped } from "../models/fixtures.ts";
 import { jaxscale } from "./command.ts";
 
 const profiling = readFileSync(join(import.meta.dirname, "../../docs/profiling.md"), "utf8");
-const quick = ["--prompt_tokens", "8", "--decode_steps", "2", "--repeats", "1"];
+const quick = ["--prompt_tokens", "8", "--decode_steps", "1", "--repeats", "1"];
 const folder = mkdtempSync(join(tmpdir(), "profile-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
@@ -24,7 +24,7 @@ test("tables of prefill, decoding and the host, as docs/profiling.md shows them;
   const model = shipped("glm-4.7-flash-tiny");
   const ended = await jaxscale(["profile", "--model_path", model, "--output", output, ...quick]);
   assert.is(ended.code, 0, ended.errors);
-  for (const part of [/^prefill of 1 row of 8 tokens/m, /^a decoding step of 1 row with 9 to 10 tokens present/m])
+  for (const part of [/^prefill of 1 row of 8 tokens/m, /^a decoding step of 1 row with 9 to 9 tokens present/m])
     assert.match(ended.output, part);
   const shown =
     /--model_path examples\/checkpoints\/glm-4\.7-flash-tiny\n```\n\n```text\n([\s\S]*?)```/.exec(profiling)?.[1] ?? "";
@@ -45,16 +45,16 @@ test("tables of prefill, decoding and the host, as docs/profiling.md shows them;
   assert.match(readFileSync(join(output, "index.html"), "utf8"), /<title>JaxScale profile<\/title>/);
 });
 
-test("JSON, of a model that a mesh splits and whose weights are random", async () => {
+test("JSON, of a model whose weights are random, on two GPUs", async () => {
   const args = ["profile", "--random_weights", fixture("glm4_moe_lite-tiny"), "--tp", "2", "--json", ...quick];
-  const { code, output, errors } = await jaxscale(args);
+  const { code, output, errors } = await jaxscale(args, { env: { JAXSCALE_ADAPTER: "any,any" } });
   assert.is(code, 0, errors);
   const { prefill, decode, modelType, environment, batch } = JSON.parse(output);
   assert.equal([modelType, batch, environment.devices], ["glm4_moe_lite", 1, 2]);
   for (const { components, exchangeMs, overheadMs, stepMs } of [prefill, decode]) {
     const names = components.map(({ component }: { component: string }) => component);
-    for (const name of ["router", "routed experts", "shared expert", "collectives"])
-      assert.ok(names.includes(name), name);
+    for (const name of ["router", "routed experts", "shared expert"]) assert.ok(names.includes(name), name);
+    assert.ok(exchangeMs > 0);
     const kernelsMs = components.reduce((sum: number, c: { elapsedMs: number }) => sum + c.elapsedMs, 0);
     assert.ok(Math.abs(kernelsMs + exchangeMs + overheadMs - stepMs) < 1e-6 * stepMs);
   }

@@ -78,6 +78,12 @@ export interface SourceInfo {
   readonly region?: object;
 }
 
+/** The scope of an equation in the body of a call. Bodies of jitted functions are traced in no scope, and those of other calls in theirs. */
+export const joinScopes = (outer: string, inner: string): string => {
+  if (outer === "" || inner === outer || inner.startsWith(`${outer}/`)) return inner;
+  return inner === "" ? outer : `${outer}/${inner}`;
+};
+
 export interface JaxprEqn {
   readonly primitive: Primitive;
   readonly inputs: readonly Atom[];

@@ -1,6 +1,6 @@
 /** Puts the bodies of called jaxprs in the place of the calls. */
 import { invariant } from "../base/errors.ts";
-import { type Atom, type ClosedJaxpr, type Jaxpr, type JaxprEqn, newVar, type Var } from "../jaxpr/ir.ts";
+import { type Atom, type ClosedJaxpr, type Jaxpr, type JaxprEqn, joinScopes, newVar, type Var } from "../jaxpr/ir.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 
 type Source = JaxprEqn["source"];
@@ -78,9 +78,3 @@ function isIsolated({ primitive, params }: JaxprEqn): boolean {
   const { lowering } = rulesOf(primitive);
   return lowering.kind === "call" && (lowering.isolated?.(params) ?? false);
 }
-
-/** The body of a jitted function is traced in no scope, and that of other calls in theirs. */
-const joinScopes = (outer: string, inner: string): string => {
-  if (outer === "" || inner === outer || inner.startsWith(`${outer}/`)) return inner;
-  return inner === "" ? outer : `${outer}/${inner}`;
-};

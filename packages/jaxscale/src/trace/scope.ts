@@ -1,24 +1,20 @@
 /** Provenance: where in the user's program an equation was made. */
 import { captureSite } from "../base/call-site.ts";
-import type { SourceInfo } from "../jaxpr/ir.ts";
+import { joinScopes, type SourceInfo } from "../jaxpr/ir.ts";
 
 let scope = "";
 
 /** Runs `f` with `name` added to the path that its equations and kernels carry. */
 export function namedScope<T>(name: string, f: () => T): T {
-  const outer = scope;
-  scope = outer ? `${outer}/${name}` : name;
-  try {
-    return f();
-  } finally {
-    scope = outer;
-  }
+  return inScope(scope ? `${scope}/${name}` : name, f);
 }
 
 /** Runs `f` outside all scopes, as what is traced once for calls in several: each call's scope comes before those within. */
-export function outsideScopes<T>(f: () => T): T {
+export const outsideScopes = <T>(f: () => T): T => inScope("", f);
+
+function inScope<T>(path: string, f: () => T): T {
   const outer = scope;
-  scope = "";
+  scope = path;
   try {
     return f();
   } finally {
@@ -28,16 +24,14 @@ export function outsideScopes<T>(f: () => T): T {
 
 /** A source within one more scope; the same if it is in that one already. */
 export const within = (source: SourceInfo, name: string): SourceInfo =>
-  source.scope.split("/").at(-1) === name
-    ? source
-    : { ...source, scope: `${source.scope && `${source.scope}/`}${name}` };
+  source.scope.split("/").at(-1) === name ? source : { ...source, scope: joinScopes(source.scope, name) };
 
 let inherited: SourceInfo | undefined;
 
 /** Runs `f` with the equations that it makes said to come from where another one did, as a derivative's do. */
 export function withSource<T>(source: SourceInfo, f: () => T): T {
   const outer = inherited;
-  inherited = source;
+  inherited = outer ? { ...source, scope: joinScopes(outer.scope, source.scope) } : source;
   try {
     return f();
   } finally {

@@ -4,7 +4,7 @@ import { type Jaxpr, type Params, type Primitive, resultTypes, type ShapedArray,
 import type { OpBuilder } from "../primitives/op-builder.ts";
 import { type BatchAxis, noRule, rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
-import { captureSource } from "../trace/scope.ts";
+import { captureSource, namedScope } from "../trace/scope.ts";
 import { bind, type Trace, withTrace } from "../trace/trace.ts";
 import { type Origin, Tracer } from "../trace/tracer.ts";
 
@@ -83,7 +83,7 @@ export class BatchTrace implements Trace {
     // Elsewhere what has the axis varies along it, and nothing else.
     const types = axis.checksVarying ? resultTypes(primitive, inputs, params) : [];
     const origin = { primitive, source: captureSource(this.process) };
-    return withTrace(this.parent, () => {
+    const process = (): readonly Array[] => {
       if (!overAxis && dims.every((dim) => dim === null)) {
         return bind(primitive, values, params).map((value, i) => this.element(value, null, origin, types[i]));
       }
@@ -96,7 +96,8 @@ export class BatchTrace implements Trace {
       });
       invariant(out.results.length === out.dims.length, `${primitive.name} says where the axis of each result is`);
       return out.results.map((value, i) => this.element(value as Array, out.dims[i], origin, types[i]));
-    });
+    };
+    return withTrace(this.parent, overAxis && primitive.isScope ? () => namedScope(primitive.name, process) : process);
   };
 }
 
