@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addBenchmark } from "./commands/benchmark.ts";
 import { addChat } from "./commands/chat.ts";
 import { addCompare } from "./commands/compare.ts";
+import { addDiagnose } from "./commands/diagnose.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEval } from "./commands/eval.ts";
 import { addGenerate } from "./commands/generate.ts";
@@ -18,6 +19,7 @@ import { exitOnOutputErrors } from "./output-errors.ts";
 const additions: readonly ((program: Command) => void)[] = [
   addDoctor,
   addCompare,
+  addDiagnose,
   addEval,
   addVerifyKvcache,
   addGenerate,
@@ -39,7 +41,8 @@ exitOnOutputErrors();
 
 try {
   const args = process.argv.slice(2);
-  const options = program.commands.find((command) => command.name() === args[0])?.options ?? [];
+  const named = program.commands.find((command) => command.name() === args[0]);
+  const options = named ? [named, ...named.commands].flatMap((command) => command.options) : [];
   await program.parseAsync(withUnderscores(args, options), { from: "user" });
 } catch (error) {
   process.exitCode = reportError(error);

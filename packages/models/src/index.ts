@@ -13,8 +13,10 @@ export {
 export { type RandomModelOptions, randomModel } from "./benchmark/random-model.ts";
 export { type Summary, summaryOf } from "./benchmark/summary.ts";
 export { type CaseComparison, type Comparison, compareWithGolden } from "./compare/compare.ts";
+export { cosineBetween } from "./compare/errors.ts";
 export { GoldenFile } from "./compare/golden.ts";
 export { observe } from "./compare/observe.ts";
+export { partOf } from "./compare/order.ts";
 export type { TensorComparison } from "./compare/tensor.ts";
 export { type ModelConfig, modelTypes, parseConfig, readConfig } from "./config/config.ts";
 export { type GenerationConfig, parseGenerationConfig, readGenerationConfig } from "./config/generation.ts";
@@ -31,6 +33,24 @@ export {
 } from "./cost/memory-plan.ts";
 export { generationPrograms } from "./cost/planned-programs.ts";
 export { StepCost, type Work } from "./cost/step-cost.ts";
+export { diagnoseAccumulation, type ProductDiagnosis } from "./diagnose/accumulation.ts";
+export {
+  type AgainstReference,
+  type Divergence,
+  diagnoseGeneration,
+  type EndTokens,
+  type GenerationCase,
+  type GenerationDiagnosis,
+  type GenerationOptions,
+  type NamedToken,
+  qualityPrompts,
+} from "./diagnose/generation.ts";
+export { diagnoseLayers, type LayersDiagnosis, type LayersOptions, type LayerTensor } from "./diagnose/layers.ts";
+export { type Repetition, repetitionOf } from "./diagnose/repetition.ts";
+export { diagnoseRope, type RopeDiagnosis, ropeFrequencies } from "./diagnose/rope.ts";
+export { encodeRuns, type ObservedRun, observeGolden, observeRun, pairOf, type RunPair } from "./diagnose/run.ts";
+export { nextTokens, type TopToken, topTokens } from "./diagnose/top-tokens.ts";
+export { diagnoseWeights, type ParameterDiagnosis, parameterPieces } from "./diagnose/weights.ts";
 export { type Answer, type EvaluateOptions, evaluate } from "./evaluate/evaluate.ts";
 export { parseQuestions, type Question } from "./evaluate/questions.ts";
 export { blobFiles, blobSource } from "./files/blob-files.ts";

@@ -1,17 +1,7 @@
 /** `jaxscale compare`: a checkpoint's activations against those of a reference. */
-import { basename, dirname } from "node:path";
-import {
-  type CaseComparison,
-  type Comparison,
-  compareWithGolden,
-  folderFiles,
-  GoldenFile,
-  readTextFile,
-  SafetensorsFile,
-  type TensorComparison,
-} from "@jaxscale/models";
+import { type CaseComparison, type Comparison, compareWithGolden, type TensorComparison } from "@jaxscale/models";
 import type { Command } from "commander";
-import { CheckpointError } from "jaxscale";
+import { openGolden } from "../golden.ts";
 import { loadModel } from "../load-model.ts";
 import { addCheckFlags, type CheckFlags } from "../model-flags.ts";
 import { formatTable, scientific } from "../table.ts";
@@ -38,17 +28,9 @@ async function run(options: CompareOptions): Promise<void> {
   const model = await loadModel(options);
   const comparison = await compareWithGolden(model.model, golden);
   model.dispose();
+  await golden.close();
   console.log(options.json ? JSON.stringify({ ...options, ...comparison }, null, 1) : report(comparison, options));
   if (!comparison.passed) process.exitCode = 1;
-}
-
-async function openGolden(path: string): Promise<GoldenFile> {
-  const files = folderFiles(dirname(path));
-  const source = await files.open(basename(path));
-  if (source === undefined) throw new CheckpointError(`${path}: must be a file of golden tensors; got no such file`);
-  const file = `${basename(path).replace(/\.safetensors$/, "")}.json`;
-  const text = await readTextFile(files, file);
-  return new GoldenFile(await SafetensorsFile.open(source), text === undefined ? undefined : { text, file });
 }
 
 function report({ cases, firstDivergence, passed }: Comparison, { dtype }: CompareOptions): string {

@@ -62,6 +62,11 @@ export class GoldenFile {
     return this.#file.entries.has(key) ? this.#file.read(key) : undefined;
   }
 
+  /** Closes the file. */
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
   #case(name: string, tensors: readonly string[], noted: JsonObject | undefined): GoldenCase {
     const first = tensors.find((tensor) => tensor !== "decode_logits") ?? tensors[0];
     const [batch, width] = this.#file.entry(`${name}.f32.${first}`).shape;

@@ -54,10 +54,12 @@ export function judged(name: string, errors: Errors, allowed: TensorComparison["
   return { name, ...errors, allowed, passed: errors.maxAbs <= maxAbs && errors.rmsRelative <= rmsRelative };
 }
 
+const unknown = { mean: Number.NaN, std: Number.NaN };
 const incomparable = (name: string, problem: string): TensorComparison => ({
   name,
   problem,
-  ...{ maxAbs: Number.NaN, largest: Number.NaN, rmsRelative: Number.NaN, tokens: 0 },
+  ...{ maxAbs: Number.NaN, largest: Number.NaN, rmsRelative: Number.NaN, cosine: Number.NaN, tokens: 0 },
+  ...{ actual: unknown, expected: unknown },
   allowed: undefined,
   passed: false,
 });

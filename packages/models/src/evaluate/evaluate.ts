@@ -35,7 +35,9 @@ export async function evaluate(
   const answers = new Map<Question, Answer>();
   for (const kind of ["string", "object"]) {
     const asked = await Promise.all(
-      questions.filter(({ expected }) => typeof expected === kind).map((question) => asTokens(model, question)),
+      questions
+        .filter(({ expected }) => typeof expected === kind)
+        .map(async (question): Promise<Asked> => ({ question, prompt: await questionTokens(model, question) })),
     );
     // Sorted by length, so that short answers do not wait for long ones.
     asked.sort((a, b) => a.question.expected.length - b.question.expected.length || a.prompt.length - b.prompt.length);
@@ -55,11 +57,12 @@ interface Asked {
   readonly prompt: readonly number[];
 }
 
-async function asTokens(model: LanguageModel, question: Question): Promise<Asked> {
+/** Token ids of a question's prompt. @throws CheckpointError for text without a tokenizer */
+export async function questionTokens(model: LanguageModel, question: Question): Promise<readonly number[]> {
   const { prompt, enableThinking } = question;
-  if (typeof prompt === "string") return { question, prompt: (await model.tokenizer()).encodePrompt(prompt) };
-  if (isIds(prompt)) return { question, prompt };
-  return { question, prompt: (await model.tokenizer()).encodeChat(prompt, { enableThinking }) };
+  if (typeof prompt === "string") return (await model.tokenizer()).encodePrompt(prompt);
+  if (isIds(prompt)) return prompt;
+  return (await model.tokenizer()).encodeChat(prompt, { enableThinking });
 }
 
 const isIds = (prompt: Exclude<Question["prompt"], string>): prompt is readonly number[] =>

@@ -15,6 +15,8 @@ export interface Question {
   readonly enableThinking: boolean | undefined;
   /** The whole text, or the first tokens, of the expected answer. */
   readonly expected: readonly number[] | string;
+  /** Largest error of the logits of the reference's own bfloat16 run on its answer, where the file has it. */
+  readonly bfloat16Error?: number;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface Question {
  *
  * - `messages` (and `enable_thinking`), `prompt` or `prompt_ids` ask it;
  * - `output_ids` or `expected` is the answer: token ids, or a text that must equal the whole answer without special tokens;
- * - `domain`, `split` and `name` are for the tables.
+ * - `domain`, `split` and `name` are for the tables; `bf16_logits_max_abs` is `bfloat16Error`.
  *
  * Also accepts a JSON file with a list `cases` of such objects, or with `cases` as batches by name, each with rows of
  * `input_ids`, an `attention_mask`, and rows `greedy.f32` of expected tokens.
@@ -69,6 +71,7 @@ function questionOf(value: JsonValue, place: string): Question {
     prompt: asked,
     enableThinking: typeof enable_thinking === "boolean" ? enable_thinking : undefined,
     expected: comes,
+    ...(typeof value.bf16_logits_max_abs === "number" && { bfloat16Error: value.bf16_logits_max_abs }),
   };
 }
 

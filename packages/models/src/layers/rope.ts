@@ -20,13 +20,15 @@ export interface Rotation {
   readonly settings: RopeSettings;
 }
 
+/** theta^(−2j / rotaryDim) of each rotated pair. */
+export const inverseFrequencies = ({ theta, rotaryDim }: RopeSettings): number[] =>
+  Array.from({ length: rotaryDim / 2 }, (_, j) => theta ** ((-2 * j) / rotaryDim));
+
 /** angle[j] = position · theta^(−2j / rotaryDim) @param positions int32 `[B,T]` */
 export function rotationAt(positions: jax.Array, settings: RopeSettings): Rotation {
-  const { theta, headDim, rotaryDim } = settings;
+  const inverse = inverseFrequencies(settings);
   // Pairs after the first rotaryDim / 2 have angle 0: they are unchanged.
-  const frequencies = Array.from({ length: headDim / 2 }, (_, j) =>
-    2 * j < rotaryDim ? theta ** ((-2 * j) / rotaryDim) : 0,
-  );
+  const frequencies = Array.from({ length: settings.headDim / 2 }, (_, j) => inverse[j] ?? 0);
   return jax.namedScope("rope", () => {
     const perHead = jax.numpy.expandDims(positions.astype("float32"), [2, 3]).mul(jax.numpy.array(frequencies));
     return { cos: jax.numpy.cos(perHead), sin: jax.numpy.sin(perHead), settings };

@@ -1,0 +1,140 @@
+/** Loaded parameters against the tensors of a checkpoint, and the angles of rotary embeddings. */
+import * as nnx from "@jaxscale/nnx";
+import * as jax from "jaxscale";
+import { cosineOf, type Moments, Sums } from "../compare/errors.ts";
+import { readBytes } from "../files/byte-source.ts";
+import { type CausalLM, parametersOf } from "../model.ts";
+import type { Checkpoint } from "../open-checkpoint.ts";
+import { castBytes, type FloatDType } from "../safetensors/cast.ts";
+import { arrayDtype, itemSizeBytes } from "../safetensors/dtypes.ts";
+import { safetensorsPieces, type WrittenTensor } from "../safetensors/write.ts";
+import { keyRules } from "../weights/key-rules.ts";
+import { type PlannedParameter, planLoad } from "../weights/plan.ts";
+import { openWeights } from "../weights/weights.ts";
+
+/** A parameter on the device against its tensors on disk. */
+export interface ParameterDiagnosis extends Moments {
+  /** Its path in the model. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: jax.DType;
+  /** Tensors on disk that it is stacked from. */
+  readonly tensors: number;
+  /** Largest magnitude on the device. */
+  readonly largest: number;
+  /** Elements that are NaN or infinite on the device. */
+  readonly notFinite: number;
+  /** Elements that differ from those on disk, cast to `dtype`. */
+  readonly differing: number;
+  /** Largest difference. */
+  readonly maxAbs: number;
+  readonly cosine: number;
+  readonly passed: boolean;
+}
+
+// Elements compared at once.
+const pieceElements = 2 ** 22;
+
+/**
+ * Holds every parameter against the tensors on disk that it comes from: read once more, cast to its dtype, stacked. All must be
+ * equal, bit by bit but for the payload of NaN, and finite.
+ * @param model with its parameters' values @param reference the checkpoint that it was loaded from, or one that it should equal
+ * @throws CheckpointError if the reference does not have the model's tensors
+ */
+export async function diagnoseWeights(model: CausalLM, reference: Checkpoint): Promise<ParameterDiagnosis[]> {
+  const weights = await openWeights(reference.files);
+  try {
+    const { parameters } = planLoad(weights, parametersOf(model), keyRules(reference.config));
+    const values = new Map([...nnx.state(model, nnx.Param)].map(([path, leaf]) => [path.join("."), leaf as nnx.Param]));
+    const diagnoses: ParameterDiagnosis[] = [];
+    for (const parameter of parameters) {
+      const { name } = parameter;
+      diagnoses.push(await compareParameter((values.get(name) as nnx.Param).get(), parameter));
+    }
+    return diagnoses;
+  } finally {
+    await weights.close();
+  }
+}
+
+/** The parameters as the device has them, as a safetensors file in pieces, under the keys of the model. */
+export function parameterPieces(model: CausalLM): AsyncGenerator<Uint8Array> {
+  const specs = parametersOf(model);
+  const written = [...nnx.state(model, nnx.Param)].map(([path, leaf]): WrittenTensor => {
+    const name = path.join(".");
+    const { shape, storedShape = shape, dtype } = specs[name];
+    const value = (leaf as nnx.Param).get();
+    return { name, dtype, shape: storedShape, data: () => bytesOf(value, dtype as FloatDType) };
+  });
+  return safetensorsPieces(written);
+}
+
+async function* bytesOf(value: jax.Array, dtype: FloatDType): AsyncGenerator<Uint8Array> {
+  for await (const { values } of rowsOf(value)) {
+    const wide = new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+    yield castBytes(wide, "float32", dtype);
+  }
+}
+
+async function compareParameter(value: jax.Array, parameter: PlannedParameter): Promise<ParameterDiagnosis> {
+  const { name, shape, dtype, parts } = parameter;
+  const [ours, theirs] = [new Sums(), new Sums()];
+  let [largest, notFinite, differing, maxAbs, product] = [0, 0, 0, 0, 0];
+  for await (const { start, values } of rowsOf(value)) {
+    const stored = await storedValues(parameter, start, start + values.length);
+    values.forEach((own, i) => {
+      const other = stored[i];
+      if (!Number.isFinite(own)) notFinite++;
+      if (!Object.is(own, other)) {
+        differing++;
+        const difference = Math.abs(own - other);
+        maxAbs = difference > maxAbs || Number.isNaN(difference) ? difference : maxAbs;
+      }
+      largest = Math.max(largest, Math.abs(own));
+      product += own * other;
+      ours.add(own);
+      theirs.add(other);
+    });
+  }
+  const cosine = cosineOf(product, ours.square, theirs.square);
+  const passed = differing === 0 && notFinite === 0;
+  const found = { largest, notFinite, differing, maxAbs, cosine, passed };
+  return { name, shape, dtype, tensors: parts.length, ...ours.moments(), ...found };
+}
+
+/** The elements of an array in order, some rows at a time. @param start of the first of them */
+async function* rowsOf(value: jax.Array): AsyncGenerator<{ readonly start: number; readonly values: Float32Array }> {
+  const [count] = value.shape;
+  const size = value.size / count;
+  const rows = Math.min(count, Math.max(1, Math.floor(pieceElements / size)));
+  const read = jax.jit((x: jax.Array, first: jax.Array) => jax.lax.dynamicSliceInDim(x, first, rows), {
+    name: "read_rows",
+  });
+  for (let at = 0; at < count; at += rows) {
+    // The last rows are read with some before them, by the same program.
+    const first = Math.min(at, count - rows);
+    const piece = read(value, jax.numpy.array(first, { dtype: "int32" }));
+    const values = (await piece.data()) as Float32Array;
+    piece.dispose();
+    yield { start: at * size, values: values.subarray((at - first) * size) };
+  }
+}
+
+/** Elements of the tensors on disk, one behind the other, cast to the parameter's dtype and widened again. */
+async function storedValues({ parts, dtype }: PlannedParameter, start: number, end: number): Promise<Float32Array> {
+  const values = new Float32Array(end - start);
+  let before = 0;
+  for (const { file, offset, sizeBytes, dtype: stored } of parts) {
+    const from = arrayDtype(stored) as FloatDType;
+    const itemBytes = itemSizeBytes(from);
+    const count = sizeBytes / itemBytes;
+    const [first, last] = [Math.max(start, before) - before, Math.min(end, before + count) - before];
+    if (first < last) {
+      const bytes = await readBytes(file.source, offset + first * itemBytes, (last - first) * itemBytes);
+      const cast = castBytes(castBytes(bytes, from, dtype as FloatDType), dtype as FloatDType, "float32");
+      values.set(new Float32Array(cast.buffer, cast.byteOffset, last - first), before + first - start);
+    }
+    before += count;
+  }
+  return values;
+}
