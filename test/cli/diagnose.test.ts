@@ -80,7 +80,11 @@ test("what cannot be is refused in a sentence", async () => {
       /^CheckpointError: golden\.safetensors: inv_freq: must be in the file/m,
     ],
     [["weights", "--reference", fixture("glm-tiny")], 1, /^CheckpointError: .*model\.safetensors/m],
-    [["generation", "--reference", empty], 1, /^CheckpointError: .*empty\.json line 1: must have messages, prompt or prompt_ids/m],
+    [
+      ["generation", "--reference", empty],
+      1,
+      /^CheckpointError: .*empty\.json line 1: must have messages, prompt or prompt_ids/m,
+    ],
     [["layers", "--golden", join(scratch, "no.safetensors")], 1, /must be a file of golden tensors; got no such file/],
     [["layers", "--dump", "x.npz"], 2, /'--dump <file>' argument 'x\.npz' is invalid\. It must end in \.safetensors/],
     [["sideways"], 2, /unknown command 'sideways'/],

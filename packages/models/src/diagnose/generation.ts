@@ -82,6 +82,7 @@ export interface GenerationDiagnosis {
   readonly passed: boolean;
 }
 
+/** Options of `diagnoseGeneration`. */
 export interface GenerationOptions {
   readonly maxNewTokens: number;
   /** Questions with the tokens or texts of a reference; `qualityPrompts` without one if absent. */

@@ -27,6 +27,7 @@ export interface LayersDiagnosis {
 /** A run to be compared: tensors `[B,T,…]` by name. */
 export type Tensors = ReadonlyMap<string, HostTensor>;
 
+/** Options of `diagnoseLayers`. */
 export interface LayersOptions {
   /** Columns of `expected` that hold tokens; those of `actual` begin their rows. */
   readonly columns: readonly (readonly number[])[];

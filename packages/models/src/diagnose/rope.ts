@@ -25,7 +25,10 @@ const tolerance = 2e-6;
 export const ropeFrequencies = (config: ModelConfig): number[] =>
   inverseFrequencies(architectureOf(config).rope(config));
 
-/** @param expected inverse frequencies of the same head; those of the settings themselves if absent */
+/**
+ * Holds the inverse frequencies of a model, and the angles that the device computes of them, against others.
+ * @param expected inverse frequencies of the same head; those of the settings themselves if absent
+ */
 export async function diagnoseRope(
   settings: RopeSettings,
   expected: readonly number[] = inverseFrequencies(settings),

@@ -5,11 +5,12 @@ import { cosineOf, type Moments, Sums } from "../compare/errors.ts";
 import { readBytes } from "../files/byte-source.ts";
 import { type CausalLM, parametersOf } from "../model.ts";
 import type { Checkpoint } from "../open-checkpoint.ts";
-import { castBytes, type FloatDType } from "../safetensors/cast.ts";
-import { arrayDtype, itemSizeBytes } from "../safetensors/dtypes.ts";
+import { castBytes, type FloatDType, isFloatDType } from "../safetensors/cast.ts";
+import { arrayDtype } from "../safetensors/dtypes.ts";
 import { safetensorsPieces, type WrittenTensor } from "../safetensors/write.ts";
 import { keyRules } from "../weights/key-rules.ts";
 import { type PlannedParameter, planLoad } from "../weights/plan.ts";
+import type { RowValues } from "../weights/quantized/rows.ts";
 import { openWeights } from "../weights/weights.ts";
 
 /** A parameter on the device against its tensors on disk. */
@@ -63,8 +64,10 @@ export function parameterPieces(model: CausalLM): AsyncGenerator<Uint8Array> {
   const written = [...nnx.state(model, nnx.Param)].map(([path, leaf]): WrittenTensor => {
     const name = path.join(".");
     const { shape, storedShape = shape, dtype } = specs[name];
+    if (!isFloatDType(dtype))
+      throw new RangeError(`parameterPieces: parameters must be floats to be written; got ${dtype} for ${name}`);
     const value = (leaf as nnx.Param).get();
-    return { name, dtype, shape: storedShape, data: () => bytesOf(value, dtype as FloatDType) };
+    return { name, dtype, shape: storedShape, data: () => bytesOf(value, dtype) };
   });
   return safetensorsPieces(written);
 }
@@ -120,21 +123,41 @@ async function* rowsOf(value: jax.Array): AsyncGenerator<{ readonly start: numbe
   }
 }
 
-/** Elements of the tensors on disk, one behind the other, cast to the parameter's dtype and widened again. */
-async function storedValues({ parts, dtype }: PlannedParameter, start: number, end: number): Promise<Float32Array> {
+/** Elements that a load gives a parameter: those of tensors on disk, one behind the other, cast to its dtype, or codes and scales. */
+async function storedValues(parameter: PlannedParameter, start: number, end: number): Promise<ArrayLike<number>> {
+  const { parts, dtype, rows } = parameter;
+  if (rows) {
+    const first = Math.floor(start / rows.columns);
+    const values = await rows.read(first, Math.ceil(end / rows.columns));
+    return asDevice(values.subarray(start - first * rows.columns, end - first * rows.columns), dtype);
+  }
   const values = new Float32Array(end - start);
   let before = 0;
   for (const { file, offset, sizeBytes, dtype: stored } of parts) {
     const from = arrayDtype(stored) as FloatDType;
-    const itemBytes = itemSizeBytes(from);
+    const itemBytes = jax.itemSizeBytes(from);
     const count = sizeBytes / itemBytes;
     const [first, last] = [Math.max(start, before) - before, Math.min(end, before + count) - before];
     if (first < last) {
       const bytes = await readBytes(file.source, offset + first * itemBytes, (last - first) * itemBytes);
-      const cast = castBytes(castBytes(bytes, from, dtype as FloatDType), dtype as FloatDType, "float32");
-      values.set(new Float32Array(cast.buffer, cast.byteOffset, last - first), before + first - start);
+      values.set(rounded(castBytes(bytes, from, "float32"), dtype as FloatDType), before + first - start);
     }
     before += count;
   }
   return values;
+}
+
+/** Values made by rows, as an array of the dtype gives them back. */
+function asDevice(values: RowValues, dtype: jax.DType): ArrayLike<number> {
+  if (values instanceof Float32Array && isFloatDType(dtype))
+    return rounded(new Uint8Array(values.slice().buffer), dtype);
+  return values instanceof Uint8Array && jax.itemSizeBytes(dtype) === 1
+    ? jax.elementsOfBytes(dtype, values.slice())
+    : values;
+}
+
+/** Bytes of float32 values, rounded to a dtype and widened again. */
+function rounded(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDType): Float32Array {
+  const cast = castBytes(castBytes(bytes, "float32", dtype), dtype, "float32");
+  return new Float32Array(cast.buffer, cast.byteOffset, cast.byteLength / 4);
 }
