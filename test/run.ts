@@ -59,7 +59,8 @@ function run(file: string): Promise<Outcome> {
       const all = total(plain, "Total");
       const passed = total(plain, "Passed");
       const skipped = total(plain, "Skipped");
-      const failed = all - passed - skipped;
+      // The total leaves out what was skipped.
+      const failed = all - passed;
       resolve({
         file,
         passed,
@@ -67,7 +68,7 @@ function run(file: string): Promise<Outcome> {
         skipped,
         output,
         elapsedMs: performance.now() - startedAt,
-        problem: problemOf({ timedOut, signal, code, all, failed }),
+        problem: problemOf({ timedOut, signal, code, all: all + skipped, failed }),
       });
     });
   });
@@ -88,11 +89,16 @@ function problemOf({ timedOut, signal, code, all, failed }: Ending): string | un
   return undefined;
 }
 
+/** A file that skips tests prints why: `skipped: …`. */
+const skipReasons = (output: string): string =>
+  output.match(/^skipped: .*$/gm)?.join("\n") ?? "skipped: no reason given";
+
 function report(outcome: Outcome, done: number, of: number): void {
   const { file, passed, failed, skipped, output, elapsedMs, problem } = outcome;
   const bad = failed > 0 || problem !== undefined;
   const counts = `${passed} passed${failed ? `, ${failed} failed` : ""}${skipped ? `, ${skipped} skipped` : ""}`;
   console.log(`${bad ? "FAIL" : "ok  "} [${done}/${of}] ${file}: ${counts} (${(elapsedMs / 1000).toFixed(1)} s)`);
+  if (skipped > 0) console.log(skipReasons(output));
   if (bad) console.log(`${output.trimEnd()}\n${problem ? `${file} ${problem}\n` : ""}`);
 }
 

@@ -4,8 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type FamilyName, readFamily } from "../conformance/fixtures.ts";
 import { isLater } from "../conformance/later.ts";
+import { bundle } from "./bundle.ts";
 import type { Found } from "./conformance-page.ts";
-import { bundle, withPage } from "./page.ts";
+import { withPage } from "./page.ts";
 
 const script = fileURLToPath(new URL("conformance-page.ts", import.meta.url));
 const full = process.env.JAXSCALE_FULL === "1";

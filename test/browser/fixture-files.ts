@@ -1,6 +1,8 @@
-/** Golden cases in a page: fetched beforehand, since they are read synchronously. */
+/** Golden cases in a page: brought beforehand, since they are read synchronously. */
 
 const files = new Map<string, Uint8Array>();
+
+export const addFixture = (name: string, bytes: Uint8Array): unknown => files.set(name, bytes);
 
 /** Fetches all fixtures from the server of the page. */
 export async function fetchFixtures(): Promise<void> {
@@ -8,7 +10,7 @@ export async function fetchFixtures(): Promise<void> {
   await Promise.all(
     names.map(async (name) => {
       const response = await fetch(`/fixtures/${name}`);
-      files.set(name, new Uint8Array(await response.arrayBuffer()));
+      addFixture(name, new Uint8Array(await response.arrayBuffer()));
     }),
   );
 }

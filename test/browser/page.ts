@@ -3,25 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import { build } from "esbuild";
 import type { Page } from "playwright-core";
 import { fixtureFolder } from "../conformance/fixture-files.ts";
+import { bundle } from "./bundle.ts";
 import { launchBrowser } from "./chromium.ts";
 
 const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
-
-/** The script as a user bundles it. */
-export async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    platform: "browser",
-    format: "esm",
-    sourcemap: "inline",
-    write: false,
-  });
-  return outputFiles[0].text;
-}
 
 export interface PageOptions {
   /** A TypeScript file. */

@@ -4,7 +4,7 @@ import * as jax from "jaxscale";
 import { readFamily } from "./fixtures.ts";
 import { isLater } from "./later.ts";
 import type { BackendName } from "./run-case.ts";
-import { describeOutcome, type Outcome, runFamily, type Selection, selectedFamilies } from "./run-table.ts";
+import { describeCounts, describeOutcome, runFamily, type Selection, selectedFamilies } from "./run-table.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,27 +29,19 @@ if (backends.includes("gpu")) await jax.ready();
 
 let passed = 0;
 let failed = 0;
-const count = (outcomes: readonly Outcome[], status: Outcome["status"]): number =>
-  outcomes.filter((outcome) => outcome.status === status).length;
 
 for (const name of selectedFamilies(selection)) {
   const family = readFamily(name, selection.folder);
   if (!family) continue;
   const outcomes = await runFamily(name, selection);
   const wrong = outcomes.filter(({ status }) => status === "failed");
-  const [deviating, open] = [count(outcomes, "deviates"), count(outcomes, "open")];
-  const good = outcomes.length - wrong.length;
-  passed += good;
+  passed += outcomes.length - wrong.length;
   failed += wrong.length;
   for (const outcome of values.verbose ? outcomes : wrong)
     console.log(`${outcome.status === "failed" ? "FAIL" : outcome.status.padEnd(4)} ${describeOutcome(outcome)}`);
   const later = family.cases.filter(({ op }) => isLater(op)).length;
-  const notes = [
-    deviating && `${deviating} of them as documented instead`,
-    open && `${open} of them open in JAX`,
-    later && `${later} cases of later work not run`,
-  ].filter(Boolean);
-  console.log(`${name}: ${good} passed, ${wrong.length} failed${notes.length > 0 ? ` (${notes.join("; ")})` : ""}`);
+  const statuses = outcomes.map(({ status }) => status);
+  console.log(describeCounts(name, statuses, later));
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
