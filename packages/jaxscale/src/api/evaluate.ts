@@ -15,7 +15,7 @@ import { concrete, DeviceArray } from "./device-array.ts";
 import { dumped } from "./dump.ts";
 import { replayBehind } from "./effects.ts";
 import { launchOnGpus, singleDeviceOf } from "./launch-on-gpus.ts";
-import { placementKey, placementOf, shardingsOnGpus } from "./placement.ts";
+import { operandShardings, placementKey, placementOf } from "./placement.ts";
 
 /** A closed jaxpr made ready to launch. */
 export interface Runnable {
@@ -78,9 +78,9 @@ export const forget = ({ program }: Runnable): void => getClient().unload(progra
 const maxRunnables = 2048;
 const runnables = new Map<string, Runnable>();
 
-/** The same program for the same structure on the same GPUs: an eager operation in a loop compiles once. */
-function runnableFor(name: string, closed: ClosedJaxpr, operands: readonly Array[]): Runnable {
-  const own = shardingsOnGpus(operands);
+/** The same program for the same structure and placement: an eager operation in a loop compiles once. */
+function runnableFor(name: string, closed: ClosedJaxpr, operands: readonly DeviceArray[]): Runnable {
+  const own = operandShardings(operands);
   const key = own ? `${jaxprKey(closed.jaxpr)} on ${placementKey(own)}` : jaxprKey(closed.jaxpr);
   let runnable = runnables.get(key);
   if (runnable) {

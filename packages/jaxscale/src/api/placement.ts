@@ -10,7 +10,7 @@ import { shardingConstraint } from "../primitives/identity.ts";
 import { rulesOf } from "../primitives/primitive.ts";
 import type { Array } from "../trace/array.ts";
 import { bind1 } from "../trace/trace.ts";
-import { arraysArePlaced, DeviceArray } from "./device-array.ts";
+import { arraysArePlaced, type DeviceArray } from "./device-array.ts";
 import { topologyFor } from "./gpus.ts";
 
 /** Shardings of a tree: one for all leaves, or a tree that is a prefix of it; null leaves it open. */
@@ -71,10 +71,18 @@ export const ownShardings = (leaves: readonly unknown[]): readonly (NamedShardin
   arraysArePlaced() ? leaves.map(ownSharding) : nothing;
 const nothing: readonly null[] = [];
 
-/** The same for operations that are not jitted: undefined unless one lies on several GPUs, for on one they need no sharding. */
-export function shardingsOnGpus(operands: readonly unknown[]): readonly (NamedSharding | null)[] | undefined {
+/** The same for an operation that is not jitted; undefined if none is on a mesh. Of meshes of the same devices the first decides, as in JAX. */
+export function operandShardings(operands: readonly DeviceArray[]): readonly (NamedSharding | null)[] | undefined {
   if (!arraysArePlaced()) return undefined;
-  return operands.some((x) => x instanceof DeviceArray && x.isOnGpus) ? ownShardings(operands) : undefined;
+  const own = operands.map(ownSharding);
+  const mesh = own.find((sharding) => sharding !== null)?.mesh;
+  if (mesh === undefined) return undefined;
+  // On one GPU every array is whole, so that another layout of it moves nothing.
+  return own.map((sharding, i) =>
+    sharding === null || operands[i].isOnGpus || sharding.mesh.equals(mesh) || !sharding.mesh.hasDevicesOf(mesh)
+      ? sharding
+      : null,
+  );
 }
 
 /** The sharding that an argument, or what stands for one, has already. */

@@ -172,12 +172,13 @@ function heldBy(
   device: MeshDevice,
 ): { readonly data: DeviceArray; readonly indices?: readonly (readonly number[])[] } {
   const parts = x.partsFor("addressableShards");
-  if (!parts) return { data: x };
+  const here = new SingleDeviceSharding(device);
+  if (!parts) return { data: x.alias().placedBy(here) };
   const { topology, storages } = parts;
   const place = topology.gpus.indexOf(gpuOf(device.id));
   const { spec } = x.sharding as NamedSharding;
   const indices = heldIndices(x.shape, layoutOf(spec, x.ndim), topology, place);
   const aval = { ...x.aval, shape: indices.map(({ length }) => length) };
-  const data = new DeviceArray(aval, getClient().share(storages[place])).placedBy(new SingleDeviceSharding(device));
+  const data = new DeviceArray(aval, getClient().share(storages[place])).placedBy(here);
   return { data, indices };
 }

@@ -99,9 +99,16 @@ export class Mesh<D extends MeshDevice = MeshDevice> {
 
   /** The same devices at the same places under the same names and axis types. */
   equals(other: Mesh): boolean {
+    if (this === other) return true;
     const identity = (mesh: Mesh) =>
       JSON.stringify([mesh.axisNames, mesh.axisSizes, mesh.axisTypes, mesh.devices.map((device) => device.id)]);
     return identity(this) === identity(other);
+  }
+
+  /** Whether both are of the same devices, in any order. */
+  hasDevicesOf(other: Mesh): boolean {
+    const ids = new Set(this.devices.map(({ id }) => id));
+    return other.size === ids.size && other.devices.every(({ id }) => ids.has(id));
   }
 
   /** `Mesh('x': 2, 'y': 4, axis_types=(Auto, Auto))`, as JAX prints it. */
