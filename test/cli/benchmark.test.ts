@@ -91,4 +91,15 @@ test("what cannot be written, and peaks that nobody knows, are said before anyth
   assert.match(unknown.errors, /--peaks data_sheet needs a GPU whose data sheet is known; got \S+/);
 });
 
+test("a ladder is of one configuration", async () => {
+  const ladder = ["benchmark", "--ladder", "--random_weights", fixture("glm4-tiny")];
+  const [several, swept] = await Promise.all([
+    jaxscale([...ladder, "--batch_sizes", "1", "2"]),
+    jaxscale([...ladder, "--sweep"]),
+  ]);
+  assert.equal([several.code, swept.code], [2, 2]);
+  assert.match(several.errors, /--ladder takes one batch size and one prompt length; got 1, 2 and 128/);
+  assert.match(swept.errors, /--sweep, --dp and --ep are not for it/);
+});
+
 test.run();

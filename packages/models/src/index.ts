@@ -4,11 +4,19 @@ import { folderFiles, resolveCheckpoint } from "#files";
 export type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
 export { registerArchitecture } from "./architectures.ts";
 export {
+  type LadderOptions,
+  type LadderRung,
+  type MeasuredRung,
+  measureLadder,
+  type StepParts,
+} from "./benchmark/ladder.ts";
+export {
   type BenchmarkCase,
   type BenchmarkResult,
   type MeasuredRun,
   measureModel,
   type Peaks,
+  type TimedRun,
 } from "./benchmark/measure.ts";
 export { type RandomModelOptions, randomModel } from "./benchmark/random-model.ts";
 export { type Summary, summaryOf } from "./benchmark/summary.ts";

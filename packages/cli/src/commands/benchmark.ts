@@ -12,6 +12,7 @@ import {
   tableOf,
 } from "../benchmark-report.ts";
 import { integer, integers } from "../flags.ts";
+import { runLadder } from "../ladder.ts";
 import { loadMeasured, provideDevices } from "../load-model.ts";
 import { addMeasuredFlags, type MeasuredFlags, measuredFrom, type ParallelFlags } from "../model-flags.ts";
 import { requireWritable } from "../output-file.ts";
@@ -24,6 +25,7 @@ export interface BenchmarkFlags extends MeasuredFlags, PeakFlags {
   readonly warmup: number;
   readonly repeats: number;
   readonly sweep?: boolean;
+  readonly ladder?: boolean;
   readonly output?: string;
   readonly json?: boolean;
 }
@@ -42,7 +44,11 @@ export function addBenchmark(program: Command): void {
     .option("--decode_steps <n>", "measured steps of decoding", integer(1), 8)
     .option("--warmup <n>", "runs before the measured ones", integer(0), 2)
     .option("--repeats <n>", "measured runs", integer(1), 5)
-    .option("--sweep", "every tp x dp x ep that divides the model, on the devices that there are");
+    .option("--sweep", "every tp x dp x ep that divides the model, on the devices that there are")
+    .option(
+      "--ladder",
+      "the same generation from operations one by one to compiled, tuned and split programs: tokens/s, and what binds",
+    );
   addPeakFlags(command)
     .option("--output <file>", "write everything as JSON")
     .option("--json", "print JSON instead of a table")
@@ -56,6 +62,7 @@ export function addBenchmark(program: Command): void {
 async function run(flags: BenchmarkFlags, command: Command): Promise<void> {
   const from = measuredFrom(flags, command);
   requireWritable(flags.output, "--output", command);
+  if (flags.ladder) return runLadder(flags, from, command);
   const { config } = await openCheckpoint(from, { withoutWeights: true });
   const wanted = flags.sweep ? sweepOf(flags, (p) => isDivisible(config, p)) : [flags];
   for (const parallelism of wanted) provideDevices(parallelism);

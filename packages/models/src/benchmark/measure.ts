@@ -101,8 +101,8 @@ export async function measureModel(model: Generating, given: BenchmarkCase, peak
   };
 }
 
-/** Sequences in caches, which compiled programs fill and read. */
-const cached: SequencesOf = ({ model, executables }, { batch, promptTokens, decodeSteps }) =>
+/** Sequences in caches. */
+export const cached: SequencesOf = ({ model, executables }, { batch, promptTokens, decodeSteps }) =>
   new Session(model, executables, {
     batch,
     capacity: capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens: decodeSteps + 1 })),

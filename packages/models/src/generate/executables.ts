@@ -67,6 +67,9 @@ export interface TokenRows {
   readonly lengths: jax.Array;
 }
 
+/** Makes programs of functions. */
+export type Jit = typeof jax.jit;
+
 type Weights = readonly jax.Array[];
 type Prefill = jax.Jitted<(weights: Weights, filled: Filled, chunk: Chunk) => Filled>;
 type Choose = jax.Jitted<(logits: jax.Array, state: ChoiceState, settings: ChoiceSettings) => ChoiceState>;
@@ -92,34 +95,37 @@ export class Executables {
   readonly recompute: jax.Jitted<(weights: Weights, rows: TokenRows, width: number) => jax.Array>;
   /** Writes the tokens chosen last behind the others. */
   readonly append: jax.Jitted<(rows: TokenRows, token: jax.Array) => TokenRows>;
-  readonly markSeen = jax.jit(markSeen, { donateArgnums: 0, name: "mark_seen" });
+  readonly markSeen: jax.Jitted<typeof markSeen>;
+  readonly #jit: Jit;
 
-  constructor(model: CausalLM) {
+  /** @param jit makes the programs: `jax.jit`, or what stands for it to measure what it does */
+  constructor(model: CausalLM, jit: Jit = jax.jit) {
+    this.#jit = jit;
     const [weights, structure] = jax.tree.flatten<jax.Array>(model);
     this.weights = weights;
     this.#model = structure;
     this.#mesh = model.mesh;
     this.#caches = jax.tree.structure(makeCaches(model.config, { batch: 1, capacity: 1, dtype: model.dtype }));
     const prefill = (isFirst: boolean): Prefill =>
-      jax.jit((w: Weights, filled: Filled, chunk: Chunk) => this.#prefill(w, filled, chunk, isFirst), {
+      jit((w: Weights, filled: Filled, chunk: Chunk) => this.#prefill(w, filled, chunk, isFirst), {
         donateArgnums: 1,
         name: isFirst ? "prefill" : "prefill_next",
       });
     this.prefillFirst = prefill(true);
     this.prefillNext = prefill(false);
-    this.head = jax.jit(
-      (w: Weights, last: jax.Array) => laidOut(this.#modelOf(w).logits(last), logitsAxes, this.#mesh),
-      { name: "head" },
-    );
-    this.decode = jax.jit((w: Weights, state: DecodeState, token: jax.Array) => this.#decode(w, state, token), {
+    this.head = jit((w: Weights, last: jax.Array) => laidOut(this.#modelOf(w).logits(last), logitsAxes, this.#mesh), {
+      name: "head",
+    });
+    this.decode = jit((w: Weights, state: DecodeState, token: jax.Array) => this.#decode(w, state, token), {
       donateArgnums: 1,
       name: "decode",
     });
-    this.recompute = jax.jit(
+    this.recompute = jit(
       (w: Weights, rows: TokenRows, width: number) => this.#recompute(this.#modelOf(w), rows, width),
       { staticArgnums: 2, name: "recompute" },
     );
-    this.append = jax.jit((rows: TokenRows, token: jax.Array) => this.#append(rows, token), {
+    this.markSeen = jit(markSeen, { donateArgnums: 0, name: "mark_seen" });
+    this.append = jit((rows: TokenRows, token: jax.Array) => this.#append(rows, token), {
       donateArgnums: 0,
       name: "append",
     });
@@ -130,7 +136,7 @@ export class Executables {
     const key = JSON.stringify(kind);
     let found = this.#choosers.get(key);
     if (!found) {
-      found = jax.jit(
+      found = this.#jit(
         (logits: jax.Array, state: ChoiceState, settings: ChoiceSettings) =>
           jax.namedScope("sampling", () => choose(logits, state, settings, { kind, mesh: this.#mesh })),
         { donateArgnums: 1, name: kind.draws ? "choose_drawn" : "choose_likeliest" },
