@@ -105,6 +105,25 @@ test("`using`-style disposal gives memory back at once", async () => {
   assert.ok(jax.statistics().bytesInUse < before + 2 ** 20, `${jax.statistics().bytesInUse - before} bytes`);
 });
 
+test("jitted functions that are dropped give their constants back, whatever the frames of their stacks hold", async () => {
+  const x = jnp.ones([1024]);
+  const used = async (): Promise<number> => {
+    await collectGarbage();
+    return jax.statistics().bytesInUse;
+  };
+  const callOnce = async (i: number): Promise<void> => {
+    const table = jnp.arange(1024).add(i);
+    const f = jit((y: A) => y.add(table));
+    assert.is(await f(x).at(0).get().item(), 1 + i);
+  };
+  await callOnce(0);
+  const before = await used();
+  for (let i = 1; i <= 10; i++) await callOnce(i);
+  // The last one may still be on the stack.
+  const kept = (await used()) - before;
+  assert.ok(kept <= 2 * 4096, `${kept} bytes`);
+});
+
 test("a loop over growing sizes does not keep a buffer of each", async () => {
   for (let n = 1; n <= 40; n++) {
     const x = jnp.ones([n * 10_000]);

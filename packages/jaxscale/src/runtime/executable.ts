@@ -5,8 +5,9 @@ import type { Program } from "../kernel/program.ts";
 import { BindGroupCache } from "./bind-group-cache.ts";
 import type { Block, PooledBuffer } from "./buffer-pool.ts";
 import { type DispatchRecorder, type Encoding, encodeSteps } from "./encode-steps.ts";
+import { ExecutableMemory } from "./executable-memory.ts";
 import type { HostConstant } from "./lazy-program.ts";
-import { bothPending, type PendingValidation } from "./pending-validation.ts";
+import type { PendingValidation } from "./pending-validation.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
 import { type GpuLocation, isSameLocation } from "./plan-exchange.ts";
 import { planSteps, waits } from "./plan-steps.ts";
@@ -32,17 +33,13 @@ export class Executable {
   /** Of the first run, in which the device checks what all later ones repeat. */
   validation: PendingValidation | undefined;
   hasRun = false;
-  /** While it is, its memory stays. */
-  isRunning = false;
+  readonly memory: ExecutableMemory;
   readonly #home: Home;
   readonly #pipelines: readonly Pipeline[];
-  readonly #constantSources: readonly (Memory | HostConstant)[];
   /** The buffers of the current call, reused by every call. */
   readonly #buffers: PooledBuffer[];
   readonly #iterations: number[] = [];
-  #owned: Block[] = [];
   #constants: Block[] = [];
-  #uniforms: GPUBuffer | undefined;
   #segments: readonly (readonly PlannedStep[])[] | undefined;
   #groups: BindGroupCache | undefined;
   #location: GpuLocation | undefined;
@@ -57,7 +54,7 @@ export class Executable {
     this.#home = home;
     this.program = program;
     this.#pipelines = pipelines;
-    this.#constantSources = constants;
+    this.memory = new ExecutableMemory(home, constants);
     this.table = new SlotTable(program, resultLabels, home.pool.chunkBytes);
     this.#buffers = new Array<PooledBuffer>(this.table.bufferCount);
     this.waits = program.segments.some(({ steps }) => steps.some(waits));
@@ -71,11 +68,6 @@ export class Executable {
   /** Whether temporaries and constants have their memory. */
   get ready(): boolean {
     return this.#segments !== undefined;
-  }
-
-  /** Whether the device could not make the memory of its temporaries. */
-  get failed(): boolean {
-    return this.#owned.some(({ buffers }) => buffers.some((buffer) => buffer.failed));
   }
 
   /** What a call needs besides its arguments. */
@@ -100,31 +92,20 @@ export class Executable {
     return this.#constants[index];
   }
 
-  /** Whether its constants are filled, or at least submitted. */
-  get constantsPlaced(): boolean {
-    return this.#constantSources.every((source) => "words" in source || source.block !== undefined);
-  }
-
   /** Takes memory for temporaries and constants; false if over the budget. @throws the error of a constant that failed */
   acquire(): boolean {
     if (this.ready) return true;
-    const { pool } = this.#home;
     const { arenas, name } = this.program;
-    const take = (sizeBytes: number, holder: string): Block | undefined => {
-      const block = pool.allocate(sizeBytes, holder);
-      if (block) this.#owned.push(block);
-      return block;
-    };
     const blocks: Block[] = [];
     for (const sizeBytes of arenas) {
-      const block = take(sizeBytes, `temporaries of ${name}`);
+      const block = this.memory.take(sizeBytes, `temporaries of ${name}`);
       if (!block) return this.release();
       blocks.push(block);
     }
     const constants: Block[] = [];
-    for (const source of this.#constantSources) {
+    for (const source of this.memory.constants) {
       if ("words" in source) {
-        const block = take(source.sizeBytes, `constants of ${name}`);
+        const block = this.memory.take(source.sizeBytes, `constants of ${name}`);
         if (!block) return this.release();
         writeWords(this.#home, block, source.words);
         constants.push(block);
@@ -142,29 +123,12 @@ export class Executable {
 
   /** Gives the memory of temporaries back until the next call, unless one is under way; always false. */
   release(): false {
-    if (this.isRunning) return false;
-    for (const block of this.#owned) this.#home.pool.release(block);
-    this.#owned = [];
-    this.#constants = [];
-    this.#home.commands.flush();
-    this.#uniforms?.destroy();
-    this.#uniforms = undefined;
-    this.#segments = undefined;
-    this.#groups = undefined;
+    if (this.memory.release()) {
+      this.#constants = [];
+      this.#segments = undefined;
+      this.#groups = undefined;
+    }
     return false;
-  }
-
-  dispose(): void {
-    this.release();
-    for (const source of this.#constantSources) if (!("words" in source)) source.release();
-  }
-
-  /** The pending validation of constants. */
-  get inheritedValidation(): PendingValidation | undefined {
-    let validation: PendingValidation | undefined;
-    for (const source of this.#constantSources)
-      if (!("words" in source)) validation = bothPending(validation, source.validation);
-    return validation;
   }
 
   #prepare(arenas: readonly Block[]): void {
@@ -180,7 +144,7 @@ export class Executable {
       this.#buffers,
     );
     this.#segments = plan.segments;
-    this.#uniforms = plan.uniforms;
+    this.memory.uniforms = plan.uniforms;
     this.#groups = new BindGroupCache(home.gpu, home.statistics, plan.recipes);
   }
 

@@ -164,9 +164,9 @@ export class Gpu {
     await device.warmer.warm(device);
     // Short of memory, behind constants that are still queued, or made for other GPUs, the first call does it.
     if (this.queue.empty) executable.moveTo(location);
-    if (executable.isAt(location) && executable.constantsPlaced && executable.acquire()) {
+    if (executable.isAt(location) && executable.memory.constantsPlaced && executable.acquire()) {
       await device.pool.confirmed();
-      if (executable.failed) executable.release();
+      if (executable.memory.failed) executable.release();
     }
     return executable.program;
   }
@@ -278,7 +278,7 @@ export class Gpu {
         const blocks = takeOutputs(device, executable, args);
         if (blocks === undefined) return undefined;
         await pool.confirmed();
-        if (!executable.failed && !blocks.some(isFailed)) return blocks;
+        if (!executable.memory.failed && !blocks.some(isFailed)) return blocks;
         for (const block of blocks) pool.release(block);
         executable.release();
         return undefined;

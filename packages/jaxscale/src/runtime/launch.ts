@@ -100,7 +100,7 @@ export function runInto(device: Device, executable: Executable, call: Call): voi
     } finally {
       executable.validation = validationOfRun(device, executable);
     }
-    validation = bothPending(bothPending(validation, executable.inheritedValidation), executable.validation);
+    validation = bothPending(bothPending(validation, executable.memory.inheritedValidation), executable.validation);
   }
   placeResults(device, executable, call, validation);
 }
@@ -112,7 +112,7 @@ export async function runWaitingInto(device: Device, executable: Executable, cal
   // Of numbers among them too: a later call finds their rows in use.
   const lent = call.args.map(({ block }) => block as Block);
   for (const block of lent) block.references++;
-  executable.isRunning = true;
+  executable.memory.isRunning = true;
   try {
     // Whatever else pushes a scope meanwhile pops it before it yields.
     pushScopes(device.gpu);
@@ -125,11 +125,11 @@ export async function runWaitingInto(device: Device, executable: Executable, cal
     for (const block of call.blocks) device.pool.release(block);
     throw error;
   } finally {
-    executable.isRunning = false;
+    executable.memory.isRunning = false;
     for (const block of lent) device.pool.release(block);
   }
   const validation = bothPending(
-    bothPending(validationOfCall(call), executable.inheritedValidation),
+    bothPending(validationOfCall(call), executable.memory.inheritedValidation),
     executable.validation,
   );
   placeResults(device, executable, call, validation);

@@ -6,6 +6,7 @@ import type { Kernel } from "../kernel/ir.ts";
 import type { KernelOrigin, Program, Step } from "../kernel/program.ts";
 import type { Device } from "./device.ts";
 import { Executable } from "./executable.ts";
+import type { ExecutableMemory } from "./executable-memory.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { LazyProgram } from "./lazy-program.ts";
 import type { Pipeline } from "./pipeline-cache.ts";
@@ -16,17 +17,22 @@ interface Entry {
   readonly compiled: Promise<Executable>;
 }
 
+/** What is left when a program is gone. */
+interface Remains {
+  memory?: ExecutableMemory;
+  executable?: WeakRef<Executable>;
+}
+
+/**
+ * Nothing here holds an executable but the entry of its program: programs say where they were made, by stacks whose frames V8 keeps, with
+ * the functions and objects that ran, among them whatever holds the lazy program.
+ */
 export class ProgramTable {
   readonly #entries = new WeakMap<LazyProgram, Entry>();
-  readonly #executables = new Set<Executable>();
-  readonly #dropped = new FinalizationRegistry<Promise<Executable>>((compiled) => {
-    compiled.then(
-      (executable) => {
-        this.#executables.delete(executable);
-        executable.dispose();
-      },
-      () => {},
-    );
+  readonly #executables = new Set<WeakRef<Executable>>();
+  readonly #dropped = new FinalizationRegistry<Remains>(({ memory, executable }) => {
+    if (executable) this.#executables.delete(executable);
+    memory?.dispose();
   });
 
   /** The executable if it is compiled and has its memory. */
@@ -45,11 +51,14 @@ export class ProgramTable {
     const compiled = keepAlive(buildExecutable(device, lazy, held));
     const entry: Entry = { executable: undefined, compiled };
     this.#entries.set(lazy, entry);
-    this.#dropped.register(lazy, compiled);
+    const remains: Remains = {};
+    this.#dropped.register(lazy, remains);
     compiled.then(
       (executable) => {
         entry.executable = executable;
-        this.#executables.add(executable);
+        remains.memory = executable.memory;
+        remains.executable = new WeakRef(executable);
+        this.#executables.add(remains.executable);
       },
       // Whoever launches it learns of the error.
       () => {},
@@ -64,7 +73,7 @@ export class ProgramTable {
 
   /** Gives back what executables keep between calls. */
   releaseTemporaries(): void {
-    for (const executable of this.#executables) executable.release();
+    for (const executable of this.#executables) executable.deref()?.release();
   }
 }
 
