@@ -50,16 +50,20 @@ const traceFor = (f: ArrayFunction, args: Operands): ClosedJaxpr =>
     args.map(({ shape, dtype }) => shapedArray(shape, dtype)),
   );
 
+/** What a function is compiled to. */
+export const programOf = (f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<Program> =>
+  programFor(traceFor(f, args), schedule);
+
 /** Names of the kernels that run, in order. */
 export async function kernelsOf(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<readonly string[]> {
-  const program = await programFor(traceFor(f, args), schedule);
+  const program = await programOf(f, args, schedule);
   const steps = program.segments.flatMap((s) => s.steps);
   return steps.map((step) => (step.kind === "dispatch" ? program.kernels[step.kernel].name : step.kind));
 }
 
 /** How many kernels the device compiles, and how many it runs. */
 export async function countsOf(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<Counts> {
-  const { kernels, segments } = await programFor(traceFor(f, args), schedule);
+  const { kernels, segments } = await programOf(f, args, schedule);
   return { kernels: kernels.length, runs: segments.reduce((n, { steps }) => n + steps.length, 0) };
 }
 export interface Counts {
@@ -69,7 +73,7 @@ export interface Counts {
 
 /** What the device makes of a function without closed-over arrays. */
 export async function runScheduled(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<HostTensor> {
-  const program = await programFor(traceFor(f, args), schedule);
+  const program = await programOf(f, args, schedule);
   const [result] = program.results;
   const bytesOf = ({ shape, dtype }: { shape: readonly number[]; dtype: HostTensor["dtype"] }): number =>
     storageBytes(shapedArray(shape, dtype));

@@ -83,7 +83,9 @@ export class MemoryView {
     const [first, last] = this.#reach(place, perWord);
     const from = (i: number): Value => {
       const here = (): Value => read(this.#window(i), this.#within(place, i, perWord, run));
-      return i === last ? here() : this.#k.branch(this.#isBefore(place, i + 1, perWord), here, () => from(i + 1));
+      if (i === last) return here();
+      const end = this.#start(i + 1, this.#windowWords * perWord);
+      return this.#k.branch(this.#isBefore(place, i + 1, perWord), here, () => from(i + 1), [place, end]);
     };
     return from(first);
   }

@@ -2,7 +2,7 @@
 import { invariant } from "../base/errors.ts";
 import { hideCancellation, hideCount } from "./cancel.ts";
 import { convertConstant, foldInteger, foldSelect, reinterpretConstant } from "./fold.ts";
-import type { ComputedOp, OpName } from "./grammar.ts";
+import { type ComputedOp, type OpName, ruleOf } from "./grammar.ts";
 import type {
   Block,
   BufferDecl,
@@ -20,6 +20,7 @@ import { place } from "./place.ts";
 import { rangeOf } from "./ranges.ts";
 import { resultType } from "./result-type.ts";
 import { simplifyInteger } from "./simplify.ts";
+import { unswitch } from "./unswitch.ts";
 
 type Attr = Value["attr"];
 
@@ -290,8 +291,13 @@ export class KernelBuilder {
       otherwise: otherwise ? this.#nested(otherwise) : { statements: [] },
     });
   }
-  /** Like `select`, but only the chosen side is evaluated. */
-  branch(condition: Value, then: () => Value, otherwise: () => Value): Value {
+  /** Like `select`, but only the chosen side is evaluated. @param ofMemory as of the statement */
+  branch(
+    condition: Value,
+    then: () => Value,
+    otherwise: () => Value,
+    ofMemory?: readonly [place: Value, end: Value],
+  ): Value {
     if (condition.op === "const") return condition.attr ? then() : otherwise();
     const thenBlock: Statement[] = [];
     const otherwiseBlock: Statement[] = [];
@@ -307,6 +313,7 @@ export class KernelBuilder {
       condition,
       then: { statements: thenBlock },
       otherwise: { statements: otherwiseBlock },
+      ...(ofMemory && { ofMemory }),
     });
     return this.get(variable);
   }
@@ -359,6 +366,17 @@ export class KernelBuilder {
     const type = resultType(name, args);
     return this.#intern(name, type, args, undefined, rangeOf(name, type, args));
   }
+  /** The same op on other operands, or (if it is not shared) once more. */
+  again({ op, type, attr, range }: Value, args: readonly Value[], newAttr: Attr = attr): Value {
+    const { effect } = ruleOf(op);
+    const isShared = effect === undefined || (op === "load" && (attr as BufferDecl).access === "read");
+    return isShared && op !== "loopIndex"
+      ? this.#intern(op, type, args, newAttr, range)
+      : this.#make(op, type, args, newAttr, range);
+  }
+  /** Another variable like one. */
+  fresh = (variable: Variable): Variable => ({ ...variable, id: this.#nextId++ });
+
   #intern(op: OpName, type: ValueType, args: readonly Value[], attr?: Attr, range?: Range): Value {
     const shown =
       typeof attr === "object"
@@ -403,7 +421,7 @@ export class KernelBuilder {
       shared: this.#shared,
       workgroupSize,
       immediates: this.#immediates,
-      body: place({ statements: this.#guarded() }),
+      body: place(unswitch(this, { statements: this.#guarded() })),
       usesSubgroups: this.#usesSubgroups,
     };
   }

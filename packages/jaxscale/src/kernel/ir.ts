@@ -73,7 +73,14 @@ export type Statement =
       readonly body: Block;
     }
   | { readonly kind: "while"; readonly condition: Block; readonly test: Value; readonly body: Block }
-  | { readonly kind: "if"; readonly condition: Value; readonly then: Block; readonly otherwise: Block }
+  | {
+      readonly kind: "if";
+      readonly condition: Value;
+      readonly then: Block;
+      readonly otherwise: Block;
+      /** It chooses the memory that a value is loaded from: the first of two where the first of these is below the second. */
+      readonly ofMemory?: readonly [place: Value, end: Value];
+    }
   | { readonly kind: "barrier"; readonly scope: "workgroup" | "storage" };
 
 export interface Block {

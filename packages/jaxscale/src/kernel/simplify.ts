@@ -4,7 +4,7 @@
  */
 import type { KernelBuilder } from "./builder.ts";
 import type { ComputedOp } from "./grammar.ts";
-import type { Value } from "./ir.ts";
+import type { Range, Value } from "./ir.ts";
 
 /** `constant + Σ coefficient · atom`, atoms by id. */
 interface LinearForm {
@@ -95,6 +95,21 @@ function divide(f: LinearForm, divisor: number): { quotient: LinearForm; rest: L
   const bounds = boundsOf(rest);
   if (!bounds || bounds.min < 0 || bounds.max >= divisor) return undefined;
   return { quotient: { constant: (f.constant - low) / divisor, terms: whole }, rest };
+}
+
+/** A position as what stays the same and the bounds of what varies; undefined where those are not known. */
+export function boundsWithin(
+  k: KernelBuilder,
+  v: Value,
+  varies: (v: Value) => boolean,
+): { readonly fixed: Value; readonly rest: Range } | undefined {
+  if (!bounded(v)) return undefined;
+  const { constant, terms } = linearForm(v);
+  const [fixed, rest] = [new Map<Value, number>(), new Map<Value, number>()];
+  for (const [atom, coefficient] of terms) (varies(atom) ? rest : fixed).set(atom, coefficient);
+  const bounds = boundsOf({ constant, terms: rest });
+  const form = { constant: 0, terms: fixed };
+  return bounds && boundsOf(form) && { fixed: build(k, form), rest: bounds };
 }
 
 const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));

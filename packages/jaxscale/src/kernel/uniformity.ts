@@ -10,17 +10,26 @@ import type { Block, BufferDecl, Kernel, Statement, Value, Variable } from "./ir
 const uniformBuiltins = /^(workgroup_id|num_workgroups|subgroup_size)/;
 
 export function checkUniformity(kernel: Kernel): void {
-  new Analysis(kernel.name).block(kernel.body, true);
+  const refuse = (what: string): void => invariant(false, `kernel ${kernel.name}: ${what}`);
+  new Analysis(refuse).block(kernel.body, true);
+}
+
+/** Which values all invocations of a workgroup agree on, in statements that may not be placed yet. */
+export function uniformIn(body: Block): (v: Value) => boolean {
+  const analysis = new Analysis(() => {});
+  analysis.block(body, true);
+  return (v) => analysis.isUniform(v);
 }
 
 class Analysis {
-  readonly #kernel: string;
+  /** Told of what lanes may only do together, and do not. */
+  readonly #refuse: (what: string) => void;
   /** Values and variables found to differ between invocations. Only ever grows, so loops reach a fixed point. */
   readonly #varying = new Set<Value | Variable>();
   #known = new Map<Value, boolean>();
 
-  constructor(kernel: string) {
-    this.#kernel = kernel;
+  constructor(refuse: (what: string) => void) {
+    this.#refuse = refuse;
   }
 
   /** @param together whether all invocations run this block, or none */
@@ -31,10 +40,8 @@ class Analysis {
   #statement(s: Statement, together: boolean): void {
     switch (s.kind) {
       case "let":
-        invariant(
-          together || ruleOf(s.value.op).effect !== "subgroup",
-          `kernel ${this.#kernel}: ${s.value.op} under control flow that differs between invocations`,
-        );
+        if (!together && ruleOf(s.value.op).effect === "subgroup")
+          this.#refuse(`${s.value.op} under control flow that differs between invocations`);
         // A variable's value belongs to this place: what it is later says nothing of it.
         if (s.value.op === "get" && this.#varying.has(s.value.attr as Variable)) this.#varying.add(s.value);
         return;
@@ -44,25 +51,23 @@ class Analysis {
         return this.#assign(s.variable, s.value, together);
       case "for":
         return this.#repeat(() => {
-          const same = together && [s.start, s.end, s.step].every((v) => this.#isUniform(v));
-          if (![s.start, s.end, s.step].every((v) => this.#isUniform(v))) this.#varying.add(s.index);
+          const same = together && [s.start, s.end, s.step].every((v) => this.isUniform(v));
+          if (![s.start, s.end, s.step].every((v) => this.isUniform(v))) this.#varying.add(s.index);
           this.block(s.body, same);
         });
       case "while":
         return this.#repeat(() => {
-          this.block(s.condition, together && this.#isUniform(s.test));
-          this.block(s.body, together && this.#isUniform(s.test));
+          this.block(s.condition, together && this.isUniform(s.test));
+          this.block(s.body, together && this.isUniform(s.test));
         });
       case "if": {
-        const same = together && this.#isUniform(s.condition);
+        const same = together && this.isUniform(s.condition);
         this.block(s.then, same);
         return this.block(s.otherwise, same);
       }
       case "barrier":
-        return invariant(
-          together,
-          `kernel ${this.#kernel}: ${s.scope} barrier under control flow that differs between invocations`,
-        );
+        if (!together) this.#refuse(`${s.scope} barrier under control flow that differs between invocations`);
+        return;
       case "store":
       case "storeShared":
         return;
@@ -70,7 +75,7 @@ class Analysis {
   }
 
   #assign(variable: Variable, value: Value, together: boolean): void {
-    if (!together || !this.#isUniform(value)) this.#varying.add(variable);
+    if (!together || !this.isUniform(value)) this.#varying.add(variable);
   }
 
   #repeat(pass: () => void): void {
@@ -81,10 +86,10 @@ class Analysis {
     }
   }
 
-  #isUniform(v: Value): boolean {
+  isUniform(v: Value): boolean {
     const known = this.#known.get(v);
     if (known !== undefined) return known;
-    const uniform = !this.#varying.has(v) && this.#originIsUniform(v) && v.args.every((a) => this.#isUniform(a));
+    const uniform = !this.#varying.has(v) && this.#originIsUniform(v) && v.args.every((a) => this.isUniform(a));
     this.#known.set(v, uniform);
     return uniform;
   }
