@@ -51,6 +51,7 @@ export {
   trimMemory,
 } from "./api/device.ts";
 export { DeviceArray } from "./api/device-array.ts";
+export { type DevicePutTree, devicePut } from "./api/device-put.ts";
 export { effectsBarrier } from "./api/effects.ts";
 export {
   type GpuAnalysis,
@@ -78,7 +79,6 @@ export * as random from "./api/random.ts";
 export { type ShardMapOptions, type SpecTree, shardMap } from "./api/shard-map.ts";
 export {
   addressableShards,
-  devicePut,
   type MakeMeshOptions,
   makeMesh,
   type Shard,

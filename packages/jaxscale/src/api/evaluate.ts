@@ -14,7 +14,7 @@ import { currentWatcher } from "./config.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
 import { dumped } from "./dump.ts";
 import { replayBehind } from "./effects.ts";
-import { launchOnGpus, singleDeviceOf } from "./launch-on-gpus.ts";
+import { checkDevices, launchOnGpus, singleDeviceOf } from "./launch-on-gpus.ts";
 import { operandShardings, placementKey, placementOf } from "./placement.ts";
 
 /** A closed jaxpr made ready to launch. */
@@ -53,6 +53,7 @@ export function launch(runnable: Runnable, operands: readonly Array[]): DeviceAr
 function launchNow(runnable: Runnable, operands: readonly Array[]): DeviceArray[] {
   const { program, optimized } = runnable;
   const { results, effects, partitioned } = optimized;
+  checkDevices(program.name, operands);
   if (partitioned?.placement.topology) return launchOnGpus(program, optimized, operands);
   const { name, donated = [] } = program;
   const { gpu, sharding: device } = singleDeviceOf(operands);

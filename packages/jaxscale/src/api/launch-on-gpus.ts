@@ -4,7 +4,7 @@ import type { Optimized } from "../compile.ts";
 import { formatAval } from "../jaxpr/ir.ts";
 import { type Layout, layoutOf, sameLayout, specOf } from "../partition/layout.ts";
 import type { Mesh } from "../partition/mesh.ts";
-import { NamedSharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
+import { NamedSharding, type Sharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
 import type { Partitioned } from "../partition/partition.ts";
 import { isEqualOnGpus, type Topology } from "../partition/topology.ts";
 import { getClient, type LazyProgram, type Storage } from "../runtime/index.ts";
@@ -14,20 +14,46 @@ import { arraysArePlaced, concrete, DeviceArray, singleDevice } from "./device-a
 import { replayBehind } from "./effects.ts";
 import { gpuOf } from "./gpus.ts";
 
-/** The device of arguments that lie on one GPU: that of the first that was put on one. */
+/** The device of arguments that lie on one GPU: that which they were put on. */
 export function singleDeviceOf(operands: readonly Array[]): {
   readonly gpu: number;
   readonly sharding?: SingleDeviceSharding;
 } {
   if (!arraysArePlaced()) return firstGpu;
   for (const x of operands) {
-    const sharding = x instanceof DeviceArray ? x.sharding : undefined;
-    if (sharding instanceof SingleDeviceSharding && sharding !== singleDevice)
-      return { gpu: gpuOf(sharding.device.id), sharding };
+    const sharding = placeOf(x);
+    if (sharding instanceof SingleDeviceSharding) return { gpu: gpuOf(sharding.device.id), sharding };
   }
   return firstGpu;
 }
 const firstGpu = { gpu: 0 } as const;
+
+/** Where an array was put; undefined if nobody did, so that it goes where others are. */
+function placeOf(x: Array): Sharding | undefined {
+  const sharding = x instanceof DeviceArray ? x.sharding : singleDevice;
+  return sharding === singleDevice ? undefined : sharding;
+}
+
+/** @throws ShardingError if arguments were put on different devices, as JAX does */
+export function checkDevices(name: string, operands: readonly Array[]): void {
+  if (!arraysArePlaced()) return;
+  let first: { readonly x: Array; readonly i: number; readonly place: Sharding } | undefined;
+  for (const [i, x] of operands.entries()) {
+    const place = placeOf(x);
+    if (place === undefined) continue;
+    first ??= { x, i, place };
+    if (!isOnSameDevices(place, first.place))
+      throw new ShardingError(
+        `${name}: arguments must be on the same devices; got ${formatAval(first.x.aval)} with ${first.place} as argument ${first.i} and ${formatAval(x.aval)} with ${place} as argument ${i}. Move one with devicePut`,
+      );
+  }
+}
+
+function isOnSameDevices(a: Sharding, b: Sharding): boolean {
+  if (a === b) return true;
+  const [some, others] = [a, b].map((place) => (place instanceof NamedSharding ? place.mesh.devices : [place.device]));
+  return some === others || (some.length === others.length && some.every(({ id }) => others.some((d) => d.id === id)));
+}
 
 /** All GPUs of the program's mesh run it, each on its parts of the arguments. */
 export function launchOnGpus(

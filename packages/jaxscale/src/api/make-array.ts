@@ -6,9 +6,10 @@ import { formatAval } from "../jaxpr/ir.ts";
 import { type IndexRange, NamedSharding } from "../partition/named-sharding.ts";
 import type { Array } from "../trace/array.ts";
 import { functionOf, listOf } from "./arguments.ts";
+import { concrete } from "./device-array.ts";
+import { devicePut, wholeOn } from "./device-put.ts";
 import { concatenate } from "./lax/shape.ts";
 import { asarray, asShape, type HostData } from "./numpy/creation.ts";
-import { devicePut } from "./sharding.ts";
 
 /**
  * An array of which `callback` gives each device's part, `shardShape` of `shape`: a host that has a file by ranges, for one, reads
@@ -66,7 +67,8 @@ function joined(
     if (parts.has(key)) continue;
     const part = partAt(index, place);
     checkPart(op, part, local, parts.values().next().value, mesh.devices[place].id);
-    parts.set(key, part);
+    // Only the result's place counts.
+    parts.set(key, wholeOn(0, concrete(op, part)));
   }
   const join = (starts: readonly number[]): Array => {
     const dimension = starts.length;

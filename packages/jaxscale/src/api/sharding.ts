@@ -3,25 +3,19 @@ import { describe } from "../base/describe.ts";
 import { ShardingError } from "../base/errors.ts";
 import { unflatten } from "../base/pytree.ts";
 import { type Shape, sizeOf } from "../base/shapes.ts";
-import { newVar } from "../jaxpr/ir.ts";
 import { layoutOf } from "../partition/layout.ts";
 import { AxisType, deviceGrid, Mesh, type MeshDevice } from "../partition/mesh.ts";
-import { type IndexRange, NamedSharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
-import { P } from "../partition/partition-spec.ts";
+import { type IndexRange, type NamedSharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
 import { heldIndices } from "../partition/topology.ts";
 import { getClient } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
-import { isEvaluating } from "../trace/trace.ts";
 import { listOf } from "./arguments.ts";
-import { cutForGpus } from "./cut-for-gpus.ts";
-import { onDevice } from "./device.ts";
 import { concrete, DeviceArray } from "./device-array.ts";
-import { launch, makeRunnable } from "./evaluate.ts";
+import { laidOut } from "./device-put.ts";
 import { flattenArrays } from "./flat-function.ts";
-import { gpuOf, logicalDevices, topologyFor } from "./gpus.ts";
+import { gpuOf, logicalDevices } from "./gpus.ts";
 import { slice } from "./lax/shape.ts";
-import type { Parts } from "./parts.ts";
-import { checkFits, checkRank, constrained, placementOf, type ShardingTree, shardingsOf } from "./placement.ts";
+import { checkRank, type ShardingTree, shardingsOf } from "./placement.ts";
 
 /** Options of `makeMesh`. */
 export interface MakeMeshOptions<D extends MeshDevice> {
@@ -76,67 +70,17 @@ export function makeMesh(
  * @throws ShardingError if the spec is longer than the rank, or, outside, does not divide the array
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.with_sharding_constraint.html
  */
-export const withShardingConstraint = <T>(tree: T, shardings: ShardingTree): T =>
-  laidOut("withShardingConstraint", tree, shardings);
-
-function laidOut<T>(op: string, tree: T, shardings: ShardingTree): T {
-  const { leaves, treedef } = flattenArrays(op, tree);
+export function withShardingConstraint<T>(tree: T, shardings: ShardingTree): T {
+  const { leaves, treedef } = flattenArrays("withShardingConstraint", tree);
   const types = leaves.map((x) => x.aval);
-  const flat = shardingsOf(shardings, treedef, types, op, checkRank);
+  const flat = shardingsOf(shardings, treedef, types, "withShardingConstraint", checkRank);
   return unflatten(
     treedef,
     leaves.map((x, i) => {
       const sharding = flat[i];
-      if (sharding === null) return x;
-      return isEvaluating() ? place(x, sharding) : constrained(x, sharding);
+      return sharding === null ? x : laidOut(x, sharding);
     }),
   );
-}
-
-/**
- * A tree of numbers, typed arrays or arrays as arrays on the device, lying as shardings say; an array that is there already
- * shares its memory with the result.
- * @throws ShardingError if a sharding does not divide its array
- * @see https://docs.jax.dev/en/latest/_autosummary/jax.device_put.html
- */
-export function devicePut<T>(tree: T, shardings?: ShardingTree): T {
-  const arrays = onDevice(tree);
-  return shardings === undefined ? arrays : laidOut("devicePut", arrays, shardings);
-}
-
-/** The array with a sharding: the same values, on the same memory where that holds them already. */
-function place(operand: Array, sharding: NamedSharding): Array {
-  const { aval } = operand;
-  checkFits(sharding, aval, "devicePut");
-  const x = concrete("devicePut", operand);
-  const topology = topologyFor(sharding.mesh);
-  const from = x.isOnGpus ? (x.sharding as NamedSharding) : undefined;
-  if (from?.isEquivalentTo(sharding, x.ndim) && from.mesh.equals(sharding.mesh)) return x.alias().placedBy(sharding);
-  if (from?.mesh.equals(sharding.mesh)) return moved(x, sharding);
-  const whole = from ? gathered(x, from) : x;
-  if (topology === undefined) return (whole === x ? x.alias() : whole).placedBy(sharding);
-  const storages = cutForGpus(whole, layoutOf(sharding.spec, x.ndim), topology);
-  if (whole !== x) whole.dispose();
-  return DeviceArray.onGpus(aval, sharding, { topology, storages });
-}
-
-/** The array in another layout on the same mesh: its GPUs exchange what they need. */
-function moved(x: DeviceArray, sharding: NamedSharding): DeviceArray {
-  const v = newVar(x.aval);
-  const closed = { jaxpr: { constvars: [], invars: [v], eqns: [], outvars: [v] }, consts: [] };
-  const placement = placementOf("devicePut", closed, [x.sharding as NamedSharding], [], [sharding]);
-  const [result] = launch(makeRunnable("devicePut", closed, undefined, placement), [x]);
-  return result;
-}
-
-/** The whole array on the first GPU. */
-function gathered(x: DeviceArray, { mesh }: NamedSharding): DeviceArray {
-  const everywhere = moved(x, new NamedSharding(mesh, P()));
-  const { topology, storages } = everywhere.partsFor("devicePut") as Parts;
-  const place = topology.gpus.indexOf(0);
-  const storage = place < 0 ? getClient().copyTo(0, storages[0]) : getClient().share(storages[place]);
-  everywhere.dispose();
-  return new DeviceArray(x.aval, storage);
 }
 
 /** A device's part of an array. */
