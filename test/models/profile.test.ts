@@ -24,7 +24,11 @@ function addsUp(step: StepProfile): void {
   assert.ok(near(sum(components.map((c) => c.share)) + (exchangeMs + overheadMs) / stepMs, 1));
   for (const key of ["elapsedMs", "flops", "bytes", "count"] as const)
     assert.ok(near(sum(components.map((c) => c[key])), kernels[key]), key);
-  assert.ok(near(sum(Object.values(untimed.hostMs)), untimed.stepMs));
+  for (const { stepMs, workMs, phasesMs } of [untimed.mean, untimed.least]) {
+    assert.ok(near(sum(Object.values(phasesMs)), stepMs));
+    assert.ok(0 < workMs && workMs < stepMs);
+  }
+  assert.ok(untimed.least.workMs <= untimed.mean.workMs);
 }
 
 const flopsOf = ({ components }: StepProfile): Readonly<Record<string, number>> =>

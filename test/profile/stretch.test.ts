@@ -77,9 +77,12 @@ test("kernels of several GPUs at once, and exchanges between them, count each mo
 test("phases of the host add up to the spans; one within another is not counted twice", () => {
   const { hostMs, wallMs } = stretchOf("step", [], spans, undefined);
   // The readback is cut where its span ends.
-  assert.equal(Object.fromEntries(hostMs), { other: 1 + 9, call: 2, encode: 2 + 1, readback: 5 });
+  assert.equal(hostMs, [
+    { other: 1, call: 2, encode: 2, readback: 5 },
+    { other: 9, encode: 1 },
+  ]);
   assert.is(
-    [...hostMs.values()].reduce((a, b) => a + b, 0),
+    hostMs.flatMap((times) => Object.values(times)).reduce((a, b) => a + b, 0),
     wallMs,
   );
 });

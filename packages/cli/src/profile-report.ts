@@ -1,5 +1,11 @@
 /** The tables of `jaxscale profile`. */
-import type { KernelsOfStep, ModelProfile, StepProfile } from "@jaxscale/models";
+import {
+  type HostStep,
+  type KernelsOfStep,
+  type ModelProfile,
+  type StepProfile,
+  waitingPhases,
+} from "@jaxscale/models";
 import type { profiler } from "jaxscale";
 import type { Environment } from "./benchmark-report.ts";
 import { formatTable } from "./table.ts";
@@ -59,35 +65,22 @@ const kernelsRow = (name: string, k: KernelsOfStep): string[] => [
 ];
 
 /** What the host does in a step while no kernel is timed. */
-function hostTable(prefill: StepProfile, decode: StepProfile): string {
-  const known = new Set([prefill, decode].flatMap(({ untimed }) => Object.keys(untimed.hostMs)));
-  const phases = [...known].filter((phase) => !(phase in waits)).concat([...known].filter((phase) => phase in waits));
-  const cells = ({ untimed: { stepMs, hostMs } }: StepProfile, ms: (of: Record<string, number>) => number): string[] =>
-    timeCells(ms(hostMs), ms(hostMs) / stepMs);
-  const row = (name: string, ms: (of: Record<string, number>) => number): string[] => [
-    name,
-    ...cells(prefill, ms),
-    ...cells(decode, ms),
-  ];
+function hostTable(...profiles: readonly StepProfile[]): string {
+  const steps = profiles.flatMap(({ untimed: { mean, least } }) => [mean, least]);
+  const row = (name: string, of: (step: HostStep) => number): string[] => [name, ...steps.map((s) => of(s).toFixed(3))];
+  const phases = [...new Set(steps.flatMap(({ phasesMs }) => Object.keys(phasesMs) as (keyof profiler.HostTimes)[]))];
+  const isWaiting = (phase: string): boolean => waitingPhases.has(phase);
+  const rowOf = (phase: keyof profiler.HostTimes) => row(phase, ({ phasesMs }) => phasesMs[phase] ?? 0);
   return formatTable(
-    ["host, while no kernel is timed", "prefill ms", "%", "decode ms", "%"],
+    ["host, while no kernel is timed", "prefill ms", "least", "decode ms", "least"],
     [
-      ...phases.map((phase) => row(waits[phase] ?? phase, (hostMs) => hostMs[phase] ?? 0)),
-      row("host at work", (hostMs) => sum(hostMs, (phase) => !(phase in waits))),
-      row("full step", (hostMs) => sum(hostMs, () => true)),
+      ...phases.filter((phase) => !isWaiting(phase)).map(rowOf),
+      row("host at work", ({ workMs }) => workMs),
+      ...phases.filter(isWaiting).map(rowOf),
+      row("full step", ({ stepMs }) => stepMs),
     ],
   );
 }
-
-/** Phases in which the host waits for the device. */
-const waits: Readonly<Record<string, string>> = {
-  readback: "readback, with the wait for it",
-  wait: "wait",
-  exchange: "exchange",
-};
-
-const sum = (hostMs: Record<string, number>, wanted: (phase: string) => boolean): number =>
-  Object.entries(hostMs).reduce((total, [phase, ms]) => total + (wanted(phase) ? ms : 0), 0);
 
 const percent = (share: number): string => (100 * share).toFixed(1);
 const timeCells = (ms: number, share: number): string[] => [ms.toFixed(3), percent(share)];

@@ -90,12 +90,14 @@ export { type Axes, type AxisRules, type LogicalAxis, ModelMesh } from "./parall
 export { isDivisible, modelMesh, type Parallelism, type SplitSizes } from "./parallel/parallelism.ts";
 export { type Component, componentOf } from "./profile/components.ts";
 export {
+  type HostStep,
   type KernelsOfStep,
   type ModelProfile,
   type ProfiledCase,
   type ProfileModelOptions,
   profileModel,
   type StepProfile,
+  waitingPhases,
 } from "./profile/profile-model.ts";
 export { type QuantizeOptions, quantizeModel } from "./quantize-model.ts";
 export { type HostTensor, SafetensorsFile } from "./safetensors/file.ts";

@@ -9,7 +9,7 @@ import { type DeviceProfile, getClient, measureRoofs } from "../runtime/index.ts
 export { type KernelProfile, type KernelTexts, type Rates, rates, summarize } from "../profile/kernel-rows.ts";
 export { Profile, Recording } from "../profile/profile.ts";
 export type { RunData } from "../profile/run-data.ts";
-export type { Stretch } from "../profile/stretch.ts";
+export type { HostTimes, Stretch } from "../profile/stretch.ts";
 export type { TableOptions } from "../profile/table.ts";
 export type { Roofs } from "../runtime/index.ts";
 

@@ -18,9 +18,12 @@ export interface Stretch {
   readonly exchangeMs: number;
   /** In which nothing ran on a GPU: `wallMs` without kernels and exchanges. */
   readonly overheadMs: number;
-  /** `wallMs` by what the host did. Of phases within others only the innermost counts; `other`: none, as in your own code. */
-  readonly hostMs: ReadonlyMap<HostPhase | "other", number>;
+  /** What the host did in each span. */
+  readonly hostMs: readonly HostTimes[];
 }
+
+/** The time of a span by what the host did. Of phases within others only the innermost counts; `other`: none, as in your own code. */
+export type HostTimes = Readonly<Partial<Record<HostPhase | "other", number>>>;
 
 interface Interval {
   readonly startMs: number;
@@ -56,23 +59,20 @@ export function stretchOf(
   spans: readonly HostSpan[],
   roofs: Roofs | undefined,
 ): Stretch {
-  const annotations = spans.filter(({ phase }) => phase === "annotation");
-  const windows = annotations.filter((span) => span.name === name).sort(byStart);
-  if (windows.length === 0)
-    throw new RangeError(
-      `during: there must be a span annotated ${name}; got ${[...new Set(annotations.map((span) => span.name))].join(", ") || "no annotation"}`,
-    );
-  const windowOf = (ms: number): HostSpan | undefined =>
-    windows.find(({ startMs, endMs }) => startMs <= ms && ms < endMs);
-  const phases = spans
-    .filter(({ phase, startMs }) => phase !== "annotation" && windowOf(startMs))
-    .map((span) => ({ ...span, endMs: Math.min(span.endMs, (windowOf(span.startMs) as HostSpan).endMs) }))
-    .sort(byStart);
+  const windows = annotated(name, spans);
+  const isWithin = ({ startMs, endMs }: Interval, ms: number): boolean => startMs <= ms && ms < endMs;
+  /** Phases of each window, cut where it ends. */
+  const phases = windows.map((window) =>
+    spans
+      .filter(({ phase, startMs }) => phase !== "annotation" && isWithin(window, startMs))
+      .map((span) => ({ ...span, endMs: Math.min(span.endMs, window.endMs) }))
+      .sort(byStart),
+  );
+  const exchanges = phases.flat().filter(({ phase }) => phase === "exchange");
   const launched = timings
-    .filter(({ encodedMs }) => encodedMs !== undefined && windowOf(encodedMs))
+    .filter(({ encodedMs = Number.NaN }) => windows.some((window) => isWithin(window, encodedMs)))
     .map((timing) => ({ ...timing, endMs: timing.startMs + timing.elapsedMs }))
     .sort(byStart);
-  const exchanges = phases.filter(({ phase }) => phase === "exchange");
   const deviceMs = exclusiveTimes([...exchanges, ...launched]);
   const exchangeMs = sum(deviceMs.slice(0, exchanges.length));
   const kernels = summarize(
@@ -80,13 +80,31 @@ export function stretchOf(
     roofs,
   ).sort((a, b) => b.elapsedMs - a.elapsedMs);
   const wallMs = sum(windows.map(({ startMs, endMs }) => endMs - startMs));
-  const hostMs = new Map<HostPhase | "other", number>();
-  exclusiveTimes([...windows, ...phases]).forEach((ms, i) => {
-    const phase = i < windows.length ? "other" : phases[i - windows.length].phase;
-    hostMs.set(phase, (hostMs.get(phase) ?? 0) + ms);
+  return {
+    count: windows.length,
+    wallMs,
+    kernels,
+    exchangeMs,
+    overheadMs: wallMs - sum(deviceMs),
+    hostMs: windows.map((window, i) => hostTimes(window, phases[i])),
+  };
+}
+
+function annotated(name: string, spans: readonly HostSpan[]): readonly HostSpan[] {
+  const annotations = spans.filter(({ phase }) => phase === "annotation");
+  const found = annotations.filter((span) => span.name === name).sort(byStart);
+  if (found.length > 0) return found;
+  const others = [...new Set(annotations.map((span) => span.name))].join(", ") || "no annotation";
+  throw new RangeError(`during: there must be a span annotated ${name}; got ${others}`);
+}
+
+function hostTimes(window: Interval, phases: readonly HostSpan[]): HostTimes {
+  const times: Record<string, number> = {};
+  exclusiveTimes([window, ...phases]).forEach((ms, i) => {
+    const phase = i === 0 ? "other" : phases[i - 1].phase;
+    times[phase] = (times[phase] ?? 0) + ms;
   });
-  const busyMs = sum(kernels.map(({ elapsedMs }) => elapsedMs));
-  return { count: windows.length, wallMs, kernels, exchangeMs, overheadMs: wallMs - busyMs - exchangeMs, hostMs };
+  return times;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

@@ -48,8 +48,15 @@ export interface StepProfile {
   readonly exchangeMs: number;
   /** In which nothing ran on a GPU: launches, and the way of tokens to the host. */
   readonly overheadMs: number;
-  /** The same step while no kernel is timed, and what the host did in it, which adds up to it. */
-  readonly untimed: { readonly stepMs: number; readonly hostMs: Readonly<Record<string, number>> };
+  /** The same steps while no kernel is timed: their mean, and the one in which the host worked least, as on an idle machine. */
+  readonly untimed: { readonly mean: HostStep; readonly least: HostStep };
+}
+
+/** A step of the host: its phases, those in which it works and those in which it waits for a device, add up to it. */
+export interface HostStep {
+  readonly stepMs: number;
+  readonly workMs: number;
+  readonly phasesMs: profiler.HostTimes;
 }
 
 /** Prefill and decoding of a model. */
@@ -119,9 +126,22 @@ function stepProfile(
     kernels: together(timed.kernels),
     exchangeMs: timed.exchangeMs / steps,
     overheadMs: timed.overheadMs / steps,
-    untimed: {
-      stepMs: untimed.wallMs / untimed.count,
-      hostMs: Object.fromEntries([...untimed.hostMs].map(([phase, ms]) => [phase, ms / untimed.count])),
-    },
+    untimed: hostSteps(untimed),
   };
+}
+
+/** Phases in which the host waits for a device. */
+export const waitingPhases: ReadonlySet<string> = new Set(["readback", "wait", "exchange"]);
+
+function hostSteps({ hostMs }: profiler.Stretch): StepProfile["untimed"] {
+  const names = [...new Set(hostMs.flatMap((times) => Object.keys(times) as (keyof profiler.HostTimes)[]))];
+  const mean = names.map((name) => [name, hostMs.reduce((sum, times) => sum + (times[name] ?? 0), 0) / hostMs.length]);
+  const steps = hostMs.map(hostStep).sort((a, b) => a.workMs - b.workMs);
+  return { mean: hostStep(Object.fromEntries(mean)), least: steps[0] };
+}
+
+function hostStep(phasesMs: profiler.HostTimes): HostStep {
+  const total = (wanted: (phase: string) => boolean): number =>
+    Object.entries(phasesMs).reduce((sum, [phase, ms]) => sum + (wanted(phase) ? ms : 0), 0);
+  return { stepMs: total(() => true), workMs: total((phase) => !waitingPhases.has(phase)), phasesMs };
 }
