@@ -107,6 +107,7 @@ export { type ChatMessage, type ChatOptions, ChatTemplate } from "./tokenizer/ch
 export { readTokenizer } from "./tokenizer/read-tokenizer.ts";
 export type { TextStream } from "./tokenizer/text-stream.ts";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer/tokenizer.ts";
+export { type CacheSpeed, measureCache } from "./verify/measure-cache.ts";
 export {
   type CacheVerification,
   type VerifiedStep,

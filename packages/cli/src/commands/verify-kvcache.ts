@@ -1,5 +1,13 @@
 /** `jaxscale verify-kvcache`: decoding with caches against recomputing every token. */
-import { type CacheVerification, openCheckpoint, type VerifiedWay, verifyCaches } from "@jaxscale/models";
+import {
+  type CacheSpeed,
+  type CacheVerification,
+  type LanguageModel,
+  measureCache,
+  openCheckpoint,
+  type VerifiedWay,
+  verifyCaches,
+} from "@jaxscale/models";
 import type { Command } from "commander";
 import { integer } from "../flags.ts";
 import { loadModel } from "../load-model.ts";
@@ -8,16 +16,23 @@ import { formatTable, scientific } from "../table.ts";
 
 interface VerifyFlags extends CheckFlags {
   readonly prompt?: string;
-  readonly max_new_tokens: number;
+  readonly max_new_tokens?: number;
+  readonly full?: boolean;
 }
+
+/** Of the prompt and of what follows it; the second pair is that of the verification of JaxScale in Python. */
+const sizes = { brief: { promptTokens: 24, newTokens: 16 }, full: { promptTokens: 128, newTokens: 32 } } as const;
 
 export function addVerifyKvcache(program: Command): void {
   const command = program
     .command("verify-kvcache")
-    .description("compare cached decoding with full recomputation: token by token, in chunks and all at once");
+    .description(
+      "compare cached decoding with full recomputation: token by token, in chunks and all at once; and the speed of both",
+    );
   addCheckFlags(command)
-    .option("--prompt <text>", "prompt (default: 24 tokens spread over the vocabulary)")
-    .option("--max_new_tokens <n>", "steps of decoding", integer(1), 16)
+    .option("--prompt <text>", "prompt (default: 24 tokens spread over the vocabulary, with --full 128)")
+    .option("--max_new_tokens <n>", "steps of decoding (default: 16, with --full 32)", integer(1))
+    .option("--full", "a longer run, and a row for every place of every way through the caches")
     .addHelpText(
       "after",
       "\nWith bfloat16, the model is loaded in float32 first. The exit code is 1 if a difference exceeds its tolerance.",
@@ -25,43 +40,63 @@ export function addVerifyKvcache(program: Command): void {
     .action(run);
 }
 
-async function run({ model_path, dtype, tp, dp, ep, prompt, max_new_tokens, json }: VerifyFlags): Promise<void> {
+async function run({ model_path, dtype, tp, dp, ep, prompt, max_new_tokens, full, json }: VerifyFlags): Promise<void> {
+  const { promptTokens, newTokens } = full ? sizes.full : sizes.brief;
   const { config, tokenizer } = await openCheckpoint(model_path);
-  const ids = prompt === undefined ? spread(config.vocabSize) : (await tokenizer()).encodePrompt(prompt);
-  const verification = await verifyCaches((dtype) => loadModel({ model_path, dtype, tp, dp, ep }), {
-    prompt: ids,
-    newTokens: max_new_tokens,
-    dtype,
-  });
-  console.log(json ? JSON.stringify({ model_path, dtype, ...verification }, null, 1) : report(verification));
-  if (!verification.passed) process.exitCode = 1;
+  const ids = prompt === undefined ? spread(promptTokens, config.vocabSize) : (await tokenizer()).encodePrompt(prompt);
+  const size = { prompt: ids, newTokens: max_new_tokens ?? newTokens };
+  // The last model is measured behind the verification.
+  const loaded: LanguageModel[] = [];
+  const load = async (dtype: VerifyFlags["dtype"]) => {
+    loaded.pop()?.dispose();
+    loaded.push(await loadModel({ model_path, dtype, tp, dp, ep }));
+    return { model: loaded[0].model, dispose: () => {} };
+  };
+  const verification = await verifyCaches(load, { ...size, dtype });
+  const speed = await measureCache(loaded[0], size);
+  // In bfloat16 both ways round at different places, and near ties may fall differently.
+  const passed = verification.passed && (dtype !== "float32" || speed.firstDifference === undefined);
+  const found = { ...verification, passed };
+  console.log(
+    json ? JSON.stringify({ model_path, dtype, ...found, speed }, null, 1) : report(found, speed, full ?? false),
+  );
+  if (!passed) process.exitCode = 1;
 }
 
 /** Token ids spread over the vocabulary. */
-const spread = (vocabSize: number): number[] =>
-  Array.from({ length: 24 }, (_, i) => Math.floor(((i * 0.618034) % 1) * vocabSize));
+const spread = (count: number, vocabSize: number): number[] =>
+  Array.from({ length: count }, (_, i) => Math.floor(((i * 0.618034) % 1) * vocabSize));
 
-function report({ tokens, ways, passed }: CacheVerification): string {
-  const [decoded] = ways;
+function report({ tokens, ways, passed }: CacheVerification, speed: CacheSpeed, full: boolean): string {
+  const shown = full ? ways : ways.slice(0, 1);
   return [
-    formatTable(
-      ["place", "token", "max abs", "next token", ""],
-      decoded.steps.map(({ place, maxAbs, agrees, judged }) => [
-        `${place}`,
-        `${tokens[place]}`,
-        scientific(maxAbs),
-        agrees ? "same" : "other",
-        judged ? "" : "not judged: other experts",
-      ]),
-    ),
-    "",
+    ...shown.flatMap((way) => [...(full ? [way.name] : []), stepsOf(way, tokens), ""]),
     formatTable(
       ["logits through the caches", "tokens", "max abs", "rms rel", "allowed max", "allowed rms", ""],
       ways.map(rowOf),
     ),
     "",
+    speedText(speed),
     passed ? "caches agree with recomputation" : "caches differ from recomputation",
   ].join("\n");
+}
+
+const stepsOf = ({ steps }: VerifiedWay, tokens: readonly number[]): string =>
+  formatTable(
+    ["place", "token", "max abs", "next token", ""],
+    steps.map(({ place, maxAbs, agrees, judged }) => [
+      `${place}`,
+      `${tokens[place]}`,
+      scientific(maxAbs),
+      agrees ? "same" : "other",
+      judged ? "" : "not judged: other experts",
+    ]),
+  );
+
+function speedText({ withCache, withoutCache, repeats, firstDifference }: CacheSpeed): string {
+  const rates = `${withCache.toFixed(1)} tokens/s with the cache, ${withoutCache.toFixed(1)} without: ${(withCache / withoutCache).toFixed(2)} x`;
+  const same = firstDifference === undefined ? "the same tokens" : `other tokens behind ${firstDifference}`;
+  return `${rates} (best of ${repeats}, prompt included), ${same}`;
 }
 
 function rowOf({ name, steps, maxAbs, rmsRelative, allowed, passed }: VerifiedWay): string[] {
