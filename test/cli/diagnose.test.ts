@@ -89,10 +89,12 @@ test("what cannot be is refused in a sentence", async () => {
     [["layers", "--dump", "x.npz"], 2, /'--dump <file>' argument 'x\.npz' is invalid\. It must end in \.safetensors/],
     [["sideways"], 2, /unknown command 'sideways'/],
   ];
+  // A few of them in the quick run.
+  const tried = process.env.JAXSCALE_FULL === "1" ? refused : refused.filter((_, i) => i % 2 === 0);
   const all = await Promise.all(
-    refused.map(([[kind, ...args]]) => jaxscale(["diagnose", kind, "--model-path", glm4, ...args])),
+    tried.map(([[kind, ...args]]) => jaxscale(["diagnose", kind, "--model-path", glm4, ...args])),
   );
-  refused.forEach(([args, code, says], i) => {
+  tried.forEach(([args, code, says], i) => {
     assert.is(all[i].code, code, `${args.join(" ")}\n${all[i].errors}`);
     assert.match(all[i].errors, says);
     assert.not.match(all[i].errors, /\n {4}at /);

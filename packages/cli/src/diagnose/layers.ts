@@ -93,7 +93,10 @@ function report({ name, tensors, firstBelow, otherExperts, tokens, products }: C
   const others = [...otherExperts].map(([layer, count]) => `layer ${layer}: ${count}`).join(", ");
   return [
     `${name}, ${tokens} tokens`,
-    formatTable(["tensor", "max abs", "rms rel", "cosine", "mean", "std", "mean", "std", ""], tensors.map(rowOf)),
+    formatTable(
+      ["tensor", "max abs", "rms rel", "cosine", "mean", "std", "other mean", "other std", ""],
+      tensors.map(rowOf),
+    ),
     ...(others === "" ? [] : [`tokens with other experts, by layer: ${others}`]),
     firstBelow === undefined ? "no tensor below cosine 0.99" : `first below cosine 0.99: ${placeOf(firstBelow)}`,
     ...(products.length === 0 ? [] : ["", sumsOf(products, dtype)]),
