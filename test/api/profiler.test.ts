@@ -171,6 +171,20 @@ test("what is recorded agrees with costAnalysis, copies and loops included", asy
   );
 });
 
+test("a loop that the device ends counts as many iterations as are given, one otherwise", async () => {
+  const f = jit((x: jax.Array) => {
+    const halve = (y: jax.Array) => jnp.dot(y, y).mul(0.5);
+    return lax.whileLoop((y: jax.Array) => y.at(0, 0).get().greater(1), halve, x);
+  });
+  const compiled = await f.lower(jnp.ones([16, 16])).compile();
+  const [none, one, five] = [0, 1, 5].map((iterations) => compiled.costAnalysis({ iterations }));
+  // A product, a multiplication of each element, and a comparison that decides on the next iteration.
+  assert.is(one.flops - none.flops, 2 * 16 ** 3 + 16 ** 2 + 1);
+  assert.is(five.flops - none.flops, 5 * (one.flops - none.flops));
+  assert.equal(compiled.costAnalysis(), one);
+  assert.throws(() => compiled.costAnalysis({ iterations: -1 }), /iterations must be at least 0; got -1/);
+});
+
 test("memory is said to be held by its owners, from before the recording too", async () => {
   const bytes = async function* () {
     yield new Uint8Array(4 * 64 * 64);

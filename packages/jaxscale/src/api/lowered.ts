@@ -145,16 +145,23 @@ export class Compiled {
     return this.lowered.analyze(gpu);
   }
 
-  /** Operations and bytes of one call, counted from the program. @see https://docs.jax.dev/en/latest/jax.stages.html */
-  costAnalysis(): CostAnalysis {
+  /**
+   * Operations and bytes of one call, counted from the program. @see https://docs.jax.dev/en/latest/jax.stages.html
+   * @param options.iterations of each loop whose number of iterations the device decides; 1 if absent, as XLA counts
+   */
+  costAnalysis({ iterations = 1 }: { readonly iterations?: number } = {}): CostAnalysis {
+    if (!(iterations >= 0)) throw new RangeError(`costAnalysis: iterations must be at least 0; got ${iterations}`);
     const steps = this.program.segments.flatMap((s) => s.steps);
     const { partitioned } = this.#runnable.optimized;
-    const total = (of: (origin: KernelOrigin) => number): number => steps.reduce((n, s) => n + sumOver(s, of), 0);
+    const total = (of: (origin: KernelOrigin) => number): number =>
+      steps.reduce((n, s) => n + sumOver(s, iterations, of), 0);
     return {
       flops: total((o) => o.flops),
       transcendentals: total((o) => o.transcendentals),
       bytesAccessed: total((o) => o.bytes),
-      communication: partitioned ? communicationOf(partitioned.local, partitioned.placement.mesh.shape) : [],
+      communication: partitioned
+        ? communicationOf(partitioned.local, partitioned.placement.mesh.shape, iterations)
+        : [],
     };
   }
 
@@ -181,10 +188,10 @@ export class Compiled {
   }
 }
 
-/** Over a step, or over all iterations of a loop; of one that the device decides, over one iteration. */
-function sumOver(step: Step, of: (origin: KernelOrigin) => number): number {
+/** Over a step, or over all iterations of a loop. @param iterations of loops that the device decides */
+function sumOver(step: Step, iterations: number, of: (origin: KernelOrigin) => number): number {
   if (step.kind !== "loop") return of(step.origin);
-  return (step.trips ?? 1) * step.body.reduce((n, s) => n + sumOver(s, of), 0);
+  return (step.trips ?? iterations) * step.body.reduce((n, s) => n + sumOver(s, iterations, of), 0);
 }
 
 const listOf = (avals: readonly ShapedArray[]): string =>

@@ -8,7 +8,7 @@ export interface Communication {
   /** As printed, such as `psum`. */
   readonly collective: string;
   readonly axes: readonly string[];
-  /** In one call; of a loop that the device decides on, in one iteration. */
+  /** In one call; of a loop that the device decides on, in as many iterations as `costAnalysis` is told. */
   readonly count: number;
   /**
    * That each device sends, by the ring algorithm: with n devices along the axes, of an all-reduce (`psum`, `pmax`, `pmin`)
@@ -18,8 +18,8 @@ export interface Communication {
   readonly sizeBytes: number;
 }
 
-/** @param local the program of one device @param sizes of the mesh's axes */
-export function communicationOf(local: ClosedJaxpr, sizes: AxisSizes): readonly Communication[] {
+/** @param local the program of one device @param sizes of the mesh's axes @param iterations of loops that the device decides */
+export function communicationOf(local: ClosedJaxpr, sizes: AxisSizes, iterations: number): readonly Communication[] {
   const found = new Map<string, Communication>();
   const add = ({ collective, axes, count, sizeBytes }: Communication): void => {
     const key = `${collective} ${axes}`;
@@ -33,7 +33,7 @@ export function communicationOf(local: ClosedJaxpr, sizes: AxisSizes): readonly 
       const sent = traffic?.(context, sizes);
       if (sent && sent.sizeBytes > 0)
         add({ collective: primitive.name, axes: sent.axes, count: times, sizeBytes: times * sent.sizeBytes });
-      const trips = lowering.kind === "loop" ? (lowering.loop(context).trips ?? 1) : 1;
+      const trips = lowering.kind === "loop" ? (lowering.loop(context).trips ?? iterations) : 1;
       for (const body of subJaxprs(params)) visit(body, times * trips);
     }
   };

@@ -121,7 +121,7 @@ export async function runOnce(
   const prompts = Array.from({ length: batch }, (_, row) => spread(promptTokens, model.config.vocabSize, row));
   if (promptTokens + decodeSteps + 1 > model.config.maxPositionEmbeddings)
     throw new RangeError(
-      `benchmark: prompt and new tokens must fit the model's ${model.config.maxPositionEmbeddings} positions; got ${promptTokens} and ${decodeSteps}`,
+      `prompt and new tokens must fit the model's ${model.config.maxPositionEmbeddings} positions; got ${promptTokens} and ${decodeSteps}`,
     );
   const startedAt = performance.now();
   const session = sequencesOf(generating, given);
