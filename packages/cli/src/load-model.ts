@@ -35,6 +35,7 @@ export async function loadModel(
       onProgress: bar.show,
       parallelism,
       quantize: quantizeOf(quantizing),
+      kvDtype: quantizing.kv_dtype,
     });
   } finally {
     bar.end();
@@ -47,7 +48,12 @@ export async function loadMeasured(flags: MeasuredFlags, from: string): Promise<
   const { config } = await openCheckpoint(from, { withoutWeights: true });
   const { tp, dp, ep, dtype } = flags;
   provideDevices(flags);
-  return randomModel(config, { dtype, parallelism: { tp, dp, ep }, quantize: quantizeOf(flags) });
+  return randomModel(config, {
+    dtype,
+    parallelism: { tp, dp, ep },
+    quantize: quantizeOf(flags),
+    kvDtype: flags.kv_dtype,
+  });
 }
 
 /** Makes as many logical devices as the flags need, unless the environment says how many there are. */

@@ -15,6 +15,7 @@ export interface QuantizeFlags {
   readonly quantize_experts?: QuantizationScheme;
   /** True: as other weights. */
   readonly quantize_head?: QuantizationScheme | true;
+  readonly kv_dtype?: DType;
 }
 
 /** The library's options for the flags. */
@@ -50,6 +51,15 @@ const scheme = (text: string): QuantizationScheme => {
   }
 };
 
+/** `--quantize` and its companions, and `--kv_dtype`. */
+const addStorageFlags = (command: Command): Command =>
+  addQuantizeFlags(command).addOption(
+    new Option(
+      "--kv_dtype <dtype>",
+      "dtype of the caches; int8 has a scale a token and head (default: as --dtype)",
+    ).choices(["int8", "bfloat16", "float32"]),
+  );
+
 /** `--quantize`, `--quantize_experts` and `--quantize_head`. */
 export const addQuantizeFlags = (command: Command): Command =>
   command
@@ -67,7 +77,7 @@ const addParallelFlags = (command: Command): Command =>
 /** `--model_path`, `--dtype` (float32 unless given), `--tp`, `--dp`, `--ep` and `--json`. */
 export function addCheckFlags(command: Command): Command {
   addModelPath(command).addOption(dtypeOption("dtype to compute in").default("float32"));
-  return addQuantizeFlags(addParallelFlags(command)).option("--json", "print JSON");
+  return addStorageFlags(addParallelFlags(command)).option("--json", "print JSON");
 }
 
 /** `--model_path`, `--dtype`, `--tp`, `--dp` and `--ep`. */
@@ -100,7 +110,7 @@ export function measuredFrom({ model_path, random_weights }: MeasuredFlags, comm
 }
 
 const addRunFlags = (command: Command): Command =>
-  addQuantizeFlags(
+  addStorageFlags(
     addParallelFlags(
       command.addOption(dtypeOption("dtype of weights, activations and caches (default: the checkpoint's)")),
     ),

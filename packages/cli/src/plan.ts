@@ -49,6 +49,7 @@ export async function printPlan({ flags, options, promptOf }: PlanRequest): Prom
     maxNewTokens: options.maxNewTokens,
     parallelism,
     quantize: quantizeOf(flags),
+    kvDtype: flags.kv_dtype,
   };
   const plan = planMemory(planned, target);
   console.log(`${config.modelType}, ${dtype}, prompt of ${promptTokens} tokens and ${options.maxNewTokens} new ones`);

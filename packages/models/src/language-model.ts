@@ -24,6 +24,8 @@ export interface LoadModelOptions extends LoadOptions {
   readonly parallelism?: Parallelism;
   /** What is quantized while loading; the checkpoint as it is if absent. Weights that it has in codes stay as they are. */
   readonly quantize?: QuantizeOptions;
+  /** Dtype of the caches; that of activations if absent. int8 has a scale for each token and head. */
+  readonly kvDtype?: jax.DType;
 }
 
 /**
@@ -54,11 +56,11 @@ export class LanguageModel {
    */
   static async load(
     from: string | CheckpointFiles,
-    { dtype, parallelism = {}, quantize, ...options }: LoadModelOptions = {},
+    { dtype, parallelism = {}, quantize, kvDtype, ...options }: LoadModelOptions = {},
   ): Promise<LanguageModel> {
     const checkpoint = await openCheckpoint(from, options);
     const { config, generation, load, tokenizer } = checkpoint;
-    const model = new CausalLM(config, dtype ?? config.dtype ?? "float32", modelMesh(config, parallelism));
+    const model = new CausalLM(config, dtype ?? config.dtype ?? "float32", modelMesh(config, parallelism), kvDtype);
     await checkpoint.quantize(model, quantize);
     setParameters(model, await load(parametersOf(model), options));
     return new LanguageModel(model, generation, tokenizer);

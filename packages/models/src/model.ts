@@ -60,9 +60,11 @@ export class CausalLM extends nnx.Module {
   readonly dtype: jax.DType;
   /** What it is split over; null on one device. */
   readonly mesh: ModelMesh | null;
+  /** Of its caches: that of the model, or int8 for codes with a scale a vector. */
+  readonly cacheDtype: jax.DType;
 
-  /** @param dtype of weights, activations and caches */
-  constructor(config: ModelConfig, dtype: jax.DType, mesh: ModelMesh | null = null) {
+  /** @param dtype of weights and activations, and of caches unless `cacheDtype` says otherwise */
+  constructor(config: ModelConfig, dtype: jax.DType, mesh: ModelMesh | null = null, cacheDtype: jax.DType = dtype) {
     super();
     this.model = new Decoder(config, dtype);
     this.lm_head = config.tieWordEmbeddings
@@ -70,6 +72,7 @@ export class CausalLM extends nnx.Module {
       : new Linear(config.hiddenSize, config.vocabSize, { dtype, out: "vocab" });
     this.config = config;
     this.dtype = dtype;
+    this.cacheDtype = cacheDtype;
     this.mesh = mesh;
     this.rope = architectureOf(config).rope(config);
   }

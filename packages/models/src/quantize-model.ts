@@ -132,7 +132,7 @@ function axesOfGroups(
   const inputs = axes.at(-1) ?? null;
   const keeps = scales.columns === 1 || groupIndex !== undefined;
   const parts = mesh && inputs ? mesh.parts(inputs) : 1;
-  if (!keeps && columns % (parts * groupSize) !== 0)
+  if (parts > 1 && !keeps && columns % (parts * groupSize) !== 0)
     throw new RangeError(
       `parallelism: groups of ${groupSize} must not straddle devices; got ${name} with ${columns} inputs over ${parts} devices`,
     );

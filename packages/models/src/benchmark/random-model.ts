@@ -15,6 +15,8 @@ export interface RandomModelOptions {
   readonly parallelism?: Parallelism;
   /** What has codes and scales instead of floats; nothing if absent. */
   readonly quantize?: QuantizeOptions;
+  /** Dtype of the caches; that of activations if absent. */
+  readonly kvDtype?: jax.DType;
   /** 0 if absent. */
   readonly seed?: number;
 }
@@ -28,10 +30,10 @@ const spread = 0.02;
  */
 export async function randomModel(
   config: ModelConfig,
-  { dtype = config.dtype ?? "float32", parallelism = {}, quantize, seed = 0 }: RandomModelOptions = {},
+  { dtype = config.dtype ?? "float32", parallelism = {}, quantize, kvDtype, seed = 0 }: RandomModelOptions = {},
 ): Promise<LanguageModel> {
   const mesh = modelMesh(config, parallelism);
-  const model = new CausalLM(config, dtype, mesh);
+  const model = new CausalLM(config, dtype, mesh, kvDtype);
   quantizeModel(model, quantize);
   const make = jax.jit(randomValues, { staticArgnums: 1, name: "random_weight" });
   const key = jax.random.prngKey(seed);

@@ -32,6 +32,8 @@ export interface PlannedGeneration {
   readonly parallelism?: Parallelism;
   /** What is quantized while loading; nothing if absent. */
   readonly quantize?: QuantizeOptions;
+  /** Dtype of the caches; `dtype` if absent. */
+  readonly kvDtype?: jax.DType;
 }
 
 /** Bytes of device memory. */
@@ -76,7 +78,7 @@ export function planMemory(planned: PlannedGeneration, target: jax.Target): Memo
  * @param plan for one device, whose temporaries none of several exceeds
  */
 export function fittingParallelism(
-  { config, dtype, quantize, batch = 1 }: PlannedGeneration,
+  { config, dtype, quantize, kvDtype, batch = 1 }: PlannedGeneration,
   { capacity, temporaryBytes }: MemoryPlan,
   budgetBytes: number,
 ): { readonly parallelism: Parallelism; readonly device: MemoryUse } | undefined {
@@ -86,7 +88,7 @@ export function fittingParallelism(
     const found = ways
       .filter((parallelism) => isDivisible(config, parallelism))
       .map((parallelism) => {
-        const model = new CausalLM(config, dtype, modelMesh(config, parallelism, devices));
+        const model = new CausalLM(config, dtype, modelMesh(config, parallelism, devices), kvDtype);
         quantizeModel(model, quantize);
         return { parallelism, device: together(storedBytes(model, { batch, capacity }).device, temporaryBytes) };
       })

@@ -42,7 +42,7 @@ export const describeWeights = (model: CausalLM): readonly Typed[] => typesOf(mo
 export function describeCaches(model: CausalLM, size: BatchSize): readonly Typed[] {
   let types: readonly Typed[] = [];
   jax.evalShape(() => {
-    const caches = makeCaches(model.config, { ...size, dtype: model.dtype });
+    const caches = makeCaches(model.config, { ...size, dtype: model.cacheDtype });
     types = typesOf(caches, model);
     return jax.tree.leaves<jax.Array>(caches);
   });
@@ -51,11 +51,11 @@ export function describeCaches(model: CausalLM, size: BatchSize): readonly Typed
 
 /** The model of a plan, described, and the size of its caches. */
 export function plannedModel(planned: PlannedGeneration): { readonly model: CausalLM; readonly size: BatchSize } {
-  const { config, dtype, batch = 1, promptTokens, maxNewTokens, parallelism = {}, quantize } = planned;
+  const { config, dtype, batch = 1, promptTokens, maxNewTokens, parallelism = {}, quantize, kvDtype } = planned;
   const mesh = modelMesh(config, parallelism);
   const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
   const rows = filledUp(new Array<number>(batch).fill(0), mesh).length;
-  const model = new CausalLM(config, dtype, mesh);
+  const model = new CausalLM(config, dtype, mesh, kvDtype);
   quantizeModel(model, quantize);
   return { model, size: { batch: rows, capacity } };
 }

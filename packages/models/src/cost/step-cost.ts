@@ -124,7 +124,7 @@ function weightsOf(model: CausalLM): readonly Weight[] {
 
 /** Bytes of all layers' caches of a size. */
 export function cacheBytes(model: CausalLM, size: { readonly batch: number; readonly capacity: number }): number {
-  const shapes = jax.evalShape(() => jax.tree.leaves(makeCaches(model.config, { ...size, dtype: model.dtype })));
+  const shapes = jax.evalShape(() => jax.tree.leaves(makeCaches(model.config, { ...size, dtype: model.cacheDtype })));
   return (shapes as readonly jax.ShapeDtypeStruct[]).reduce(
     (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, jax.itemSizeBytes(dtype)),
     0,

@@ -105,7 +105,7 @@ export class Executables {
     this.weights = weights;
     this.#model = structure;
     this.#mesh = model.mesh;
-    this.#caches = jax.tree.structure(makeCaches(model.config, { batch: 1, capacity: 1, dtype: model.dtype }));
+    this.#caches = jax.tree.structure(makeCaches(model.config, { batch: 1, capacity: 1, dtype: model.cacheDtype }));
     const prefill = (isFirst: boolean): Prefill =>
       jit((w: Weights, filled: Filled, chunk: Chunk) => this.#prefill(w, filled, chunk, isFirst), {
         donateArgnums: 1,

@@ -84,7 +84,7 @@ export class Session implements Sequences {
     this.#lengths = [...filledUp(new Array<number>(batch).fill(0), model.mesh)];
     this.#rows = this.#lengths.length;
     this.#caches = jax.tree.leaves<jax.Array>(
-      makeCaches(model.config, { batch: this.#rows, capacity, dtype: model.dtype }, model.mesh),
+      makeCaches(model.config, { batch: this.#rows, capacity, dtype: model.cacheDtype }, model.mesh),
     );
     this.#choosing = new Choosing(executables, { rows: this.#rows, vocabSize: model.config.vocabSize, tracksSeen });
   }
@@ -189,7 +189,7 @@ export class Session implements Sequences {
     if (capacity <= this.#capacity) return;
     const batch = this.#rows;
     const larger = jax.tree.leaves<jax.Array>(
-      makeCaches(this.#model.config, { batch, capacity, dtype: this.#model.dtype }, this.#model.mesh),
+      makeCaches(this.#model.config, { batch, capacity, dtype: this.#model.cacheDtype }, this.#model.mesh),
     );
     this.#caches = this.#caches.map((cache, i) => {
       const grown = jax.lax.dynamicUpdateSlice(

@@ -73,7 +73,7 @@ export class ForcedDecoding {
 
   /** @param capacity tokens a row, those of padding too */
   begin(batch: number, capacity: number): ForcedSequence {
-    const { config, dtype, mesh } = this.#model;
+    const { config, cacheDtype: dtype, mesh } = this.#model;
     const size = { batch: this.#filled(new Array<number>(batch).fill(0)).length, capacity, dtype };
     return new ForcedSequence(makeCaches(config, size, mesh), (caches, rows, start) => {
       const ids = int32(this.#filled(rows));
