@@ -1,8 +1,8 @@
 /** Two runs of the bench: what became better, what worse, and what is noise. */
+import { judge, type Verdict } from "../packages/models/src/benchmark/judge.ts";
 import type { BenchRecord, Figure, Measurement } from "./record.ts";
-import { median, spread } from "./statistics.ts";
 
-export type Verdict = "better" | "worse" | "noise";
+export { judge };
 
 export interface Change {
   readonly suite: string;
@@ -20,22 +20,6 @@ export interface Change {
 function series({ samples }: Measurement, yardstick: string | undefined): readonly number[] {
   const theirs = yardstick === undefined ? undefined : samples[yardstick];
   return theirs ? samples.jaxscale.map((time, i) => time / theirs[i]) : samples.jaxscale;
-}
-
-/**
- * Noise is the larger spread of the two runs. A change is told from it by two witnesses: median and fastest sample have both moved
- * further than the noise, in the same direction. Of runs with one sample nothing is known, so that they are noise.
- */
-export function judge(
-  before: readonly number[],
-  now: readonly number[],
-): { readonly ratio: number; readonly noise: number; readonly verdict: Verdict } {
-  const noise = Math.max(spread(before) ?? Number.POSITIVE_INFINITY, spread(now) ?? Number.POSITIVE_INFINITY);
-  const ratio = median(now) / median(before);
-  const fastest = Math.min(...now) / Math.min(...before);
-  const isWorse = Math.min(ratio, fastest) > 1 + noise;
-  const isBetter = Math.max(ratio, fastest) < 1 / (1 + noise);
-  return { ratio, noise, verdict: isWorse ? "worse" : isBetter ? "better" : "noise" };
 }
 
 const exactOnes = (figures: readonly Figure[]): Map<string, number> =>

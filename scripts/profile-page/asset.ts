@@ -1,13 +1,23 @@
-/** `npm run profile-page`: writes what the page of a profile is made of, its script with uPlot in it, and its style, as a module of the library. */
+/** `npm run pages`: writes what pages are made of, a script with uPlot in it and a style, as modules of the packages that show them. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { build } from "esbuild";
 
-export const assetPath = "packages/jaxscale/src/profile/page-asset.ts";
+/** A page, and the module that it becomes. */
+export interface PageSource {
+  /** Under scripts/. */
+  readonly folder: string;
+  readonly assetPath: string;
+}
+
+export const pages: readonly PageSource[] = [
+  { folder: "profile-page", assetPath: "packages/jaxscale/src/profile/page-asset.ts" },
+  { folder: "benchmark-page", assetPath: "packages/cli/src/compare/page-asset.ts" },
+];
 
 /** The module's text. */
-export async function makePageAsset(root: string): Promise<string> {
+export async function makePageAsset(root: string, { folder }: PageSource): Promise<string> {
   const bundled = async (entry: string, loader: "js" | "css"): Promise<string> => {
     const { outputFiles } = await build({
       stdin: { contents: entry, resolveDir: import.meta.dirname, loader },
@@ -20,7 +30,7 @@ export async function makePageAsset(root: string): Promise<string> {
     });
     return outputFiles[0].text.trim();
   };
-  const script = await bundled('import "./language.ts"; import "./page.ts";', "js");
+  const script = await bundled(`import "./language.ts"; import "../${folder}/page.ts";`, "js");
   const style = await bundled('@import "uplot/dist/uPlot.min.css"; @import "./style.css";', "css");
   const uplot = createRequire(join(root, "package.json")).resolve("uplot/package.json");
   const { version } = JSON.parse(readFileSync(uplot, "utf8")) as { version: string };
@@ -28,21 +38,23 @@ export async function makePageAsset(root: string): Promise<string> {
   const constant = (name: string, comment: string, text: string): string =>
     `/** ${comment} */\nexport const ${name}: string = ${JSON.stringify(text)};\n`;
   return [
-    "/** Made by `npm run profile-page` from scripts/profile-page; not for reading. */\n",
+    `/** Made by \`npm run pages\` from scripts/${folder}; not for reading. */\n`,
     constant(
       "licences",
       "Of what the script holds of others.",
       `uPlot ${version}, https://github.com/leeoniya/uPlot\n\n${licence}`,
     ),
     // A script element ends at the first `</script`, whatever it holds.
-    constant("script", "Shows the runs in the element `runs`.", script.replaceAll("</script", "<\\/script")),
+    constant("script", "Shows the data in the page's first script.", script.replaceAll("</script", "<\\/script")),
     constant("style", "Its style.", style),
   ].join("");
 }
 
 if (process.argv[1] === import.meta.filename) {
   const root = join(import.meta.dirname, "../..");
-  const text = await makePageAsset(root);
-  writeFileSync(join(root, assetPath), text);
-  console.log(`${assetPath}: ${Math.round(text.length / 1024)} KiB`);
+  for (const page of pages) {
+    const text = await makePageAsset(root, page);
+    writeFileSync(join(root, page.assetPath), text);
+    console.log(`${page.assetPath}: ${Math.round(text.length / 1024)} KiB`);
+  }
 }

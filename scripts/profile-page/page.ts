@@ -8,6 +8,7 @@ import { KernelTable } from "./kernel-table.ts";
 import { memoryPlot } from "./memory-plot.ts";
 import { roofline } from "./roofline.ts";
 import { pairRows } from "./rows.ts";
+import { themeButton } from "./theme.ts";
 
 const runs = JSON.parse(document.getElementById("runs")?.textContent ?? "[]") as RunData[];
 let [run, other] = [0, runs.length > 1 ? 1 : -1];
@@ -150,20 +151,6 @@ function header(): HTMLElement {
       restart();
     },
   });
-  const theme = h(
-    "button",
-    {
-      type: "button",
-      id: "theme",
-      onclick: () => {
-        const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
-        const now = document.documentElement.dataset.theme ?? (isDark ? "dark" : "light");
-        document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
-        render();
-      },
-    },
-    "light / dark",
-  );
   return h(
     "header",
     { id: "head" },
@@ -177,7 +164,7 @@ function header(): HTMLElement {
       render();
     }),
     h("label", { title: "profile.json of another run" }, "add a run ", file),
-    theme,
+    themeButton(render),
   );
 }
 

@@ -3,6 +3,7 @@ import { folderFiles, resolveCheckpoint } from "#files";
 
 export type { Architecture, CacheSize, DecoderLayer } from "./architecture.ts";
 export { registerArchitecture } from "./architectures.ts";
+export { type Judgement, judge, type Verdict } from "./benchmark/judge.ts";
 export {
   type LadderOptions,
   type LadderRung,
@@ -19,7 +20,7 @@ export {
   type TimedRun,
 } from "./benchmark/measure.ts";
 export { type RandomModelOptions, randomModel } from "./benchmark/random-model.ts";
-export { type Summary, summaryOf } from "./benchmark/summary.ts";
+export { quantile, type Summary, summaryOf } from "./benchmark/summary.ts";
 export { type CaseComparison, type Comparison, compareWithGolden } from "./compare/compare.ts";
 export { cosineBetween } from "./compare/errors.ts";
 export { GoldenFile } from "./compare/golden.ts";

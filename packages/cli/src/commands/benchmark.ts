@@ -17,6 +17,7 @@ import { loadMeasured, provideDevices } from "../load-model.ts";
 import { addMeasuredFlags, type MeasuredFlags, measuredFrom, type ParallelFlags } from "../model-flags.ts";
 import { requireWritable } from "../output-file.ts";
 import { addPeakFlags, type NamedPeaks, type PeakFlags, peaksOf } from "../peaks.ts";
+import { addBenchmarkCompare } from "./benchmark-compare.ts";
 
 export interface BenchmarkFlags extends MeasuredFlags, PeakFlags {
   readonly batch_sizes?: readonly number[];
@@ -57,6 +58,7 @@ export function addBenchmark(program: Command): void {
       "\ndocs/benchmarks.md defines MFU and MBU. A configuration that fails is a row with its error.",
     )
     .action(run);
+  addBenchmarkCompare(command);
 }
 
 async function run(flags: BenchmarkFlags, command: Command): Promise<void> {

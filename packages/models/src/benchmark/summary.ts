@@ -9,22 +9,24 @@ export interface Summary {
   readonly p99: number;
 }
 
-/** Mean, extremes and percentiles. @param values at least one @returns percentiles between the two nearest values in proportion, as NumPy's `percentile` */
-export function summaryOf(values: readonly number[]): Summary {
+/** @param share 0 for the least, 0.5 for the median, 1 for the most; between two values in proportion, as NumPy's `quantile` */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const percentile = (share: number): number => {
-    const place = share * (sorted.length - 1);
-    const below = Math.floor(place);
-    const above = Math.min(below + 1, sorted.length - 1);
-    return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
-  };
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}
+
+/** Mean, extremes and percentiles. @param values at least one */
+export function summaryOf(values: readonly number[]): Summary {
   return {
-    count: sorted.length,
-    mean: sorted.reduce((sum, x) => sum + x, 0) / sorted.length,
-    min: sorted[0],
-    max: sorted[sorted.length - 1],
-    p50: percentile(0.5),
-    p90: percentile(0.9),
-    p99: percentile(0.99),
+    count: values.length,
+    mean: values.reduce((sum, x) => sum + x, 0) / values.length,
+    min: quantile(values, 0),
+    max: quantile(values, 1),
+    p50: quantile(values, 0.5),
+    p90: quantile(values, 0.9),
+    p99: quantile(values, 0.99),
   };
 }
