@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { summaryOf } from "@jaxscale/models";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { BenchmarkReport } from "../../packages/cli/src/benchmark-report.ts";
+import { markdownTables } from "../../packages/cli/src/markdown-tables.ts";
 import { fixture } from "../models/fixtures.ts";
 import { jaxscale } from "./command.ts";
 
@@ -91,6 +93,45 @@ test("what cannot be written, and peaks that nobody knows, are said before anyth
   assert.match(unknown.errors, /--peaks data_sheet needs a GPU whose data sheet is known; got \S+/);
 });
 
+test("tables of batch by prompt length, with speed-up on meshes, and nothing where a configuration failed", () => {
+  const place = (tp: number, batch: number, promptTokens: number) => ({ tp, dp: 1, ep: 1, batch, promptTokens });
+  const measured = { prefillTokensPerSecond: 1000, prefillMfu: 0.5, decodeTokensPerSecond: 20.04 };
+  const figures = { ...measured, decodeMfu: 0.125, decodeMbu: 0.9 };
+  const rows = [
+    { ...place(1, 1, 128), ...figures, speedUp: 1, efficiency: 1 },
+    { ...place(1, 1, 256), error: "memory" },
+    { ...place(2, 1, 128), ...figures, speedUp: 1.6, efficiency: 0.8 },
+  ];
+  const peaks = {
+    flopsPerSecond: 1e12,
+    bytesPerSecond: 1e11,
+    flopsFrom: "--peak_flops",
+    bytesFrom: "--peak_bandwidth",
+  };
+  const environment = { adapter: "an adapter", processor: "a processor", threads: 2, load: 0.5 };
+  const text = markdownTables({
+    rows,
+    peaks,
+    environment,
+    model: "m",
+    dtype: "bfloat16",
+  } as unknown as BenchmarkReport);
+  assert.match(
+    text,
+    /^\| 1 x 1 x 1; prefill: tokens\/s, MFU \| prompt 128 +\| prompt 256 \|\n\| -+ \| -+ \| -+ \|\n\| batch 1 +\| 1000\.0, 50 % \| +\|\n/,
+  );
+  assert.match(
+    text,
+    /\| 2 x 1 x 1; decoding: speed-up, efficiency \| prompt 128 +\|\n\| -+ \| -+ \|\n\| batch 1 +\| 1\.60, 80 % +\|\n/,
+  );
+  assert.match(text, /\| batch 1 +\| 20\.0, 13 %, 90 % \|/);
+  assert.not.match(text, /1 x 1 x 1; decoding: speed-up/);
+  assert.match(
+    text,
+    /\nm, bfloat16; shares of 1000\.0 GFLOP\/s \(--peak_flops\) and 100\.0 GB\/s \(--peak_bandwidth\); an adapter/,
+  );
+});
+
 test("a ladder is of one configuration", async () => {
   const ladder = ["benchmark", "--ladder", "--random_weights", fixture("glm4-tiny")];
   const [several, swept] = await Promise.all([
@@ -99,7 +140,7 @@ test("a ladder is of one configuration", async () => {
   ]);
   assert.equal([several.code, swept.code], [2, 2]);
   assert.match(several.errors, /--ladder takes one batch size and one prompt length; got 1, 2 and 128/);
-  assert.match(swept.errors, /--sweep, --dp and --ep are not for it/);
+  assert.match(swept.errors, /--sweep, --dp, --ep and --markdown are not for it/);
 });
 
 test.run();

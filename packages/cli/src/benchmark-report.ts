@@ -69,16 +69,32 @@ export async function environmentOf(): Promise<Environment> {
   };
 }
 
+/** Such as `1 x 2 x 1`. */
+export const placeText = ({ tp, dp, ep }: Required<Parallelism>): string => `${tp} x ${dp} x ${ep}`;
+
 const percent = (share: number): string => (100 * share).toFixed(1);
 const ms = (x: number): string => x.toFixed(x < 100 ? 2 : 0);
 
 /** A line a configuration; then what shares are of, and where it was measured. */
 export function tableOf({ peaks, environment, rows }: BenchmarkReport): string {
   const head = ["tp x dp x ep", "batch", "prompt", "prefill ms", "min", "max", "p50", "tokens/s", "MFU %"];
-  const decode = ["first token ms", "decode ms", "p50", "p90", "p99", "tokens/s", "MFU %", "MBU %", "GB/s", "memory"];
+  const decode = [
+    "first token ms",
+    "decode ms",
+    "min",
+    "max",
+    "p50",
+    "p90",
+    "p99",
+    "tokens/s",
+    "MFU %",
+    "MBU %",
+    "GB/s",
+    "memory",
+  ];
   const comparison = ["speed-up", "efficiency %", ""];
   const lines = rows.map((row) => {
-    const place = [`${row.tp} x ${row.dp} x ${row.ep}`, `${row.batch}`, `${row.promptTokens}`];
+    const place = [placeText(row), `${row.batch}`, `${row.promptTokens}`];
     if ("error" in row)
       return [...place, ...new Array<string>(head.length + decode.length - 3 + 2).fill("-"), row.error];
     const { prefillMs: p, decodeMs: d } = row;
@@ -89,7 +105,7 @@ export function tableOf({ peaks, environment, rows }: BenchmarkReport): string {
       row.prefillTokensPerSecond.toFixed(1),
       percent(row.prefillMfu),
       ms(row.firstTokenMs.mean),
-      ...[d.mean, d.p50, d.p90, d.p99].map(ms),
+      ...[d.mean, d.min, d.max, d.p50, d.p90, d.p99].map(ms),
       row.decodeTokensPerSecond.toFixed(1),
       percent(row.decodeMfu),
       percent(row.decodeMbu),

@@ -25,8 +25,10 @@ export async function runLadder(flags: BenchmarkFlags, from: string, command: Co
     command.error(
       `error: --ladder takes one batch size and one prompt length; got ${batch_sizes.join(", ")} and ${seq_lens.join(", ")}`,
     );
-  if (flags.sweep || flags.dp > 1 || flags.ep > 1)
-    command.error("error: --ladder ends with --tp devices, 2 if absent; --sweep, --dp and --ep are not for it");
+  if (flags.sweep || flags.dp > 1 || flags.ep > 1 || flags.markdown !== undefined)
+    command.error(
+      "error: --ladder ends with --tp devices, 2 if absent; --sweep, --dp, --ep and --markdown are not for it",
+    );
   const tp = Math.max(2, flags.tp);
   provideDevices({ tp, dp: 1, ep: 1 });
   const load = (p: { readonly tp?: number }) => loadMeasured({ ...flags, tp: p.tp ?? 1, dp: 1, ep: 1 }, from);

@@ -14,6 +14,7 @@ import {
 import { integer, integers } from "../flags.ts";
 import { runLadder } from "../ladder.ts";
 import { loadMeasured, provideDevices } from "../load-model.ts";
+import { markdownTables } from "../markdown-tables.ts";
 import { addMeasuredFlags, type MeasuredFlags, measuredFrom, type ParallelFlags } from "../model-flags.ts";
 import { requireWritable } from "../output-file.ts";
 import { addPeakFlags, type NamedPeaks, type PeakFlags, peaksOf } from "../peaks.ts";
@@ -28,6 +29,7 @@ export interface BenchmarkFlags extends MeasuredFlags, PeakFlags {
   readonly sweep?: boolean;
   readonly ladder?: boolean;
   readonly output?: string;
+  readonly markdown?: string;
   readonly json?: boolean;
 }
 
@@ -52,6 +54,7 @@ export function addBenchmark(program: Command): void {
     );
   addPeakFlags(command)
     .option("--output <file>", "write everything as JSON")
+    .option("--markdown <file>", "write tables of batch size by prompt length")
     .option("--json", "print JSON instead of a table")
     .addHelpText(
       "after",
@@ -64,6 +67,7 @@ export function addBenchmark(program: Command): void {
 async function run(flags: BenchmarkFlags, command: Command): Promise<void> {
   const from = measuredFrom(flags, command);
   requireWritable(flags.output, "--output", command);
+  requireWritable(flags.markdown, "--markdown", command);
   if (flags.ladder) return runLadder(flags, from, command);
   const { config } = await openCheckpoint(from, { withoutWeights: true });
   const wanted = flags.sweep ? sweepOf(flags, (p) => isDivisible(config, p)) : [flags];
@@ -86,6 +90,7 @@ async function run(flags: BenchmarkFlags, command: Command): Promise<void> {
     }
   }
   const report = save();
+  if (flags.markdown !== undefined) writeFileSync(flags.markdown, markdownTables(report));
   console.log(flags.json ? JSON.stringify(report, null, 1) : tableOf(report));
   if (rows.every((row) => "error" in row)) process.exitCode = 1;
 }
