@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Facts, Reply, Request, Work } from "./protocol.ts";
 
-export type System = "jaxscale" | "jax-js" | "plain WGSL" | "llama.cpp";
+export type System = "jaxscale" | "jax-js" | "TensorFlow.js" | "plain WGSL" | "llama.cpp";
 
 interface Program {
   readonly script: string;
@@ -20,6 +20,11 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const programs: Record<System, Program> = {
   jaxscale: { script: "jaxscale.ts", needs: [] },
   "jax-js": { script: "peers/jax-js.mjs", needs: ["@jax-js/jax"] },
+  "TensorFlow.js": {
+    script: "peers/tfjs.mjs",
+    needs: ["@tensorflow/tfjs-backend-webgpu", "@tensorflow/tfjs-core"],
+    isOptional: true,
+  },
   "plain WGSL": { script: "peers/plain-wgsl.mjs", needs: ["webgpu"] },
   "llama.cpp": {
     script: "peers/llama-cpp.mjs",

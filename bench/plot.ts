@@ -42,7 +42,7 @@ function plotRanges(data: readonly Range[], { label, base, text }: RangePlot): s
   const works = [...new Set(data.map(({ work }) => work))];
   return svg({
     width: 900,
-    height: 70 + 20 * works.length,
+    height: 70 + 26 * works.length,
     marginLeft: 350,
     marginRight: 120,
     x: { type: "log", grid: true, label, tickFormat: (value: number) => `${value}` },
@@ -51,7 +51,7 @@ function plotRanges(data: readonly Range[], { label, base, text }: RangePlot): s
       ...(base === undefined ? [] : [Plot.ruleX([base])]),
       Plot.ruleY(data, { y: "work", x1: "low", x2: "high", stroke: "group", strokeWidth: 4, strokeOpacity: 0.4 }),
       Plot.dot(data, { x: "middle", y: "work", fill: "group", r: 4 }),
-      Plot.text(data, { x: "high", y: "work", text, fill: "group", dx: 8, textAnchor: "start" }),
+      Plot.text(data, { x: "middle", y: "work", text, fill: "group", dy: -9 }),
     ],
   });
 }

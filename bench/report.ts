@@ -4,7 +4,9 @@ import { median, spread } from "./statistics.ts";
 
 /** Three digits that count. */
 export const shown = (value: number): string =>
-  Number.isInteger(value) && Math.abs(value) < 1e15 ? `${value}` : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+  Number.isInteger(value) && Math.abs(value) < 1e15
+    ? `${value}`
+    : value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0).replace(/^-(0\.0+)$/, "$1");
 
 export function figureText({ name, value, unit, goals = [] }: Figure): string {
   const said = value === undefined ? "not measured" : `${shown(value)}${unit && ` ${unit}`}`;

@@ -29,7 +29,7 @@ function plotSeries({ name, unit, seconds, values, slope, isGrowing }: Judged): 
     x: { label: "seconds", grid: true },
     y: { label: unit ? `${name}, ${unit}` : name, grid: true, domain: [low - room, high + room] },
     marks: [
-      Plot.dot(points, { x: "x", y: "y", r: 1.5, fill: "#4269d0", fillOpacity: 0.5 }),
+      Plot.dot(points, { x: "x", y: "y", r: 2, fill: "#4269d0", fillOpacity: 0.7 }),
       Plot.line(line, { x: "x", y: "y", stroke: isGrowing ? "#d62728" : "#222", strokeWidth: 2 }),
     ],
   });
