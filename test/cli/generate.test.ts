@@ -12,6 +12,7 @@ interface Golden {
   readonly messages: readonly { readonly content: string }[];
   readonly prompt: string;
   readonly output_text: string;
+  readonly first_step_top5: readonly (readonly [id: number, logit: number])[];
 }
 const golden = (folder: string, name: string): Golden =>
   (readJson(folder, "golden.json") as { cases: readonly Golden[] }).cases.find((one) => one.name === name) as Golden;
@@ -42,6 +43,19 @@ test("--raw continues a text; --benchmark tells of times, tokens, MFU and MBU be
   );
   const [mbu] = /(?<=MBU )[\d.]+/.exec(decode) as RegExpExecArray;
   assert.ok(Number(mbu) > 0 && Number(mbu) <= 100, mbu);
+});
+
+test("--top_logits prints the likeliest first tokens of transformers before the answer", async () => {
+  const { messages, first_step_top5 } = golden(glm, "capital-france");
+  const { code, output } = await generate(
+    glm,
+    ...["--prompt", messages[0].content, "--dtype", "float32", "--top_logits", "2", "--max_new_tokens", "1"],
+  );
+  assert.is(code, 0);
+  const [[first, logit], [second]] = first_step_top5;
+  const [, shown] = new RegExp(`^1 +${first} +(\\S+) +100\\.00 % +"The"$`, "m").exec(output) ?? [];
+  assert.ok(Math.abs(Number(shown) - logit) < 1e-3, output);
+  assert.match(output, new RegExp(`^2 +${second} .* "F"\n\nThe\n`, "m"));
 });
 
 test("what cannot be is refused in a sentence: flags with exit code 2, what they lead to with 1", async () => {

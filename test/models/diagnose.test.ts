@@ -2,12 +2,15 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
+  blobSource,
+  compareWithGolden,
   cosineBetween,
   diagnoseAccumulation,
   diagnoseGeneration,
   diagnoseLayers,
   diagnoseRope,
   diagnoseWeights,
+  encodeRuns,
   folderFiles,
   GoldenFile,
   type HostTensor,
@@ -109,6 +112,17 @@ test("exchanged norms are the first tensor below 0.99", async () => {
   await exchangeTensors(folder, norm("input_layernorm"), norm("post_attention_layernorm"));
   const { passed, firstBelow } = await againstGolden(folder, "glm4-tiny");
   assert.equal([passed, firstBelow], [false, "layers.1.input_layernorm"]);
+});
+
+test("a written run is a golden file, which the model is compared with and its tokens are found in", async () => {
+  const language = await LanguageModel.load(fixture("glm4_moe_lite-tiny"), { dtype: "float32" });
+  const run = await observeRun(language.model, [[5, 17, 3]], () => true);
+  const bytes = await encodeRuns([{ name: "again", run }]);
+  const golden = new GoldenFile(await SafetensorsFile.open(blobSource("again", new Blob([bytes]))));
+  const { cases, passed } = await compareWithGolden(language.model, golden);
+  language.dispose();
+  assert.ok(passed);
+  assert.equal([cases[0].tokens, cases[0].tensors.length], [3, run.tensors.size]);
 });
 
 test("a wrong theta is first seen in the rotated queries, not in their projections", async () => {

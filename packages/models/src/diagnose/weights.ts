@@ -81,28 +81,50 @@ async function* bytesOf(value: jax.Array, dtype: FloatDType): AsyncGenerator<Uin
 
 async function compareParameter(value: jax.Array, parameter: PlannedParameter): Promise<ParameterDiagnosis> {
   const { name, shape, dtype, parts } = parameter;
-  const [ours, theirs] = [new Sums(), new Sums()];
-  let [largest, notFinite, differing, maxAbs, product] = [0, 0, 0, 0, 0];
-  for await (const { start, values } of rowsOf(value)) {
-    const stored = await storedValues(parameter, start, start + values.length);
-    values.forEach((own, i) => {
-      const other = stored[i];
-      if (!Number.isFinite(own)) notFinite++;
+  const tally = new Tally();
+  for await (const { start, values } of rowsOf(value))
+    tally.add(values, await storedValues(parameter, start, start + values.length));
+  return { name, shape, dtype, tensors: parts.length, ...tally.result() };
+}
+
+/** Counts over pairs of elements. */
+class Tally {
+  readonly #ours = new Sums();
+  readonly #theirs = new Sums();
+  #largest = 0;
+  #notFinite = 0;
+  #differing = 0;
+  #maxAbs = 0;
+  #product = 0;
+
+  add(values: ArrayLike<number>, stored: ArrayLike<number>): void {
+    for (let i = 0; i < values.length; i++) {
+      const [own, other] = [values[i], stored[i]];
+      if (!Number.isFinite(own)) this.#notFinite++;
       if (!Object.is(own, other)) {
-        differing++;
+        this.#differing++;
         const difference = Math.abs(own - other);
-        maxAbs = difference > maxAbs || Number.isNaN(difference) ? difference : maxAbs;
+        // A comparison alone would drop a NaN.
+        if (difference > this.#maxAbs || Number.isNaN(difference)) this.#maxAbs = difference;
       }
-      largest = Math.max(largest, Math.abs(own));
-      product += own * other;
-      ours.add(own);
-      theirs.add(other);
-    });
+      if (Math.abs(own) > this.#largest) this.#largest = Math.abs(own);
+      this.#product += own * other;
+      this.#ours.add(own);
+      this.#theirs.add(other);
+    }
   }
-  const cosine = cosineOf(product, ours.square, theirs.square);
-  const passed = differing === 0 && notFinite === 0;
-  const found = { largest, notFinite, differing, maxAbs, cosine, passed };
-  return { name, shape, dtype, tensors: parts.length, ...ours.moments(), ...found };
+
+  result(): Omit<ParameterDiagnosis, "name" | "shape" | "dtype" | "tensors"> {
+    return {
+      ...this.#ours.moments(),
+      largest: this.#largest,
+      notFinite: this.#notFinite,
+      differing: this.#differing,
+      maxAbs: this.#maxAbs,
+      cosine: cosineOf(this.#product, this.#ours.square, this.#theirs.square),
+      passed: this.#differing === 0 && this.#notFinite === 0,
+    };
+  }
 }
 
 /** The elements of an array in order, some rows at a time. @param start of the first of them */
@@ -140,7 +162,7 @@ async function storedValues(parameter: PlannedParameter, start: number, end: num
     const [first, last] = [Math.max(start, before) - before, Math.min(end, before + count) - before];
     if (first < last) {
       const bytes = await readBytes(file.source, offset + first * itemBytes, (last - first) * itemBytes);
-      values.set(rounded(castBytes(bytes, from, "float32"), dtype as FloatDType), before + first - start);
+      values.set(widened(castBytes(bytes, from, dtype as FloatDType), dtype as FloatDType), before + first - start);
     }
     before += count;
   }
@@ -150,14 +172,14 @@ async function storedValues(parameter: PlannedParameter, start: number, end: num
 /** Values made by rows, as an array of the dtype gives them back. */
 function asDevice(values: RowValues, dtype: jax.DType): ArrayLike<number> {
   if (values instanceof Float32Array && isFloatDType(dtype))
-    return rounded(new Uint8Array(values.slice().buffer), dtype);
+    return widened(castBytes(new Uint8Array(values.slice().buffer), "float32", dtype), dtype);
   return values instanceof Uint8Array && jax.itemSizeBytes(dtype) === 1
     ? jax.elementsOfBytes(dtype, values.slice())
     : values;
 }
 
-/** Bytes of float32 values, rounded to a dtype and widened again. */
-function rounded(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDType): Float32Array {
-  const cast = castBytes(castBytes(bytes, "float32", dtype), dtype, "float32");
-  return new Float32Array(cast.buffer, cast.byteOffset, cast.byteLength / 4);
+/** Bytes of floats as float32 values. */
+function widened(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDType): Float32Array {
+  const wide = castBytes(bytes, dtype, "float32");
+  return new Float32Array(wide.buffer, wide.byteOffset, wide.byteLength / 4);
 }
