@@ -12,6 +12,7 @@ import type { Program } from "../../packages/jaxscale/src/kernel/program.ts";
 import { getClient } from "../../packages/jaxscale/src/runtime/client.ts";
 import type { Array } from "../../packages/jaxscale/src/trace/array.ts";
 import { traceToJaxpr } from "../../packages/jaxscale/src/trace/staging.ts";
+import { printWgsl } from "../../packages/jaxscale/src/wgsl/print.ts";
 import { type Bound, difference } from "../tensors.ts";
 
 export type Operands = readonly HostTensor[];
@@ -69,6 +70,18 @@ export async function countsOf(f: ArrayFunction, args: Operands, schedule: Sched
 export interface Counts {
   readonly kernels: number;
   readonly runs: number;
+}
+
+/** Bytes of memory that the program needs for values between kernels. */
+export async function temporaryBytes(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<number> {
+  const { arenas } = await programFor(traceFor(f, args), schedule);
+  return arenas.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** The text of each kernel. */
+export async function wgslOf(f: ArrayFunction, args: Operands, schedule: Schedule = {}): Promise<readonly string[]> {
+  const { kernels } = await programFor(traceFor(f, args), schedule);
+  return kernels.map((kernel) => printWgsl(kernel));
 }
 
 /** What the device makes of a function without closed-over arrays. */

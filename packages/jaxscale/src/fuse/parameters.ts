@@ -31,6 +31,11 @@ export interface ScheduleParameters {
   /** Result columns that a workgroup of a matrix-vector product makes, and its invocations. */
   readonly gemvColumns: number;
   readonly gemvLanes: number;
+  /**
+   * Whether, of weights with four elements a word or more, each invocation of a matrix-vector product makes columns of its own: all then
+   * read the same part of the vector. Else a workgroup's invocations share the depth of its columns, and read neighbouring words.
+   */
+  readonly gemvPackedAlone: boolean;
   /** Queries that a workgroup of an attention takes through the keys, and its invocations. */
   readonly attentionRows: number;
   readonly attentionLanes: number;
@@ -56,6 +61,7 @@ const fewWorkgroups = (lanes: number): ScheduleParameters => ({
   gemvRows: 1,
   gemvColumns: 4,
   gemvLanes: lanes,
+  gemvPackedAlone: true,
   attentionRows: 8,
   attentionLanes: lanes,
   attentionWorkgroups: 64,
@@ -78,6 +84,7 @@ const manyWorkgroups: ScheduleParameters = {
   gemvRows: 8,
   gemvColumns: 4,
   gemvLanes: 64,
+  gemvPackedAlone: false,
   attentionRows: 16,
   attentionLanes: 64,
   attentionWorkgroups: 512,

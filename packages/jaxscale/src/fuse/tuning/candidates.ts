@@ -26,6 +26,7 @@ const fewWorkgroups = (lanes: number): Spaces => ({
   reduce: combinations({ rowWorkgroup: [1, lanes, 4 * lanes] }),
   vector: [
     ...combinations({ gemvRows: [1], gemvLanes: [lanes], gemvColumns: [2, 4, 8] }),
+    ...combinations({ gemvRows: [1], gemvLanes: [lanes], gemvColumns: [4, 8], gemvPackedAlone: [false] }),
     ...combinations({ gemvRows: [0], wideColumns: [8, 32], wideDepth: [1, 2] }),
   ],
   matrix: [
