@@ -64,8 +64,18 @@ function againstRecorded(name: string, field: keyof Recorded, ours: number, goal
 
 type Roofs = Awaited<ReturnType<typeof examineDevice>>["roofs"];
 
-async function decode({ add }: Reporter, name: string, language: LanguageModel, roofs: Roofs): Promise<void> {
-  const decoded = await measureDecode(language, { present: 64, capacity: 128, rounds });
+/** With roofs measured right before and right after, the larger ones: other work may take a part of the device at any time. */
+async function underRoofs<T>(work: () => Promise<T>): Promise<readonly [T, Pick<Roofs, (typeof rates)[number]>]> {
+  const before = (await examineDevice({ anew: true })).roofs;
+  const done = await work();
+  const after = (await examineDevice({ anew: true })).roofs;
+  const larger = rates.map((name) => [name, Math.max(before[name], after[name])] as const);
+  return [done, Object.fromEntries(larger) as Pick<Roofs, (typeof rates)[number]>];
+}
+const rates = ["readGigabytesPerSecond", "bfloat16GigabytesPerSecond", "gigaflopsPerSecond"] as const;
+
+async function decode({ add }: Reporter, name: string, language: LanguageModel): Promise<void> {
+  const [decoded, roofs] = await underRoofs(() => measureDecode(language, { present: 64, capacity: 128, rounds }));
   const { samples, bytes, submits, dispatches, pipelines } = decoded;
   const ms = median(samples);
   const reached = bytes / ms / 1e6;
@@ -91,10 +101,10 @@ async function decode({ add }: Reporter, name: string, language: LanguageModel, 
   });
 }
 
-async function prefill({ add }: Reporter, name: string, language: LanguageModel, roofs: Roofs): Promise<void> {
+async function prefill({ add }: Reporter, name: string, language: LanguageModel): Promise<void> {
   const tokens = 512;
   const gemm = await bestGemm({ rounds });
-  const samples = await measurePrefill(language, tokens, { rounds: Math.min(rounds, 3) });
+  const [samples, roofs] = await underRoofs(() => measurePrefill(language, tokens, { rounds: Math.min(rounds, 3) }));
   const ms = median(samples);
   const reached = new StepCost(language.model).prefill(tokens).flops / ms / 1e6;
   const ofGemm = (100 * reached) / gemm;
@@ -136,9 +146,8 @@ async function atRealWidths(report: Reporter, name: string, folder: string | und
   }
   if (wanted.has("cold")) coldStart(report, name, folder);
   const language = await LanguageModel.load(folder);
-  // Roofs of the same minute, for the machine may be busier than before.
-  if (wanted.has("decode")) await decode(report, name, language, (await examineDevice()).roofs);
-  if (wanted.has("prefill")) await prefill(report, name, language, (await examineDevice()).roofs);
+  if (wanted.has("decode")) await decode(report, name, language);
+  if (wanted.has("prefill")) await prefill(report, name, language);
   if (wanted.has("cache")) await cached(report, name, language);
   language.dispose();
 }
@@ -198,10 +207,6 @@ function coldStart({ add }: Reporter, name: string, folder: string): void {
 }
 
 await runSuite(async (report) => {
-  const { adapter, roofs } = await examineDevice();
-  console.error(
-    `${adapter}: ${roofs.readGigabytesPerSecond.toFixed(1)} GB/s reading f32, ${roofs.bfloat16GigabytesPerSecond.toFixed(1)} GB/s bfloat16 weights, ${roofs.gigaflopsPerSecond.toFixed(1)} GFLOP/s`,
-  );
   for (const [name, folder] of folders) await atRealWidths(report, name, folder);
   if (wanted.has("host")) await host(report);
   if (wanted.has("curve")) await curve(report);

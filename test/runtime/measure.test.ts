@@ -9,13 +9,16 @@ import { clientWith } from "./settings.ts";
 
 const client = clientWith();
 
-test("roofs are finite, plausible, and measured once", async () => {
+test("roofs are finite, plausible, and measured once, or anew where asked for", async () => {
   const roofs = await measureRoofs(client);
   assert.ok(roofs.readGigabytesPerSecond > 0.1 && roofs.readGigabytesPerSecond < 1e5);
   assert.ok(roofs.copyGigabytesPerSecond > 0.05 && roofs.copyGigabytesPerSecond < 1e5);
   assert.ok(roofs.bfloat16GigabytesPerSecond > 0.1 && roofs.bfloat16GigabytesPerSecond < 1e5);
   assert.ok(roofs.gigaflopsPerSecond > 0.5 && roofs.gigaflopsPerSecond < 1e6);
   assert.is(await measureRoofs(client), roofs);
+  const again = await measureRoofs(client, 0, { anew: true });
+  assert.is.not(again, roofs);
+  assert.is(await measureRoofs(client), again);
 });
 
 test("the report names adapter, limits and roofs, and on a software driver what is faster", async () => {

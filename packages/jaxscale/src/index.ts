@@ -42,6 +42,7 @@ export {
   deviceCount,
   deviceGet,
   devices,
+  type ExamineOptions,
   examineDevice,
   examineDevices,
   formatDeviceReport,

@@ -88,13 +88,19 @@ export interface DeviceReport extends DoctorReport {
   readonly dataSheet: DataSheet | undefined;
 }
 
-async function examineGpu(client: Client, gpu: number): Promise<DeviceReport> {
-  const report = await examine(client, gpu);
+/** Options of `examineDevice`. */
+export interface ExamineOptions {
+  /** Measures again what was measured before: another minute may leave less of the device. */
+  readonly anew?: boolean;
+}
+
+async function examineGpu(client: Client, gpu: number, options?: ExamineOptions): Promise<DeviceReport> {
+  const report = await examine(client, gpu, options);
   return { ...report, dataSheet: dataSheetOf(report.device) };
 }
 
-/** Opens the first GPU and measures it, which takes seconds. @throws DeviceError if there is none */
-export const examineDevice = (): Promise<DeviceReport> => examineGpu(getClient(), 0);
+/** Opens the first GPU and measures it, once, which takes seconds. @throws DeviceError if there is none */
+export const examineDevice = (options?: ExamineOptions): Promise<DeviceReport> => examineGpu(getClient(), 0, options);
 
 /** A report for each GPU that `JAXSCALE_ADAPTER` names, measured one after the other. @throws DeviceError if one is not there */
 export async function examineDevices(): Promise<readonly DeviceReport[]> {

@@ -36,12 +36,15 @@ const repetitions = 6;
 
 const measured = new WeakMap<Device, Promise<Roofs>>();
 
-/** Measures once a device; later calls get the same figures. @throws DeviceError if the device is lost */
-export async function measureRoofs(client: Client, gpu = 0): Promise<Roofs> {
+/**
+ * Measures once a device; later calls get the same figures, unless they ask for new ones.
+ * @throws DeviceError if the device is lost
+ */
+export async function measureRoofs(client: Client, gpu = 0, { anew = false } = {}): Promise<Roofs> {
   await client.idle();
   const device = await client.device(gpu);
   let roofs = measured.get(device);
-  if (!roofs) {
+  if (!roofs || anew) {
     roofs = measure(device);
     measured.set(device, roofs);
     roofs.catch(() => measured.delete(device));

@@ -21,7 +21,11 @@ export interface DoctorReport {
 }
 
 /** Opens a GPU and measures it. @throws DeviceError if there is none */
-export async function examine(client: Client, gpu = 0): Promise<DoctorReport> {
+export async function examine(
+  client: Client,
+  gpu = 0,
+  options: { readonly anew?: boolean } = {},
+): Promise<DoctorReport> {
   const { found, target, pool } = await client.device(gpu);
   const { vendor, architecture, device, description } = found.adapter.info;
   return {
@@ -34,7 +38,7 @@ export async function examine(client: Client, gpu = 0): Promise<DoctorReport> {
     limits: target.limits,
     subgroupSize: target.subgroupSize,
     memoryBudgetBytes: pool.budgetBytes,
-    roofs: await measureRoofs(client, gpu),
+    roofs: await measureRoofs(client, gpu, options),
     advice: adviceFor(found, client.platform.advice),
   };
 }

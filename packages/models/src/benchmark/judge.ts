@@ -1,6 +1,7 @@
 /** Times of two runs: whether one is better, or the difference is noise. */
 import { quantile } from "./summary.ts";
 
+/** Of the later of two runs. */
 export type Verdict = "better" | "worse" | "noise";
 
 /** What `judge` finds. */

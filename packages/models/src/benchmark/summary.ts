@@ -9,7 +9,7 @@ export interface Summary {
   readonly p99: number;
 }
 
-/** @param share 0 for the least, 0.5 for the median, 1 for the most; between two values in proportion, as NumPy's `quantile` */
+/** The value that a share of the values lies below. @param share 0 for the least, 0.5 for the median, 1 for the most; between two values in proportion, as NumPy's `quantile` */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const place = share * (sorted.length - 1);
