@@ -48,6 +48,10 @@ test("parts that do not fit are refused with their device", () => {
   assert.throws(() => make(arrays.with(3, jnp.zeros([4, 1], { dtype: "int32" }))), /one dtype; got float32 and int32/);
   assert.throws(() => jax.makeArrayFromCallback([7, 4], sharding, () => 0), /7 over 2 devices along x/);
   assert.throws(() => jax.makeArrayFromCallback([8, 4], sharding, () => 0), /\[4,1\]; got int32\[\] for device 0/);
+  assert.throws(
+    () => jax.makeArrayFromCallback([8, 4], sharding, () => undefined as never),
+    /the callback must return the values of a part; got undefined for the part \[\[0,4\],\[0,1\]\], called at/,
+  );
   assert.throws(() => jax.makeArrayFromCallback([8], P("x") as never, () => 0), /must be a NamedSharding; got/);
 });
 

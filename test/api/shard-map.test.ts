@@ -155,8 +155,73 @@ test("arguments and specs that do not fit are refused with their path", () => {
           ]),
         P("x"),
       )(range(2)),
-    /must receive at most once; got 1/,
+    /a device must receive at most once; got 1 twice/,
   );
+  assert.throws(
+    () => over((x) => lax.ppermute(x, "x", [[0, 2]]), P("x"))(range(2)),
+    /ppermute: devices must be numbers of those along x, 0 to 1; got 2 in \[\[0, 2\]\]/,
+  );
+});
+
+test("what shardMap refuses names the user's line", () => {
+  const here = /, called at .*shard-map\.test\.ts:\d+:\d+\)?$/;
+  assert.throws(() => over((x) => x, P("x"))(range(7)), here);
+  assert.throws(() => over((x) => x, P())(range(8)), here);
+  assert.throws(() => over((x) => jnp.sum(x), P("x"))(range(8)), here);
+  assert.throws(
+    () => over((x) => x, P("x"), "x" as never)(range(8)),
+    /inSpecs must be PartitionSpecs, such as P\("x"\); got "x"/,
+  );
+});
+
+test("specs must be given, one for each argument", () => {
+  const twoOf = (inSpecs: jax.SpecTree) => jax.shardMap((a: A, b: A) => a.add(b), { mesh, inSpecs, outSpecs: P("x") });
+  assert.throws(
+    () => twoOf([P("x"), P("x"), P("x")])(range(8), range(8)),
+    /inSpecs has another structure .*: must be an array of length 2; got an array of length 3/,
+  );
+  assert.throws(
+    () => jax.shardMap((x: A) => x, { mesh, inSpecs: P("x") } as never),
+    /shardMap: the option outSpecs must be given; got \{ mesh, inSpecs \}/,
+  );
+});
+
+// JAX refuses these too, and takes axis_index of an axis named twice.
+test("an axis is combined over once, and mapped over once", async () => {
+  const twice = (collective: (x: A) => A) => () => over(collective, P("x"))(range(8));
+  assert.throws(
+    twice((x) => lax.psum(x, ["x", "x"])),
+    /psum: an axis must be named once; got "x" twice in \["x", "x"\]/,
+  );
+  assert.throws(
+    twice((x) => lax.allGather(x, ["x", "y", "x"])),
+    /all_gather: an axis must be named once/,
+  );
+  const index = over((x) => x.mul(0).add(lax.axisIndex(["x", "x"]).astype("float32")), P("x"));
+  assert.equal(await lists(index(range(2))), [0, 3]);
+  const inner = (axisNames?: readonly string[]) =>
+    jax.shardMap((x: A) => x.mul(2), { mesh, inSpecs: P("y"), outSpecs: P("y"), axisNames });
+  assert.throws(
+    twice((x) => inner()(x)),
+    /within another shardMap axes must be those that it leaves; got "x" again/,
+  );
+  const outer = jax.shardMap((x: A) => inner(["y"])(x), { mesh, inSpecs: P("x"), outSpecs: P("x"), axisNames: ["x"] });
+  assert.equal(await lists(outer(range(8))), [0, 2, 4, 6, 8, 10, 12, 14]);
+});
+
+test("constraints within a body name the axes that are left", async () => {
+  const asked = (spec: jax.PartitionSpec) =>
+    jax.shardMap((x: A) => jax.withShardingConstraint(x, new jax.NamedSharding(mesh, spec)), {
+      mesh,
+      inSpecs: P("x"),
+      outSpecs: P("x"),
+      axisNames: ["x"],
+    });
+  assert.throws(
+    () => asked(P("x"))(range(8)),
+    /withShardingConstraint: within shardMap a spec must not name an axis that it maps over; got "x" in P\('x',\) for float32\[4\], called at/,
+  );
+  assert.equal(await lists(asked(P("y"))(range(8))), [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 test("pbroadcast gives every device what the source has", async () => {

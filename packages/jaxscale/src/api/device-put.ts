@@ -1,14 +1,16 @@
 /** Arrays onto devices: over a mesh, or whole onto one. */
+import { calledAt } from "../base/call-site.ts";
 import { describe } from "../base/describe.ts";
 import { ShardingError } from "../base/errors.ts";
 import { broadcastPrefix, unflatten } from "../base/pytree.ts";
-import { newVar } from "../jaxpr/ir.ts";
+import { formatAval, newVar } from "../jaxpr/ir.ts";
 import { layoutOf } from "../partition/layout.ts";
 import type { MeshDevice } from "../partition/mesh.ts";
-import { NamedSharding, type Sharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
+import { axesOf, NamedSharding, type Sharding, SingleDeviceSharding } from "../partition/named-sharding.ts";
 import { P } from "../partition/partition-spec.ts";
 import { getClient } from "../runtime/index.ts";
 import type { Array } from "../trace/array.ts";
+import { mappedByShardMap } from "../trace/axis-names.ts";
 import { isEvaluating } from "../trace/trace.ts";
 import { cutForGpus } from "./cut-for-gpus.ts";
 import { onDevice } from "./device.ts";
@@ -54,7 +56,7 @@ function put(x: Array, place: unknown): Array {
   if (place === null) return x;
   if (place instanceof NamedSharding) {
     checkRank(place, x.aval, "devicePut");
-    return laidOut(x, place);
+    return laidOut("devicePut", x, place);
   }
   const sharding = place instanceof SingleDeviceSharding ? place : isDevice(place) && new SingleDeviceSharding(place);
   if (!sharding)
@@ -64,9 +66,19 @@ function put(x: Array, place: unknown): Array {
   return isEvaluating() ? onOneDevice(concrete("devicePut", x), sharding) : x;
 }
 
-/** The array as a sharding says: within a jitted function that is asked for, outside it is moved. */
-export const laidOut = (x: Array, sharding: NamedSharding): Array =>
-  isEvaluating() ? overMesh(x, sharding) : constrained(x, sharding);
+/**
+ * The array as a sharding says: within a jitted function that is asked for, outside it is moved.
+ * @throws ShardingError if the spec names an axis over which `shardMap` maps: there each device has its part already
+ */
+export function laidOut(op: string, x: Array, sharding: NamedSharding): Array {
+  if (isEvaluating()) return overMesh(x, sharding);
+  const mapped = mappedByShardMap(sharding.spec.entries.flatMap(axesOf));
+  if (mapped !== undefined)
+    throw new ShardingError(
+      `${op}: within shardMap a spec must not name an axis that it maps over; got "${mapped}" in ${sharding.spec} for ${formatAval(x.aval)}${calledAt()}`,
+    );
+  return constrained(x, sharding);
+}
 
 /** On the same memory where that holds the values already. */
 function overMesh(operand: Array, sharding: NamedSharding): DeviceArray {

@@ -1,4 +1,5 @@
 /** Sharded arrays from the parts that devices have of them. */
+import { calledAt } from "../base/call-site.ts";
 import { describe } from "../base/describe.ts";
 import { DTypeError, ShardingError } from "../base/errors.ts";
 import { formatShape, type Shape } from "../base/shapes.ts";
@@ -15,7 +16,7 @@ import { asarray, asShape, type HostData } from "./numpy/creation.ts";
  * An array of which `callback` gives each device's part, `shardShape` of `shape`: a host that has a file by ranges, for one, reads
  * each range once. It is called once for devices that have the same part.
  * @param callback from one range a dimension to numbers, a typed array or an array
- * @throws ShardingError if the sharding does not divide the shape or a part has another shape; DTypeError if parts differ in dtype
+ * @throws ShardingError if the sharding does not divide the shape or a part has another shape; DTypeError if parts differ in dtype, or there is none
  * @see https://docs.jax.dev/en/latest/_autosummary/jax.make_array_from_callback.html
  */
 export function makeArrayFromCallback(
@@ -25,7 +26,14 @@ export function makeArrayFromCallback(
 ): Array {
   const op = "makeArrayFromCallback";
   functionOf(op, "the callback", callback);
-  return joined(op, shape, sharding, (index) => asarray(callback(index)));
+  return joined(op, shape, sharding, (index) => {
+    const data = callback(index);
+    if (data === undefined || data === null)
+      throw new DTypeError(
+        `${op}: the callback must return the values of a part; got ${data} for the part ${JSON.stringify(index)}${calledAt()}`,
+      );
+    return asarray(data);
+  });
 }
 
 /**

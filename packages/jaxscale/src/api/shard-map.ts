@@ -1,4 +1,6 @@
 /** Functions written for one device of a mesh, run on all. */
+import { calledAt } from "../base/call-site.ts";
+import { describe } from "../base/describe.ts";
 import { ShardingError } from "../base/errors.ts";
 import { broadcastPrefix, flatten, flattenWithPath, formatKeyPath, unflatten } from "../base/pytree.ts";
 import { formatAval } from "../jaxpr/ir.ts";
@@ -8,7 +10,8 @@ import { axesOf, NamedSharding } from "../partition/named-sharding.ts";
 import { PartitionSpec } from "../partition/partition-spec.ts";
 import { type DeviceAxis, deviceAxes, type LocalResults, onAllDevices } from "../partition/stack.ts";
 import type { Array } from "../trace/array.ts";
-import { functionOf, optionsOf } from "./arguments.ts";
+import { mappedByShardMap } from "../trace/axis-names.ts";
+import { functionOf, optionsOf, required } from "./arguments.ts";
 import { type AnyFunction, flattenArrays, Once } from "./flat-function.ts";
 import { topologyFor } from "./gpus.ts";
 import { jit } from "./jit.ts";
@@ -31,8 +34,14 @@ export interface ShardMapOptions {
 }
 
 const isSpec = (x: unknown): boolean => x instanceof PartitionSpec;
-const specsOf = (specs: SpecTree, tree: unknown, who: string): readonly PartitionSpec[] =>
-  broadcastPrefix<PartitionSpec>(specs, tree, who, { isLeaf: isSpec });
+function specsOf(specs: SpecTree, tree: unknown, name: "inSpecs" | "outSpecs"): readonly PartitionSpec[] {
+  const flat = broadcastPrefix<PartitionSpec>(specs, tree, `shardMap: ${name}`, { isLeaf: isSpec });
+  const wrong = flat.find((spec) => !isSpec(spec));
+  if (wrong !== undefined) throw refusal(`${name} must be PartitionSpecs, such as P("x"); got ${describe(wrong)}`);
+  return flat;
+}
+
+const refusal = (message: string): ShardingError => new ShardingError(`shardMap: ${message}${calledAt()}`);
 
 /**
  * Runs `f` on every device of a mesh: it gets its parts of the arguments and gives its parts of the results, and reaches the
@@ -46,21 +55,25 @@ export function shardMap<F extends AnyFunction>(
 ): (...args: Parameters<F>) => ReturnType<F> {
   functionOf("shardMap", "the first argument", f);
   const { mesh, inSpecs, outSpecs, checkVma, axisNames } = optionsOf("shardMap", options, {
-    mesh: undefined as unknown as Mesh,
-    inSpecs: undefined as unknown as SpecTree,
-    outSpecs: undefined as unknown as ShardMapOptions["outSpecs"],
+    mesh: required,
+    inSpecs: required,
+    outSpecs: required,
     checkVma: true,
     axisNames: undefined as readonly string[] | undefined,
   });
-  if (!(mesh instanceof Mesh)) throw new ShardingError(`shardMap: mesh must be a Mesh; got ${typeof mesh}`);
+  if (!(mesh instanceof Mesh)) throw refusal(`mesh must be a Mesh; got ${describe(mesh)}`);
   const unknown = axisNames?.find((name) => !mesh.axisNames.includes(name));
-  if (unknown !== undefined)
-    throw new ShardingError(`shardMap: axisNames must be axes of the mesh; got "${unknown}" for ${mesh}`);
+  if (unknown !== undefined) throw refusal(`axisNames must be axes of the mesh; got "${unknown}" for ${mesh}`);
   const axes = deviceAxes(mesh, checkVma, axisNames);
 
   const mapped = (...args: unknown[]): unknown => {
+    const again = mappedByShardMap(axes.map((axis) => axis.name));
+    if (again !== undefined)
+      throw refusal(
+        `within another shardMap axes must be those that it leaves; got "${again}" again. Name the others in axisNames, of both`,
+      );
     const { leaves, treedef } = flattenArrays("shardMap", args);
-    const specs = specsOf(inSpecs, args, "shardMap: inSpecs");
+    const specs = specsOf(inSpecs, args, "inSpecs");
     const paths = flattenWithPath(args).leaves.map(({ path }) => `args${formatKeyPath(path)}`);
     const layouts = leaves.map((x, i) => layoutOf(checkedSpec(mesh, axes, specs[i], x, paths[i]), x.ndim));
     const outTree = new Once<unknown>();
@@ -97,12 +110,11 @@ function checkedSpec(
   const auto = spec.entries
     .flatMap(axesOf)
     .find((name) => mesh.axisNames.includes(name) && !axes.some((a) => a.name === name));
-  if (auto !== undefined)
-    throw new ShardingError(`shardMap: specs must name axes of axisNames only; got "${auto}" in ${spec} for ${path}`);
+  if (auto !== undefined) throw refusal(`specs must name axes of axisNames only; got "${auto}" in ${spec} for ${path}`);
   try {
     new NamedSharding(mesh, spec).shardShape(x.shape);
   } catch (error) {
-    throw new ShardingError(`shardMap: ${path}, ${formatAval(x.aval)}: ${(error as Error).message}`);
+    throw refusal(`${path}, ${formatAval(x.aval)}: ${(error as Error).message}`);
   }
   return spec;
 }
@@ -115,21 +127,19 @@ function resultSpecs(
   leaves: readonly Array[],
 ): readonly PartitionSpec[] {
   const paths = flattenWithPath(result).leaves.map(({ path }) => `result${formatKeyPath(path)}`);
-  return specsOf(outSpecs, result, "shardMap: outSpecs").map((spec, i) => {
+  return specsOf(outSpecs, result, "outSpecs").map((spec, i) => {
     if (spec.entries.length > leaves[i].ndim)
-      throw new ShardingError(
-        `shardMap: a spec must not be longer than the rank of its result; got ${spec} for ${paths[i]}, ${formatAval(leaves[i].aval)}`,
+      throw refusal(
+        `a spec must not be longer than the rank of its result; got ${spec} for ${paths[i]}, ${formatAval(leaves[i].aval)}`,
       );
     const auto = spec.entries.flatMap(axesOf).find((name) => !axes.some((axis) => axis.name === name));
     if (auto !== undefined)
-      throw new ShardingError(
-        `shardMap: outSpecs must name mapped axes of ${mesh}; got "${auto}" in ${spec} for ${paths[i]}`,
-      );
+      throw refusal(`outSpecs must name mapped axes of ${mesh}; got "${auto}" in ${spec} for ${paths[i]}`);
     return spec;
   });
 }
 
 const varyingResult = (axis: string, spec: PartitionSpec, value: Array): ShardingError =>
-  new ShardingError(
-    `shardMap: a result that varies over a mesh axis must name it in outSpecs; got ${spec} for ${formatAval(value.aval)}, which varies over "${axis}". Reduce it (lax.psum), name the axis, or pass checkVma: false to take the first device's`,
+  refusal(
+    `a result that varies over a mesh axis must name it in outSpecs; got ${spec} for ${formatAval(value.aval)}, which varies over "${axis}". Reduce it (lax.psum), name the axis, or pass checkVma: false to take the first device's`,
   );

@@ -78,7 +78,7 @@ export function withShardingConstraint<T>(tree: T, shardings: ShardingTree): T {
     treedef,
     leaves.map((x, i) => {
       const sharding = flat[i];
-      return sharding === null ? x : laidOut(x, sharding);
+      return sharding === null ? x : laidOut("withShardingConstraint", x, sharding);
     }),
   );
 }

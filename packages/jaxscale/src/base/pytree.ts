@@ -259,7 +259,15 @@ export function treeMap<Tree = unknown, Leaf = unknown>(
  * @param who names the tree in errors, for example `vmap: inAxes`
  * @throws TypeError naming the path at which the structure differs
  */
-export function flattenUpTo<Subtree = unknown>(prefix: TreeDef, tree: unknown, who: string): Subtree[] {
+export const flattenUpTo = <Subtree = unknown>(prefix: TreeDef, tree: unknown, who: string): Subtree[] =>
+  subtreesAt(prefix, tree, (wanted, got) => [`${who} has another structure`, wanted, got]);
+
+/** @param refusal of a node of the prefix and what stands there: who is wrong, what it must be, what it is */
+function subtreesAt<Subtree>(
+  prefix: TreeDef,
+  tree: unknown,
+  refusal: (inPrefix: string, inTree: string) => readonly [who: string, wanted: string, got: string],
+): Subtree[] {
   const found: unknown[] = [];
   const walk = (def: TreeDef, at: unknown, path: KeyPath): void => {
     if (def.kind === "leaf") {
@@ -268,10 +276,10 @@ export function flattenUpTo<Subtree = unknown>(prefix: TreeDef, tree: unknown, w
     }
     const node = open(at);
     const here = node?.define(node.children.map(() => leafDef));
-    if (!node || !here || !sameNode(def, here))
-      throw new TypeError(
-        `${who} has another structure at ${formatKeyPath(path) || "its root"}: must be ${describeNode(def)}; got ${here ? describeNode(here) : "a leaf"}`,
-      );
+    if (!node || !here || !sameNode(def, here)) {
+      const [who, wanted, got] = refusal(describeNode(def), describeNode(here ?? leafDef));
+      throw new TypeError(`${who} at ${formatKeyPath(path) || "its root"}: must be ${wanted}; got ${got}`);
+    }
     def.children.forEach((child, i) => walk(child, node.children[i], [...path, node.step(i)]));
   };
   walk(prefix, tree, []);
@@ -286,7 +294,12 @@ export function broadcastPrefix<Leaf = unknown>(
   options?: FlattenOptions,
 ): Leaf[] {
   const { leaves, treedef } = flatten<Leaf>(prefix, options);
-  const subtrees = flattenUpTo(treedef, tree, who);
+  // The tree is given: it is the prefix that must be another.
+  const subtrees = subtreesAt(treedef, tree, (inPrefix, inTree) => [
+    `${who} has another structure than what it is for`,
+    inTree,
+    inPrefix,
+  ]);
   return leaves.flatMap((leaf, i) => treeLeaves(subtrees[i]).map(() => leaf));
 }
 

@@ -7,6 +7,8 @@ interface NamedAxis {
   readonly name: string | undefined;
   readonly size: number;
   readonly checksVarying?: boolean;
+  /** Of a mesh, by `shardMap`. */
+  readonly ofDevices?: boolean;
 }
 
 let axes: readonly NamedAxis[] = [];
@@ -35,6 +37,10 @@ export function sizeOfAxis(op: string, name: string): number {
 /** Whether it is checked which values vary along an axis. */
 export const checksVarying = (name: string): boolean =>
   axes.findLast((axis) => axis.name === name)?.checksVarying ?? false;
+
+/** The first of some mesh axes that a `shardMap` maps over here; undefined if it maps over none of them. */
+export const mappedByShardMap = (names: readonly string[]): string | undefined =>
+  names.find((name) => axes.some((axis) => axis.ofDevices && axis.name === name));
 
 /** The named axes as text: what a trace that may name them depends on. */
 export const boundAxes = (): string =>

@@ -29,6 +29,15 @@ const namesOf = (op: string, axisName: AxisNames): readonly string[] => {
   return names;
 };
 
+/** The same where values are combined, which along one axis is done once. @throws ShardingError for a name that is given twice */
+function combinedOver(op: string, axisName: AxisNames): readonly string[] {
+  const names = namesOf(op, axisName);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new ShardingError(`${op}: an axis must be named once; got "${twice}" twice in ${describe(axisName)}`);
+  return names;
+}
+
 /** Number of elements along the axis, known while tracing. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.axis_size.html */
 export const axisSize = (axisName: AxisNames): number =>
   namesOf("axis_size", axisName).reduce((size, name) => size * sizeOfAxis("axis_size", name), 1);
@@ -39,7 +48,7 @@ type Tree<T> = T extends number | boolean ? Array : T;
 const entering = (x: Array, axes: readonly string[]): Array => varyAlong(x, axes.filter(checksVarying));
 
 function collective<T>(primitive: PrimitiveRules<CollectiveParams>, tree: T, axisName: AxisNames): Tree<T> {
-  const axes = namesOf(primitive.name, axisName);
+  const axes = combinedOver(primitive.name, axisName);
   // Over no axis there is nothing to combine, as in JAX.
   return eachLeaf(primitive.name, tree, (x) =>
     axes.length === 0 ? x : bind1(primitive, [entering(x, axes)], { axes }),
@@ -48,7 +57,7 @@ function collective<T>(primitive: PrimitiveRules<CollectiveParams>, tree: T, axi
 
 /** Sum of every leaf along the axis. @throws ShardingError for an unbound name @see https://docs.jax.dev/en/latest/_autosummary/jax.lax.psum.html */
 export function psum<T>(tree: T, axisName: AxisNames): Tree<T> {
-  const names = namesOf("psum", axisName);
+  const names = combinedOver("psum", axisName);
   const over = (x: Array, primitive: PrimitiveRules<CollectiveParams>, axes: readonly string[]): Array =>
     axes.length > 0 ? bind1(primitive, [entering(x, axes)], { axes }) : x;
   const checked = names.filter(checksVarying);
@@ -117,7 +126,7 @@ function axisIn(op: string, name: string, axis: number, rank: number): number {
  */
 export function allGather<T>(tree: T, axisName: AxisNames, options?: AllGatherOptions): Tree<T> {
   const { axis, tiled } = optionsOf("all_gather", options, { axis: 0, tiled: false });
-  const names = namesOf("all_gather", axisName);
+  const names = combinedOver("all_gather", axisName);
   return eachLeaf("all_gather", tree, (x) => {
     const dimension = axisIn("all_gather", "axis", axis, tiled ? x.ndim : x.ndim + 1);
     const gather = (y: Array, name: string, ontoAxis: boolean): Array =>
@@ -145,7 +154,7 @@ export interface PsumScatterOptions {
  */
 export function psumScatter<T>(tree: T, axisName: AxisNames, options?: PsumScatterOptions): Tree<T> {
   const { scatterDimension, tiled } = optionsOf("reduce_scatter", options, { scatterDimension: 0, tiled: false });
-  const names = namesOf("reduce_scatter", axisName);
+  const names = combinedOver("reduce_scatter", axisName);
   const count = axisSize(axisName);
   return eachLeaf("reduce_scatter", tree, (x) => {
     const dimension = axisIn("reduce_scatter", "scatterDimension", scatterDimension, x.ndim);
@@ -187,7 +196,7 @@ export function allToAll<T>(
   options?: AllToAllOptions,
 ): Tree<T> {
   const { tiled } = optionsOf("all_to_all", options, { tiled: false });
-  const names = namesOf("all_to_all", axisName);
+  const names = combinedOver("all_to_all", axisName);
   const count = axisSize(axisName);
   return eachLeaf("all_to_all", tree, (x) => {
     const split = axisIn("all_to_all", "splitAxis", splitAxis, x.ndim);
@@ -226,15 +235,20 @@ export function ppermute<T>(
   axisName: AxisNames,
   perm: readonly (readonly [from: number, to: number])[],
 ): Tree<T> {
-  const names = namesOf("ppermute", axisName);
+  const names = combinedOver("ppermute", axisName);
   const size = axisSize(names);
   const pairs = listOf("ppermute", "perm", perm).map((pair) => listOf("ppermute", "each of perm", pair));
   for (const side of [0, 1] as const) {
     const devices = pairs.map((pair) => pair[side]);
-    const wrong = devices.findIndex((d, i) => !Number.isInteger(d) || d < 0 || d >= size || devices.indexOf(d) < i);
-    if (wrong >= 0)
+    const absent = devices.find((d) => !Number.isInteger(d) || d < 0 || d >= size);
+    if (absent !== undefined)
       throw new ShardingError(
-        `ppermute: a device in [0, ${size}) must ${side === 0 ? "send" : "receive"} at most once; got ${describe(devices[wrong])} in ${describe(perm)}`,
+        `ppermute: devices must be numbers of those along ${names.join(", ")}, 0 to ${size - 1}; got ${describe(absent)} in ${describe(perm)}`,
+      );
+    const twice = devices.find((d, i) => devices.indexOf(d) < i);
+    if (twice !== undefined)
+      throw new ShardingError(
+        `ppermute: a device must ${side === 0 ? "send" : "receive"} at most once; got ${twice} twice in ${describe(perm)}`,
       );
   }
   if (names.length !== 1) return eachLeaf("ppermute", tree, (x) => chosen(x, names, pairs));
