@@ -1,5 +1,6 @@
 /** Flags of `diagnose`: tokens to run on, a run to hold the model's against, and where results go. */
-import { writeFileSync } from "node:fs";
+import { accessSync, constants, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import {
   encodePrompt,
   encodeRuns,
@@ -35,6 +36,12 @@ export interface AgainstFlags extends PromptFlags {
 export const addDump = (command: Command, what: string): Command =>
   command.option("--dump <file>", `write ${what} as safetensors`, (path) => {
     if (!path.endsWith(".safetensors")) throw new InvalidArgumentError("It must end in .safetensors.");
+    try {
+      // Before the work whose results it takes.
+      accessSync(dirname(resolve(path)), constants.W_OK);
+    } catch {
+      throw new InvalidArgumentError("Its folder must exist and be writable.");
+    }
     return path;
   });
 
@@ -43,8 +50,17 @@ export function addAgainstFlags(command: Command): Command {
   command
     .option("--prompt <text>", "prompt, in the checkpoint's chat format if it has one", "Hello, how are you?")
     .option("--raw", "take the prompt as it is, without the chat format")
-    .option("--ids <n...>", "token ids in place of a prompt, with spaces or commas between", integers(0))
-    .option("--golden <file>", "hold the run against golden tensors, and take its tokens from there")
+    .addOption(
+      new Option("--ids <n...>", "token ids in place of a prompt, with spaces or commas between")
+        .argParser(integers(0))
+        .conflicts(["prompt", "raw"]),
+    )
+    .addOption(
+      new Option("--golden <file>", "hold the run against golden tensors, and take its tokens from there").conflicts([
+        ...["prompt", "raw", "ids"],
+        ...["against_dtype", "against_tp", "against_dp", "against_ep"],
+      ]),
+    )
     .addOption(
       new Option("--against_dtype <dtype>", "hold the run against one in this dtype").choices(["bfloat16", "float32"]),
     )
