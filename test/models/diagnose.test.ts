@@ -125,6 +125,42 @@ test("a written run is a golden file, which the model is compared with and its t
   assert.equal([cases[0].tokens, cases[0].tensors.length], [3, run.tensors.size]);
 });
 
+test("golden tensors of other shapes are told; a file without any that are asked for is refused", async () => {
+  const language = await LanguageModel.load(fixture("glm4-tiny"), { dtype: "float32" });
+  const { model } = language;
+  const run = await observeRun(model, [[5, 17, 3]], () => true);
+  const norm = run.tensors.get("norm") as HostTensor;
+  const narrow: HostTensor = {
+    ...norm,
+    shape: [1, 3, norm.shape[2] / 2],
+    values: norm.values.slice(0, norm.values.length / 2),
+  };
+  const { firstBelow, tensors } = diagnoseLayers(run.tensors, new Map(run.tensors).set("norm", narrow), {
+    columns: [[0, 1, 2]],
+    toleratesOtherExperts: false,
+  });
+  assert.equal(
+    [firstBelow, tensors.find(({ name }) => name === "norm")?.problem],
+    ["norm", "has shape [1,3,56], not [1,3,28]"],
+  );
+  const golden = await openGolden("glm4-tiny");
+  const refused = await observeGolden(model, golden, (name) => name === "nothing").catch((error: Error) => error);
+  await golden.close();
+  language.dispose();
+  assert.match(`${refused}`, /CheckpointError: prompt1: must have tensors to compare; got \d+ others$/);
+});
+
+test("a reference with tokens that there are not is a divergence, and no crash", async () => {
+  const language = await LanguageModel.load(shipped("glm-4-tiny"), { dtype: "float32" });
+  const reference = [{ ...plain, prompt: [5, 6, 7], expected: [99999, -3] }];
+  const { cases } = await diagnoseGeneration(language, { maxNewTokens: 4, reference });
+  const far = { maxNewTokens: 4, reference: [{ ...plain, prompt: [5, 99999], expected: [1] }] };
+  const refused = await diagnoseGeneration(language, far).catch((error: Error) => error);
+  language.dispose();
+  assert.match(cases[0].findings[0], /^leaves the reference at token 1: \d+ ".*", not 99999 ".*"$/);
+  assert.match(`${refused}`, /RangeError: generate: token ids must be below the vocabulary's 2048/);
+});
+
 test("a wrong theta is first seen in the rotated queries, not in their projections", async () => {
   const folder = broken(fixture("glm4-tiny"));
   const { rope_parameters } = readJson(folder, "config.json");

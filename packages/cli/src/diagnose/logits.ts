@@ -8,6 +8,7 @@ import {
   topTokens,
 } from "@jaxscale/models";
 import type { Command } from "commander";
+import { CheckpointError } from "jaxscale";
 import { integer } from "../flags.ts";
 import { addCheckFlags } from "../model-flags.ts";
 import { formatTable } from "../table.ts";
@@ -72,6 +73,10 @@ interface Row {
 function rowsOf({ name, run, other }: Pick<RunPair, "name" | "run"> & Partial<RunPair>, count: number): Row[] {
   const logits = run.tensors.get("logits") as HostTensor;
   const theirs = other?.tensors.get("logits");
+  if (theirs && theirs.shape.join() !== logits.shape.join())
+    throw new CheckpointError(
+      `${name}: logits: must have the shape [${logits.shape.join()}]; got [${theirs.shape.join()}]`,
+    );
   return run.ids.map((ids, b): Row => {
     const own = lastOf(logits, b, ids.length - 1);
     const title = run.ids.length === 1 ? name : `${name} row ${b}`;

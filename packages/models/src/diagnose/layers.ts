@@ -51,7 +51,10 @@ export function diagnoseLayers(actual: Tensors, expected: Tensors, options: Laye
   const tensors: LayerTensor[] = [];
   for (const name of names) {
     const pair = { name, actual: actual.get(name) as HostTensor, expected: expected.get(name) as HostTensor };
-    if (partOf(name).part === "expert_ids") {
+    const [own, other] = [pair.actual, pair.expected].map(({ shape }) => shape.join());
+    if (own !== other)
+      tensors.push({ name, errors: undefined, problem: `has shape [${own}], not [${other}]`, passed: false });
+    else if (partOf(name).part === "expert_ids") {
       const { tensor, firsts, count } = compareExperts(pair, columns, clear);
       if (count > 0) otherExperts.set(partOf(name).layer ?? 0, count);
       if (toleratesOtherExperts) clear = clear.map((before, b) => Math.min(before, firsts[b]));
@@ -69,8 +72,6 @@ interface Pair {
 }
 
 function compareOne({ name, actual, expected }: Pair, places: Places, leastCosine: number): LayerTensor {
-  const [own, other] = [actual.shape.join(), expected.shape.join()];
-  if (own !== other) return { name, errors: undefined, problem: `has shape [${own}], not [${other}]`, passed: false };
   const layout = { shape: expected.shape, alongKeys: partOf(name).part === "probs" };
   const errors = errorsBetween(expected.values, { values: actual.values, atColumns: false }, layout, places);
   if (errors.tokens === 0)

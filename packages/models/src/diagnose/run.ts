@@ -1,5 +1,6 @@
 /** What one forward pass gives, on the host. */
 import * as jax from "jaxscale";
+import { refused } from "../checkpoint-error.ts";
 import type { GoldenFile } from "../compare/golden.ts";
 import { readInputs } from "../compare/inputs.ts";
 import { observe } from "../compare/observe.ts";
@@ -100,6 +101,8 @@ export async function observeGolden(
   for (const one of golden.cases) {
     const { ids, columns } = await readInputs(model, golden, one);
     const names = one.tensors.filter(wanted);
+    if (names.length === 0)
+      throw refused({ file: one.name }, "must have tensors to compare", `${one.tensors.length} others`);
     const tensors = new Map<string, HostTensor>();
     for (const name of names) tensors.set(name, await golden.read(one, name));
     const run = await observeRun(model, ids, (name) => tensors.has(name), one.width);
