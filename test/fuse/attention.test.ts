@@ -5,7 +5,14 @@ import * as assert from "uvu/assert";
 import type { DType } from "../../packages/jaxscale/src/base/dtypes.ts";
 import type { HostTensor } from "../../packages/jaxscale/src/base/tensor-data.ts";
 import { randomNumbers, tensorOf } from "../tensors.ts";
-import { agreesScheduled, kernelsOf, type Operands, runScheduled, type Schedule } from "./scheduled-as.ts";
+import {
+  agreesScheduled,
+  kernelsOf,
+  type Operands,
+  runScheduled,
+  type Schedule,
+  smallestLimits,
+} from "./scheduled-as.ts";
 
 const { nn, lax } = jax;
 type A = jax.Array;
@@ -40,6 +47,13 @@ const schedules: Readonly<Record<string, Schedule>> = {
   "the keys split": { parameters: { attentionWorkgroups: 64 } },
   "the keys whole": { parameters: { attentionWorkgroups: 1 } },
   "no subgroups, wide workgroups": { withoutSubgroups: true, parameters: { attentionLanes: 32, attentionRows: 5 } },
+  "as on a GPU": { onGpu: true, limits: smallestLimits },
+  "as on a GPU with little shared memory and no subgroups": {
+    onGpu: true,
+    withoutSubgroups: true,
+    parameters: { attentionRows: 3, attentionLanes: 64, attentionDepth: 8, attentionPart: 64 },
+    limits: { maxComputeWorkgroupStorageSize: 4096 },
+  },
 };
 for (const [name, schedule] of Object.entries(schedules)) {
   test(`grouped heads, head sizes that differ, odd lengths: ${name}`, async () => {

@@ -9,6 +9,7 @@ import { defaultParameters, type ScheduleParameters } from "../../packages/jaxsc
 import { interpret } from "../../packages/jaxscale/src/jaxpr/interpret.ts";
 import { type ClosedJaxpr, shapedArray } from "../../packages/jaxscale/src/jaxpr/ir.ts";
 import type { Program } from "../../packages/jaxscale/src/kernel/program.ts";
+import { hardwareTraits } from "../../packages/jaxscale/src/runtime/adapter-kinds.ts";
 import { getClient } from "../../packages/jaxscale/src/runtime/client.ts";
 import type { Array } from "../../packages/jaxscale/src/trace/array.ts";
 import { traceToJaxpr } from "../../packages/jaxscale/src/trace/staging.ts";
@@ -18,10 +19,20 @@ import { type Bound, difference } from "../tensors.ts";
 export type Operands = readonly HostTensor[];
 export type ArrayFunction = (...args: Array[]) => Array;
 
+/** What WebGPU promises of every device, of what kernels are made by. @see https://gpuweb.github.io/gpuweb/#limits */
+export const smallestLimits: Partial<Target["limits"]> = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+};
+
 export interface Schedule {
   readonly parameters?: Partial<ScheduleParameters>;
   /** As if the device lacked subgroups. */
   readonly withoutSubgroups?: boolean;
+  /** As if the device were a GPU. */
+  readonly onGpu?: boolean;
   /** As if the device had these limits. */
   readonly limits?: Partial<Target["limits"]>;
 }
@@ -30,10 +41,14 @@ checks.enabled = true;
 
 const client = getClient();
 
-async function programFor(traced: ClosedJaxpr, { parameters, withoutSubgroups, limits }: Schedule): Promise<Program> {
+async function programFor(
+  traced: ClosedJaxpr,
+  { parameters, withoutSubgroups, onGpu, limits }: Schedule,
+): Promise<Program> {
   const own = await client.ready();
   const target: Target = {
     ...own,
+    traits: onGpu ? hardwareTraits : own.traits,
     limits: { ...own.limits, ...limits },
     features: { ...own.features, subgroups: own.features.subgroups && !withoutSubgroups },
   };

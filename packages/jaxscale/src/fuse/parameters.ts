@@ -36,11 +36,18 @@ export interface ScheduleParameters {
    * read the same part of the vector. Else a workgroup's invocations share the depth of its columns, and read neighbouring words.
    */
   readonly gemvPackedAlone: boolean;
-  /** Queries that a workgroup of an attention takes through the keys, and its invocations. */
+  /** Queries that a workgroup of an attention takes through the keys at most, and its invocations, a power of two. */
   readonly attentionRows: number;
   readonly attentionLanes: number;
-  /** Workgroups that keep the device busy: with fewer tiles of queries, the keys are split. */
+  /** Vectors of its results that an invocation keeps at most. */
+  readonly attentionTotals: number;
+  /** Where more than a small subgroup works together: keys of a step at least, and elements of a head in shared memory at once, at most. */
+  readonly attentionKeys: number;
+  readonly attentionDepth: number;
+  /** Workgroups that keep the device busy: with fewer tiles of queries, the keys are split, */
   readonly attentionWorkgroups: number;
+  /** into parts of so many keys at least. */
+  readonly attentionPart: number;
 }
 
 /** Few workgroups of one subgroup, each with much to do. */
@@ -64,7 +71,11 @@ const fewWorkgroups = (lanes: number): ScheduleParameters => ({
   gemvPackedAlone: true,
   attentionRows: 8,
   attentionLanes: lanes,
+  attentionTotals: 72,
+  attentionKeys: lanes,
+  attentionDepth: 4,
   attentionWorkgroups: 64,
+  attentionPart: 128,
 });
 
 const manyWorkgroups: ScheduleParameters = {
@@ -86,8 +97,12 @@ const manyWorkgroups: ScheduleParameters = {
   gemvLanes: 64,
   gemvPackedAlone: false,
   attentionRows: 16,
-  attentionLanes: 64,
+  attentionLanes: 128,
+  attentionTotals: 8,
+  attentionKeys: 32,
+  attentionDepth: 32,
   attentionWorkgroups: 512,
+  attentionPart: 32,
 };
 
 /** Wider subgroups would hold too much in registers. */

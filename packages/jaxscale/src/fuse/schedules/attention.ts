@@ -1,12 +1,14 @@
 /** Attention: tiles of queries that stream all keys they see, or, where there are few, parts of the keys side by side, merged at the end. */
 import { sizeOf } from "../../base/shapes.ts";
 import { Index } from "../../kernel/index-space.ts";
-import type { BufferDecl, Value } from "../../kernel/ir.ts";
+import type { Value } from "../../kernel/ir.ts";
 import type { Emitter, Scratch } from "../emitter.ts";
 import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import type { MemoryView } from "../memory-view.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
+import { lanesAccounts, streamLanes } from "./attention-lanes.ts";
+import { mergeLanes, mergeStaged, type OpenPartials } from "./attention-merge.ts";
 import {
   type Attention,
   attentionOf,
@@ -17,36 +19,32 @@ import {
   rowAt,
   sequenceOf,
 } from "./attention-shape.ts";
+import { type Staging, stagedAccounts, stagingFor, streamStaged } from "./attention-staged.ts";
 import {
+  type Accounts,
   addMaskedKeys,
   columnOf,
   columnsFor,
   eachBlock,
   inRegisters,
-  lowest,
   ownRow,
   type Running,
   start,
-  streamKeys,
   type Tile,
 } from "./attention-tile.ts";
 import { fillsWords, storeRun } from "./store.ts";
-import { combineLanes } from "./team.ts";
 
 /** How the work is cut into workgroups. */
 interface Cut {
   readonly rows: number;
   readonly tiles: number;
   readonly lanes: number;
+  /** How lanes share the logits; undefined where each makes those of all rows. */
+  readonly staging: Staging | undefined;
   /** Parts of the keys, of `length` each. */
   readonly parts: number;
   readonly length: number;
 }
-
-/** Fewer keys than that are not worth a workgroup. */
-const shortestPart = 128;
-/** Vectors that an invocation sums up side by side: more rows read the keys less often, but compile slowly. */
-const mostTotals = 72;
 
 /** Whether a kernel can bind the partial results of the keys instead of the result. */
 const bindsPartials = (group: Group, { target, guards }: ScheduleContext): boolean =>
@@ -54,16 +52,30 @@ const bindsPartials = (group: Group, { target, guards }: ScheduleContext): boole
 
 function cutFor(a: Attention, group: Group, context: ScheduleContext): Cut {
   const { parameters, target } = context;
-  const lanes = parameters.attentionLanes;
-  const wanted = Math.min(parameters.attentionRows, a.rows);
-  const { blocks } = columnsFor(a, wanted, lanes, target);
-  const rows = inRegisters(lanes, target) ? Math.min(wanted, Math.max(1, Math.floor(mostTotals / blocks))) : wanted;
-  const tiles = ceilDivide(a.rows, rows);
+  const lanes = Math.min(parameters.attentionLanes, target.limits.maxComputeInvocationsPerWorkgroup);
+  const staged = !inRegisters(lanes, target);
+  const { rows, tiles } = tilesOf(a, lanes, staged, context);
+  const staging = staged ? stagingFor(rows, { ...parameters, attentionLanes: lanes }, target) : undefined;
   const workgroups = a.batch * a.keyHeads * tiles;
-  const most = bindsPartials(group, context) ? Math.max(1, Math.floor(a.keys / shortestPart)) : 1;
+  const most = bindsPartials(group, context) ? Math.max(1, Math.floor(a.keys / parameters.attentionPart)) : 1;
   const parts = Math.min(most, ceilDivide(parameters.attentionWorkgroups, workgroups));
-  const length = ceilDivide(ceilDivide(a.keys, parts), lanes) * lanes;
-  return { rows, tiles, lanes, parts: ceilDivide(Math.max(1, a.keys), Math.max(1, length)), length };
+  const step = staging?.keys ?? lanes;
+  const length = ceilDivide(ceilDivide(a.keys, parts), step) * step;
+  return { rows, tiles, lanes, staging, parts: ceilDivide(Math.max(1, a.keys), Math.max(1, length)), length };
+}
+
+/** As many rows as an invocation has room for: more rows read the keys less often. */
+function tilesOf(
+  a: Attention,
+  lanes: number,
+  staged: boolean,
+  { parameters, target }: ScheduleContext,
+): Pick<Cut, "rows" | "tiles"> {
+  const most = Math.min(parameters.attentionRows, a.rows, staged ? lanes : a.rows);
+  const { blocks, lanes: along } = columnsFor(a, most, lanes, target);
+  const rows = Math.min(most, Math.max(1, Math.floor(parameters.attentionTotals / blocks)) * (lanes / along));
+  const tiles = ceilDivide(a.rows, rows);
+  return { rows: staged ? ceilDivide(a.rows, tiles) : rows, tiles };
 }
 
 /** Buffers for the partial results of the workgroups. */
@@ -94,11 +106,6 @@ export function scheduleAttention(group: Group, context: ScheduleContext): reado
   return [streamKernel(group, context, a, cut, partials), mergeKernel(group, context, a, cut, partials)];
 }
 
-interface OpenPartials {
-  readonly largest: BufferDecl;
-  readonly sums: BufferDecl;
-  readonly totals: BufferDecl;
-}
 const open = (emit: Emitter, p: Partials, access: "read" | "read_write"): OpenPartials => ({
   largest: emit.scratch(p.largest, "f32", access),
   sums: emit.scratch(p.sums, "f32", access),
@@ -124,9 +131,11 @@ function streamKernel(
     const place = k.assume(number, { min: 0, max: total - 1 });
     const [head, part, tileNumber] = unravel(k, place, cut);
     const { tile, seen } = tileAt(emit, context, a, cut, head, tileNumber, cut.rows);
-    const running = start(tile);
+    const { staging } = cut;
+    const running = start(tile, accountsFor(tile, staging));
     const own = cut.parts === 1 ? seen : partOf(k, seen, part, cut.length);
-    streamKeys(tile, running, own);
+    if (staging) streamStaged(tile, running, own, staging);
+    else streamLanes(tile, running, own);
     if (opened) storePartials(tile, running, opened, place, own);
     else {
       if (isRestricted(a)) addMaskedKeys(tile, running, seen);
@@ -136,6 +145,9 @@ function streamKernel(
   const suffix = partials ? "_parts" : "";
   return { kernel: k.finish(kernelName(group, suffix), [cut.lanes, 1, 1]), bindings: emit.bindings, workgroups: grid };
 }
+
+const accountsFor = (tile: Tile, staging: Staging | undefined): Accounts =>
+  staging ? stagedAccounts(tile, staging) : lanesAccounts(tile);
 
 function unravel(k: Emitter["k"], place: Value, { parts, tiles }: Cut): readonly [Value, Value, Value] {
   const rest = k.div(place, k.i32(parts));
@@ -177,19 +189,17 @@ function tileAt(
   return { tile, seen: keyRange(k, a, sequence, queryOf(0), queryOf(cut.rows - 1)) };
 }
 
-const sumLanes = ({ emit: { k }, team }: Tile, { sums }: Running): readonly Value[] =>
-  combineLanes(k, team, sums.map(k.get), (x, y) => x.map((v, i) => k.add(v, y[i])));
-
 function storePartials(tile: Tile, running: Running, to: OpenPartials, place: Value, { low, high }: KeyRange): void {
-  const { emit, a, team, rows } = tile;
+  const { emit, a, rows } = tile;
   const { k } = emit;
-  const sums = sumLanes(tile, running);
+  const { accounts } = running;
+  const sums = accounts.sum(running.sums.map(k.get));
   const first = k.mul(place, k.i32(rows.length));
   // The results of an empty part are not read.
   k.if(k.lt(low, high), () => {
-    k.if(k.eq(team.lane, k.i32(0)), () =>
-      rows.forEach((_, i) => {
-        const at = k.add(first, k.i32(i));
+    k.if(accounts.speaks, () =>
+      accounts.rows.forEach((row, i) => {
+        const at = k.add(first, row);
         k.store(to.largest, at, k.get(running.largest[i]));
         k.store(to.sums, at, sums[i]);
       }),
@@ -218,7 +228,7 @@ const needsMerge = (a: Attention): boolean => !fillsWords(a.result.aval.dtype, a
 function storeResults(tile: Tile, running: Running, view: MemoryView, number: Value, height: number): void {
   const { emit, a, columns, sequence } = tile;
   const { k } = emit;
-  const sum = running.exchange.factors(sumLanes(tile, running));
+  const sum = running.accounts.factors(running.accounts.sum(running.sums.map(k.get)));
   eachBlock(tile, running, (block, totals) => {
     const { column, inside } = columnOf(tile, block);
     totals.forEach((total, r) => {
@@ -240,6 +250,7 @@ function storeResults(tile: Tile, running: Running, view: MemoryView, number: Va
 /** A workgroup for each row: its parts put together. */
 function mergeKernel(group: Group, context: ScheduleContext, a: Attention, cut: Cut, partials: Partials): Launch {
   const total = a.batch * a.keyHeads * a.rows;
+  const lanes = cut.staging ? columnsFor(a, 1, cut.lanes, context.target).lanes : cut.lanes;
   const grid = gridFor(total, 1, context.target);
   const emit = emitterFor(group, context);
   const { k } = emit;
@@ -250,51 +261,21 @@ function mergeKernel(group: Group, context: ScheduleContext, a: Attention, cut: 
     const place = k.assume(number, { min: 0, max: total - 1 });
     const [head, index] = [k.div(place, k.i32(a.rows)), k.rem(place, k.i32(a.rows))];
     const [tileNumber, row] = [k.div(index, k.i32(cut.rows)), k.rem(index, k.i32(cut.rows))];
-    const { tile: whole, seen } = tileAt(emit, context, a, cut, head, tileNumber, 1);
+    const { tile: whole, seen } = tileAt(emit, context, a, { ...cut, lanes }, head, tileNumber, 1);
     const tile = { ...whole, rows: [rowAt(k, a, whole.keyHead, index)] };
     const first = k.mul(k.add(k.mul(head, k.i32(cut.tiles)), tileNumber), k.i32(cut.parts));
-    const running = start(tile);
-    mergeParts(tile, running, opened, seen, cut, (part) => k.add(k.mul(k.add(first, part), k.i32(cut.rows)), row));
+    const staging = cut.staging && stagingFor(1, { ...context.parameters, attentionLanes: lanes }, context.target);
+    const running = start(tile, accountsFor(tile, staging));
+    const at = (part: Value): Value => k.add(k.mul(k.add(first, part), k.i32(cut.rows)), row);
+    const parts = { ...opened, ...seen, length: cut.length, count: cut.parts, at };
+    if (staging) mergeStaged(tile, running, parts);
+    else mergeLanes(tile, running, parts);
     if (isRestricted(a)) addMaskedKeys(tile, running, seen);
     storeResults(tile, running, view, index, 1);
   });
   return {
-    kernel: k.finish(kernelName(group, "_merge"), [cut.lanes, 1, 1]),
+    kernel: k.finish(kernelName(group, "_merge"), [lanes, 1, 1]),
     bindings: emit.bindings,
     workgroups: grid,
   };
-}
-
-/** @param at where part `part` of the row lies */
-function mergeParts(
-  tile: Tile,
-  running: Running,
-  from: OpenPartials,
-  { low, high }: KeyRange,
-  cut: Cut,
-  at: (part: Value) => Value,
-): void {
-  const { emit, a, team, columns } = tile;
-  const { k } = emit;
-  const begin = k.div(low, k.i32(cut.length));
-  const end = k.select(k.lt(low, high), k.div(k.add(high, k.i32(cut.length - 1)), k.i32(cut.length)), begin);
-  const eachPart = (visit: (at: Value) => void): void =>
-    k.loop(begin, end, k.i32(1), (part) => visit(at(k.assume(part, { min: 0, max: cut.parts - 1 }))));
-  const [largest, sum] = [running.largest[0], running.sums[0]];
-  eachPart((place) => k.set(largest, k.max(k.get(largest), k.load(from.largest, place))));
-  const highest = k.max(k.get(largest), k.f32(lowest));
-  const weightAt = (place: Value): Value => k.exp(k.sub(k.load(from.largest, place), highest));
-  const isFirst = k.eq(team.lane, k.i32(0));
-  eachPart((place) => {
-    const own = k.select(isFirst, k.load(from.sums, place), k.f32(0));
-    k.set(sum, k.fma(weightAt(place), own, k.get(sum)));
-  });
-  eachBlock(tile, running, (block, totals) => {
-    const { column } = columnOf(tile, block);
-    eachPart((place) => {
-      const weight = k.splat(weightAt(place), columns.width);
-      const words = k.load(from.totals, k.add(k.mul(place, k.i32(a.width)), column), columns.width);
-      for (const v of totals) k.set(v, k.fma(weight, words, k.get(v)));
-    });
-  });
 }

@@ -8,6 +8,8 @@ export interface Team {
   readonly lanes: number;
   readonly lane: Value;
   readonly target: Target;
+  /** Where several teams make up a workgroup: its invocations, and the first of this team. All teams combine together. */
+  readonly among?: { readonly lanes: number; readonly first: Value };
 }
 
 type Combine = (a: readonly Value[], b: readonly Value[]) => readonly Value[];
@@ -38,17 +40,20 @@ function shuffle(k: KernelBuilder, v: Value, distance: number): Value {
 }
 
 function throughSharedMemory(k: KernelBuilder, team: Team, own: readonly Value[], combine: Combine): readonly Value[] {
+  const { lanes, lane, among } = team;
+  const place = (of: Value): Value =>
+    among ? k.assume(k.add(among.first, of), { min: 0, max: among.lanes - 1 }) : of;
   // A fresh array each time: reuse would need one more barrier.
-  const arrays = own.map((v) => k.shared(`lanes${team.lanes}_${v.id}`, v.type, team.lanes));
-  arrays.forEach((array, i) => k.storeShared(array, team.lane, own[i]));
+  const arrays = own.map((v) => k.shared(`lanes${lanes}_${v.id}`, v.type, among?.lanes ?? lanes));
+  arrays.forEach((array, i) => k.storeShared(array, place(lane), own[i]));
   k.barrier();
-  for (let half = team.lanes / 2; half >= 1; half /= 2) {
-    k.if(k.lt(team.lane, k.i32(half)), () => {
-      const mine = arrays.map((a) => k.loadShared(a, team.lane));
-      const theirs = arrays.map((a) => k.loadShared(a, k.add(team.lane, k.i32(half))));
-      combine(mine, theirs).forEach((v, i) => k.storeShared(arrays[i], team.lane, v));
+  for (let half = lanes / 2; half >= 1; half /= 2) {
+    k.if(k.lt(lane, k.i32(half)), () => {
+      const mine = arrays.map((a) => k.loadShared(a, place(lane)));
+      const theirs = arrays.map((a) => k.loadShared(a, place(k.add(lane, k.i32(half)))));
+      combine(mine, theirs).forEach((v, i) => k.storeShared(arrays[i], place(lane), v));
     });
     k.barrier();
   }
-  return arrays.map((a) => k.loadShared(a, k.i32(0)));
+  return arrays.map((a) => k.loadShared(a, place(k.i32(0))));
 }
