@@ -42,11 +42,8 @@ const attend =
 const coarse = { abs: 0.03, rel: 0.02 };
 const exactZeros = { abs: 2e-5, rel: 1e-5, anyZero: true };
 
-/** The ways in which a kernel may be scheduled. */
-const schedules: Readonly<Record<string, Schedule>> = {
-  "the keys split": { parameters: { attentionWorkgroups: 64 } },
-  "the keys whole": { parameters: { attentionWorkgroups: 1 } },
-  "no subgroups, wide workgroups": { withoutSubgroups: true, parameters: { attentionLanes: 32, attentionRows: 5 } },
+/** Slow where each workgroup of many invocations runs on a CPU. */
+const onGpus: Readonly<Record<string, Schedule>> = {
   "as on a GPU": { onGpu: true, limits: smallestLimits },
   "as on a GPU with little shared memory and no subgroups": {
     onGpu: true,
@@ -54,6 +51,14 @@ const schedules: Readonly<Record<string, Schedule>> = {
     parameters: { attentionRows: 3, attentionLanes: 64, attentionDepth: 8, attentionPart: 64 },
     limits: { maxComputeWorkgroupStorageSize: 4096 },
   },
+};
+
+/** The ways in which a kernel may be scheduled. */
+const schedules: Readonly<Record<string, Schedule>> = {
+  "the keys split": { parameters: { attentionWorkgroups: 64 } },
+  "the keys whole": { parameters: { attentionWorkgroups: 1 } },
+  "no subgroups, wide workgroups": { withoutSubgroups: true, parameters: { attentionLanes: 32, attentionRows: 5 } },
+  ...(process.env.JAXSCALE_FULL === "1" ? onGpus : {}),
 };
 for (const [name, schedule] of Object.entries(schedules)) {
   test(`grouped heads, head sizes that differ, odd lengths: ${name}`, async () => {
@@ -109,6 +114,13 @@ for (const [name, schedule] of Object.entries(schedules)) {
     await agreesScheduled(f, [...args, integers(1, 9, -2), integers(0, 1000, -5)], schedule, exactZeros);
   });
 }
+
+test("as on a GPU of the smallest limits: heads shared by few and by all, lengths, packed", async () => {
+  const smallest: Schedule = { onGpu: true, limits: smallestLimits };
+  const f = attend(([keyValueSeqLengths]) => ({ keyValueSeqLengths }));
+  await agreesScheduled(f, [...operands([1, 1, 100, 20, 1, 72, 64], "bfloat16"), integers(70)], smallest, coarse);
+  await agreesScheduled(f, [...operands([2, 5, 13, 6, 2, 7, 5]), integers(13, 0)], smallest, exactZeros);
+});
 
 test("all masks together, of any broadcast", async () => {
   const args = operands([3, 4, 280, 4, 2, 8, 8]);

@@ -41,8 +41,7 @@ function shuffle(k: KernelBuilder, v: Value, distance: number): Value {
 
 function throughSharedMemory(k: KernelBuilder, team: Team, own: readonly Value[], combine: Combine): readonly Value[] {
   const { lanes, lane, among } = team;
-  const place = (of: Value): Value =>
-    among ? k.assume(k.add(among.first, of), { min: 0, max: among.lanes - 1 }) : of;
+  const place = (of: Value): Value => (among ? k.assume(k.add(among.first, of), { min: 0, max: among.lanes - 1 }) : of);
   // A fresh array each time: reuse would need one more barrier.
   const arrays = own.map((v) => k.shared(`lanes${lanes}_${v.id}`, v.type, among?.lanes ?? lanes));
   arrays.forEach((array, i) => k.storeShared(array, place(lane), own[i]));
