@@ -15,6 +15,18 @@ test("JAXSCALE_ADAPTER opens a GPU for each name between commas, one adapter as 
   assert.match(error.message, /^JAXSCALE_ADAPTER: there must be a name between commas; got software,,/);
 });
 
+test("a name of no adapter is refused when the first GPU is opened, wherever it stands", async () => {
+  for (const names of ["any,no such adapter", "no such adapter,any", "any,any,no such adapter"])
+    assert.match(
+      (await rejection(clientWith({ JAXSCALE_ADAPTER: names }).ready(0))).message,
+      /^JAXSCALE_ADAPTER: must be .* part of an adapter's name; got no such adapter, adapters here: \S/,
+    );
+  assert.match(
+    (await rejection(clientWith({ JAXSCALE_ADAPTER: "any,," }).ready(0))).message,
+    /^JAXSCALE_ADAPTER: there must be a name between commas; got any,,/,
+  );
+});
+
 test("a comma within parentheses is part of a name", () => {
   assert.is(clientWith({ JAXSCALE_ADAPTER: "llvmpipe (LLVM 15.0.6, 256 bits), embedded" }).gpuCount, 2);
   assert.is(clientWith({ JAXSCALE_ADAPTER: "llvmpipe (LLVM 15.0.6, 256 bits)" }).gpuCount, 1);

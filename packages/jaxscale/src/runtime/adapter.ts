@@ -59,14 +59,18 @@ async function askSource(
   };
 }
 
-/** Finds the adapter whose name contains `part`, in any case. */
-async function findByName(platform: Platform, part: string): Promise<FoundAdapter> {
+/** What an adapter whose name contains `part`, in any case, is made of by `use`; the next one where that is nothing. @throws DeviceError */
+async function byName<T>(
+  platform: Platform,
+  part: string,
+  use: (source: GpuSource, name: string) => T | Promise<T | undefined>,
+): Promise<T> {
   const seen: string[] = [];
   for (const source of platform.sources) {
     const names = await source.adapterNames();
     seen.push(...names);
     const name = names.find((candidate) => candidate.toLowerCase().includes(part.toLowerCase()));
-    const found = name && (await askSource(source, {}, [], name));
+    const found = name && (await use(source, name));
     if (found) return found;
   }
   throw new DeviceError(
@@ -81,27 +85,38 @@ const betweenNames = /,(?![^(]*\))/;
 export const adapterRequests = (platform: Platform): readonly string[] =>
   (platform.readVariable("JAXSCALE_ADAPTER") || "any").split(betweenNames).map((name) => name.trim());
 
+const kinds = ["any", "hardware", "software", "embedded"] as const;
+const isKind = (request: string): request is (typeof kinds)[number] => kinds.some((kind) => kind === request);
+
+/** @throws DeviceError if one of several requests names no adapter: before the first is opened, rather than when the last is used */
+export async function checkRequests(platform: Platform): Promise<void> {
+  const requests = new Set(adapterRequests(platform));
+  if (requests.size === 1) return;
+  checkGiven(platform, [...requests]);
+  for (const request of requests) if (!isKind(request)) await byName(platform, request, (_, name) => name);
+}
+
+function checkGiven(platform: Platform, requests: readonly string[]): void {
+  if (requests.includes(""))
+    throw new DeviceError(
+      `JAXSCALE_ADAPTER: there must be a name between commas; got ${platform.readVariable("JAXSCALE_ADAPTER")}`,
+    );
+}
+
 /**
  * The adapter that is asked for, or the best one of `any`.
  * @throws DeviceError if there is none, or it lacks a needed limit
  */
 export async function findAdapter(platform: Platform, request: string): Promise<FoundAdapter> {
-  if (request === "")
-    throw new DeviceError(
-      `JAXSCALE_ADAPTER: there must be a name between commas; got ${platform.readVariable("JAXSCALE_ADAPTER")}`,
-    );
-  const found =
-    request === "any" || request === "hardware" || request === "software" || request === "embedded"
-      ? await findByKind(platform, request)
-      : await findByName(platform, request);
+  checkGiven(platform, [request]);
+  const found = isKind(request)
+    ? await findByKind(platform, request)
+    : await byName(platform, request, (source, name) => askSource(source, {}, [], name));
   checkLimits(found, platform);
   return found;
 }
 
-async function findByKind(
-  platform: Platform,
-  request: "any" | "hardware" | "software" | "embedded",
-): Promise<FoundAdapter> {
+async function findByKind(platform: Platform, request: (typeof kinds)[number]): Promise<FoundAdapter> {
   const reasons: string[] = [];
   const options: GPURequestAdapterOptions =
     request === "software" ? { forceFallbackAdapter: true } : { powerPreference: "high-performance" };

@@ -4,7 +4,7 @@ import { DeviceError } from "../base/errors.ts";
 import { recorded } from "../base/host-recorder.ts";
 import type { Target } from "../base/target.ts";
 import { printWgsl } from "../wgsl/print.ts";
-import { adapterRequests } from "./adapter.ts";
+import { adapterRequests, checkRequests } from "./adapter.ts";
 import type { Block } from "./buffer-pool.ts";
 import { BuiltPrograms } from "./built-programs.ts";
 import type { Device } from "./device.ts";
@@ -64,6 +64,7 @@ export class Client {
   /** Calls on several GPUs so far, by their numbers. */
   readonly #calls = new Map<string, number>();
   readonly #errors: UnreadErrors;
+  #requestsChecked: Promise<void> | undefined;
 
   constructor({
     platform = currentPlatform,
@@ -81,6 +82,12 @@ export class Client {
       pressure: new MemoryPressure(platform, statistics, () => this.#own.flatMap((gpu) => gpu.device ?? [])),
       errors: this.#errors,
       built: new BuiltPrograms(),
+      checkRequests: () =>
+        (this.#requestsChecked ??= checkRequests(platform).catch((error: unknown) => {
+          // A driver may be installed meanwhile.
+          this.#requestsChecked = undefined;
+          throw error;
+        })),
     };
     const requests = adapterRequests(platform);
     this.#transport = transport({ ownCount: requests.length, timeoutSeconds: exchangeTimeoutOf(platform) });

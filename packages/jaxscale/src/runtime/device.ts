@@ -33,6 +33,8 @@ export interface DeviceOptions {
   readonly built: BuiltPrograms;
   /** What `findAdapter` takes. */
   readonly request: string;
+  /** Rejects if another GPU of the process is asked for by a name that is none. */
+  readonly checkRequests: () => Promise<void>;
   /** Called when the device is lost, before anything that waits for it fails. */
   readonly onLost: (device: Device) => void;
   readonly onBufferCreated: (sizeBytes: number) => void;
@@ -60,9 +62,11 @@ export async function openDevice({
   printKernel,
   built,
   request,
+  checkRequests,
   onLost,
   onBufferCreated,
 }: DeviceOptions): Promise<Device> {
+  await checkRequests();
   const found = await findAdapter(platform, request);
   const { adapter, name } = found;
   let gpu: GPUDevice;
