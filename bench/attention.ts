@@ -1,6 +1,7 @@
 /** Attention and experts, in times of what they replace: `npx tsx bench/attention.ts [--rounds=7]`. */
 import { parseArgs } from "node:util";
 import * as jax from "jaxscale";
+import { atMost, counted } from "./figures.ts";
 import type { Figure } from "./record.ts";
 import { median, takeTurns } from "./statistics.ts";
 import { runSuite } from "./suite.ts";
@@ -21,12 +22,7 @@ const timed = (call: () => A) => async (): Promise<number> => {
 const ones = (shape: number[], dtype: jax.DType = "float32"): A => jnp.full(shape, 0.01, { dtype });
 
 /** A share that must not be above another. */
-const atMost = (name: string, share: number, most: number): Figure => ({
-  name,
-  value: 100 * share,
-  unit: "%",
-  goals: [{ goal: `≤ ${100 * most} %`, met: share <= most }],
-});
+const shareAtMost = (name: string, share: number, most: number): Figure => atMost(name, 100 * share, "%", 100 * most);
 const ratio = (a: readonly number[], b: readonly number[]): number => median(a.map((time, i) => time / b[i]));
 
 await runSuite(async ({ add }) => {
@@ -47,7 +43,7 @@ await runSuite(async ({ add }) => {
     name: `decode attention, 128 of ${capacity} present`,
     unit: "ms",
     samples: { jaxscale: d.few, "own, all present": d.all },
-    figures: [atMost("of the time of all", ratio(d.few, d.all), 0.1)],
+    figures: [shareAtMost("of the time of all", ratio(d.few, d.all), 0.1)],
   });
 
   // Prefill: against the same formula unfused.
@@ -68,9 +64,9 @@ await runSuite(async ({ add }) => {
     unit: "ms",
     samples: { jaxscale: p.fused, "own, unfused": p.unfused },
     figures: [
-      { name: "temporary memory", value: ours, unit: "bytes", isExact: true },
-      atMost("of the unfused memory", ours / plain, 0.125),
-      atMost("of the unfused time", ratio(p.fused, p.unfused), 1),
+      counted("temporary memory", ours, "bytes"),
+      shareAtMost("of the unfused memory", ours / plain, 0.125),
+      shareAtMost("of the unfused time", ratio(p.fused, p.unfused), 1),
     ],
   });
 
@@ -90,7 +86,7 @@ await runSuite(async ({ add }) => {
     name: `${chosen} of ${experts} experts, one token`,
     unit: "ms",
     samples: { jaxscale: e.gathered, "own, dense of as many bytes": e.dense },
-    figures: [atMost("of the dense time", ratio(e.gathered, e.dense), 1.3)],
+    figures: [shareAtMost("of the dense time", ratio(e.gathered, e.dense), 1.3)],
   });
 
   const groups = jnp.array([8, 0, 24, ...new Array<number>(experts - 3).fill(0)], { dtype: "int32" });

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as jax from "jaxscale";
+import { counted } from "./figures.ts";
 import type { Figure } from "./record.ts";
 import { type Reporter, runSuite } from "./suite.ts";
 
@@ -177,9 +178,9 @@ function inChild(cache: string): Report {
 }
 
 const figures = ({ pipelines, ofTheStep, wgslBytes, loss }: Report): Figure[] => [
-  { name: "pipelines", value: pipelines, unit: "", isExact: true },
-  { name: "of the step", value: ofTheStep, unit: "", isExact: true },
-  { name: "WGSL of the step", value: wgslBytes, unit: "bytes", isExact: true },
+  counted("pipelines", pipelines),
+  counted("of the step", ofTheStep),
+  counted("WGSL of the step", wgslBytes, "bytes"),
   { name: "loss", value: loss, unit: "" },
 ];
 

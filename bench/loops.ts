@@ -1,6 +1,7 @@
 /** Loops whose end the device decides, and whose round trips are seen by submits: `npx tsx bench/loops.ts [--rounds=9]`. */
 import { parseArgs } from "node:util";
 import * as jax from "jaxscale";
+import { counted } from "./figures.ts";
 import { takeTurns } from "./statistics.ts";
 import { runSuite } from "./suite.ts";
 
@@ -36,7 +37,7 @@ await runSuite(async ({ add }) => {
         name: `${iterations} iterations, ${name}`,
         unit: "ms",
         samples: { jaxscale: times },
-        figures: [{ name: "submits", value: submits.get(name), unit: "", isExact: true }],
+        figures: [counted("submits", submits.get(name) ?? 0)],
       });
   }
 });

@@ -53,11 +53,17 @@ const readRecord = (file: string): BenchRecord => JSON.parse(readFileSync(file, 
 const versionIn = (manifest: string): string =>
   JSON.parse(readFileSync(new URL(manifest, import.meta.url), "utf8")).version;
 
+/** Without places on this machine, which mean nothing elsewhere. */
+const command = ["npm run bench --", ...process.argv.slice(2)]
+  .join(" ")
+  .replace(/--(glm4|flash)[= ]\S+/g, "--$1=FOLDER")
+  .replace(/--(against|output|results)[= ]\S+/g, "--$1=…");
+
 async function run(): Promise<BenchRecord> {
   const target = await ready();
   const head = {
     date: new Date().toISOString(),
-    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+    command,
     adapter: target.name,
     target,
     processors: cpus().map(({ model }) => model),

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LanguageModel, StepCost } from "@jaxscale/models";
 import { examineDevice } from "jaxscale";
+import { atLeast, atMost, counted } from "./figures.ts";
 import { attentive, narrowModel, tiny } from "./models/narrow.ts";
 import { type Recorded, recorded } from "./models/recorded.ts";
 import { bestGemm, measureDecode, measureHost, measurePrefill } from "./models/works.ts";
@@ -30,27 +31,6 @@ const wanted = new Set(values.only.split(","));
 const folders = Object.entries({ glm4: values.glm4, flash: values.flash });
 
 const rate = (value: number, unit: string): Figure => ({ name: "rate", value, unit });
-const counted = (name: string, value: number, most?: number): Figure => ({
-  name,
-  value,
-  unit: "",
-  isExact: true,
-  goals: most === undefined ? [] : [{ goal: `≤ ${most}`, met: value <= most }],
-});
-/** A figure that is to reach some values, in its unit. */
-const atLeast = (name: string, value: number, unit: string, ...least: number[]): Figure => ({
-  name,
-  value,
-  unit,
-  goals: least.map((goal) => ({ goal: `≥ ${goal} ${unit}`, met: value >= goal })),
-});
-const atMost = (name: string, value: number, unit: string, ...most: number[]): Figure => ({
-  name,
-  value,
-  unit,
-  goals: most.map((goal) => ({ goal: `≤ ${goal} ${unit}`, met: value <= goal })),
-});
-
 /** What was recorded of llama.cpp for the same work, in times of ours. */
 function againstRecorded(name: string, field: keyof Recorded, ours: number, goals: readonly number[]): Figure[] {
   const { vulkan, cpu } = recorded[name];
@@ -94,7 +74,7 @@ async function decode({ add }: Reporter, name: string, language: LanguageModel):
       ),
       atLeast("MBU of the read roof", (100 * reached) / roofs.readGigabytesPerSecond, "%"),
       ...againstRecorded(name, "decodeMs", ms, [1.5, 3]),
-      counted("submits", submits, 1),
+      counted("submits", submits, "", 1),
       counted("dispatches", dispatches),
       counted("pipelines", pipelines),
     ],
@@ -165,9 +145,9 @@ async function host({ add }: Reporter): Promise<void> {
       samples: { jaxscale: samples },
       figures: [
         atMost("median", median(samples), "ms", ...(isDeep ? [2, 1.5] : [])),
-        counted("submits", submits, 1),
+        counted("submits", submits, "", 1),
         counted("dispatches", dispatches),
-        counted("pipelines", pipelines, isDeep ? 40 : undefined),
+        counted("pipelines", pipelines, "", ...(isDeep ? [40] : [])),
       ],
     });
     language.dispose();

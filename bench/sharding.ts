@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ready, statistics } from "jaxscale";
-import type { Figure } from "./record.ts";
+import { atMost, counted } from "./figures.ts";
 import { Runner, type StepSizes, stepArguments, stepOn, typesOnly } from "./sharding/step.ts";
 import { median, takeTurns } from "./statistics.ts";
 import { runSuite } from "./suite.ts";
@@ -28,15 +28,6 @@ const sizes: StepSizes = {
   feedForward: 2816,
 };
 
-/** A ratio that must not be above another. */
-const atMost = (name: string, value: number, most?: number): Figure => ({
-  name,
-  value,
-  unit: "×",
-  goals: most === undefined ? [] : [{ goal: `≤ ${most} ×`, met: value <= most }],
-});
-const counted = (name: string, value: number, unit = ""): Figure => ({ name, value, unit, isExact: true });
-
 /** Time of the processor for tracing, partitioning and stacking: the text of one device's program asks for all of them. */
 async function hostTime(devices: number, deep: StepSizes): Promise<number> {
   const started = process.cpuUsage();
@@ -56,9 +47,7 @@ await runSuite(async ({ add }) => {
     name: "40 layers traced and partitioned over 8, time of the processor",
     unit: "ms",
     samples: { jaxscale: host.eight, "own, one device": host.one },
-    figures: [
-      { name: "partitioning", value: besides, unit: "ms", goals: [{ goal: "≤ 1000 ms", met: besides <= 1000 }] },
-    ],
+    figures: [atMost("partitioning", besides, "ms", 1000)],
   });
 
   for (const [work, tokens, present] of [
@@ -85,10 +74,10 @@ await runSuite(async ({ add }) => {
         unit: "ms",
         samples: { jaxscale: samples[devices], "own, one device": samples[1] },
         figures: [
-          atMost("times of one device", median(times), isPair ? 1.15 : undefined),
-          atMost("dispatches of one device", dispatches / alone.dispatches, isPair ? undefined : 1.5),
-          atMost("peak memory of one device", peakBytes / alone.peakBytes, 1.05),
-          atMost(`bytes sent by ${collectives}, of the least`, sent / least, 1),
+          atMost("times of one device", median(times), "×", ...(isPair ? [1.15] : [])),
+          atMost("dispatches of one device", dispatches / alone.dispatches, "×", ...(isPair ? [] : [1.5])),
+          atMost("peak memory of one device", peakBytes / alone.peakBytes, "×", 1.05),
+          atMost(`bytes sent by ${collectives}, of the least`, sent / least, "×", 1),
           counted("dispatches", dispatches),
           counted("peak memory", peakBytes, "bytes"),
           counted("sent", sent, "bytes"),
@@ -107,7 +96,7 @@ await runSuite(async ({ add }) => {
     name: "a single decode step of 8 devices",
     unit: "ms",
     samples: { jaxscale: [performance.now() - started] },
-    figures: [{ ...counted("submits", submits), goals: [{ goal: "1", met: submits === 1 }] }],
+    figures: [counted("submits", submits, "", 1)],
   });
 
   const name = "all-reduce of 4 MB between two GPUDevices";

@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { LanguageModel } from "@jaxscale/models";
 import { profiler } from "jaxscale";
+import { median } from "../statistics.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,7 +34,6 @@ async function recorded(): Promise<number> {
   return ms;
 }
 
-const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)];
 await decode();
 await recorded();
 const plain: number[] = [];
