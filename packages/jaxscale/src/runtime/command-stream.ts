@@ -43,6 +43,7 @@ export class CommandStream {
     if (this.#pass === undefined) {
       this.#encoder ??= this.#device.createCommandEncoder();
       this.#pass = this.#encoder.beginComputePass();
+      this.#statistics.passes++;
       this.pipeline = undefined;
       this.group = undefined;
       this.values = undefined;

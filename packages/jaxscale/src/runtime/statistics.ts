@@ -3,6 +3,8 @@ export interface Statistics {
   /** Programs launched. */
   launches: number;
   submits: number;
+  /** Compute passes that dispatches are encoded in; each costs the host far more than a dispatch. */
+  passes: number;
   dispatches: number;
   buffersCreated: number;
   bindGroupsCreated: number;
@@ -19,6 +21,7 @@ export interface Statistics {
 export const newStatistics = (): Statistics => ({
   launches: 0,
   submits: 0,
+  passes: 0,
   dispatches: 0,
   buffersCreated: 0,
   bindGroupsCreated: 0,
