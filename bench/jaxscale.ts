@@ -72,6 +72,25 @@ serve({
     const f = jit((a: jax.Array, b: jax.Array) => jnp.dot(a, b.T, { preferredElementType: "float32" }));
     return timed(() => f(x, w));
   },
+  /** Codes of so many bits; a float16 scale and, of 4 bits, a zero for each group along the depth. */
+  async matvecTransposedQuantized(n, bits, group) {
+    const dtype = bits === 4 ? "int4" : "int8";
+    const codes = await operand(`${dtype} ${n}`, () =>
+      random(n, n)
+        .mul(2 ** (bits - 1))
+        .astype(dtype),
+    );
+    const scales = random(n, n / group).astype("float16");
+    const zeros = jnp.round(random(n, n / group).mul(4)).astype("int4");
+    const x = random(1, n);
+    const f = jit((a: jax.Array, q: jax.Array, s: jax.Array, z: jax.Array) => {
+      const grouped = q.astype("float32").reshape(n, n / group, group);
+      const perGroup = (v: jax.Array): jax.Array => v.astype("float32").reshape(n, n / group, 1);
+      const shifted = bits === 4 ? grouped.sub(perGroup(z)) : grouped;
+      return jnp.dot(a, shifted.mul(perGroup(s)).reshape(n, n).T);
+    });
+    return timed(() => f(x, codes, scales, zeros));
+  },
   async softmax(n) {
     const x = await matrix(n);
     const f = jit((a: jax.Array) => nn.softmax(a, { axis: -1 }));

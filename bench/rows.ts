@@ -100,6 +100,7 @@ export function rowsFor(s: Scale): Row[] {
   const [small, large] = s.matrix;
   const square = s.vector ** 2;
   const own = versus("matvecTransposed", s.vector).ours;
+  const bfloat16 = entry("jaxscale", "matvecTransposedBfloat16", s.vector);
   const block = [s.tokens, s.hidden, s.heads, s.feedForward];
   const blockFlops = 2 * s.tokens * (4 * s.hidden ** 2 + 3 * s.hidden * s.feedForward) + 4 * s.tokens ** 2 * s.hidden;
   const plain = (name: string, n: number): Record<string, Entry> => ({ "plain WGSL": entry("plain WGSL", name, n) });
@@ -159,11 +160,27 @@ export function rowsFor(s: Scale): Row[] {
     {
       name: `GEMV ${s.vector}² bf16 weights, x·Wᵀ`,
       unit: "ms",
-      ours: entry("jaxscale", "matvecTransposedBfloat16", s.vector),
+      ours: bfloat16,
       others: { "own f32": own, stream },
       bytes: 2 * square,
       reach: faster("own f32", 1.4),
       stretch: roof(0.85),
+    },
+    {
+      name: `GEMV ${s.vector}² int8 weights, a scale a row, x·Wᵀ`,
+      unit: "ms",
+      ours: entry("jaxscale", "matvecTransposedQuantized", s.vector, 8, s.vector),
+      others: { "own bf16": bfloat16, stream },
+      bytes: square,
+      reach: faster("own bf16", 1.4),
+    },
+    {
+      name: `GEMV ${s.vector}² int4 weights, scales and zeros of 32, x·Wᵀ`,
+      unit: "ms",
+      ours: entry("jaxscale", "matvecTransposedQuantized", s.vector, 4, 32),
+      others: { "own bf16": bfloat16, stream },
+      bytes: (square * (4 + 16 / 32 + 4 / 32)) / 8,
+      reach: faster("own bf16", 1.8),
     },
     {
       name: `softmax ${s.softmax}²`,

@@ -205,6 +205,16 @@ Object.entries(forms).forEach(([name, { f, shape, operands, besides = 0 }], i) =
   }),
 );
 
+test("columns that fill neither a workgroup nor a word are stored, and no others", async () => {
+  const f = (x: A, q: A, s: A, z: A): A =>
+    x
+      .astype("float32")
+      .dot(dequantize(q, s, z).T)
+      .astype("bfloat16");
+  const args = [floats([1, depth], "bfloat16", 1), ...weights([133, depth], "int4", "int4")];
+  await agreesScheduled(f, args, {}, { abs: 0.05, rel: 0.02 });
+});
+
 test("a group's scale is loaded once, and multiplies the sum of its products", async () => {
   const { f, shape, operands } = forms["one row"];
   const [code] = await wgslOf(f, [...operands, ...weights(shape, "int4", "int4")]);

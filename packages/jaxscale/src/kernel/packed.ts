@@ -4,7 +4,7 @@ import { invariant } from "../base/errors.ts";
 import type { KernelBuilder } from "./builder.ts";
 import type { BufferDecl, Value } from "./ir.ts";
 import { decode, decodeLane, encode } from "./rounding.ts";
-import { divisorOf, splitConstant } from "./simplify.ts";
+import { commonDivisor, divisorOf, splitConstant } from "./simplify.ts";
 
 /**
  * Element `linear` of an array, as its compute value. Where the position is a constant after a base that is known to be
@@ -16,7 +16,7 @@ export function loadElement(k: KernelBuilder, buffer: BufferDecl, dtype: DType, 
   const { base, offset } = splitConstant(k, linear);
   const alignment = divisorOf(base);
   const words = vectorWidth(buffer, alignment, perWord);
-  if (words === undefined) return loadAnywhere(k, buffer, dtype, linear);
+  if (words === undefined) return loadPart(k, buffer, dtype, base, offset, commonDivisor(alignment, perWord));
   const span = words * perWord;
   const lane = ((offset % span) + span) % span;
   const start = k.add(base, k.i32(offset - lane));
@@ -58,12 +58,23 @@ function vectorWidth(buffer: BufferDecl, alignment: number, perWord: number): 1 
   return fits(1) ? 1 : undefined;
 }
 
-function loadAnywhere(k: KernelBuilder, buffer: BufferDecl, dtype: DType, linear: Value): Value {
+/** The element at `base + offset`, from a part of a word: `part` elements that begin at a multiple of it, as `base` does, share the shift. */
+function loadPart(
+  k: KernelBuilder,
+  buffer: BufferDecl,
+  dtype: DType,
+  base: Value,
+  offset: number,
+  part: number,
+): Value {
   const perWord = elementsPerWord(dtype);
-  const bits = bitsOf(dtype);
-  const word = k.bitcast("u32", k.load(buffer, k.div(linear, k.i32(perWord))));
-  const shift = k.mul(k.cast("u32", k.rem(linear, k.i32(perWord))), k.u32(bits));
-  return decode(k, dtype, k.and(k.shr(word, shift), k.u32(2 ** bits - 1)));
+  const lane = ((offset % part) + part) % part;
+  const start = k.add(base, k.i32(offset - lane));
+  const word = k.bitcast("u32", k.load(buffer, k.div(start, k.i32(perWord))));
+  const shift = k.mul(k.cast("u32", k.rem(start, k.i32(perWord))), k.u32(bitsOf(dtype)));
+  const shifted = k.shr(word, shift);
+  if (part === 1) return decode(k, dtype, k.and(shifted, k.u32(2 ** bitsOf(dtype) - 1)));
+  return decodeLane(k, dtype, shifted, lane);
 }
 
 const asComputed = (k: KernelBuilder, dtype: DType, word: Value): Value => k.bitcast(computeType(dtype) as "f32", word);

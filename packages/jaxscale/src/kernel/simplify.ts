@@ -112,7 +112,7 @@ export function boundsWithin(
   return bounds && boundsOf(form) && { fixed: build(k, form), rest: bounds };
 }
 
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+export const commonDivisor = (a: number, b: number): number => (b === 0 ? Math.abs(a) : commonDivisor(b, a % b));
 
 const bounded = (v: Value): boolean => v.range !== undefined && v.type === "i32";
 
@@ -175,7 +175,9 @@ function divideByConstant(k: KernelBuilder, name: "div" | "rem", a: Value, b: Va
 
 /** `(64a + b) / 1024 = a / 16` and `(64a + b) % 1024 = 64 · (a % 16) + b`, for b in [0, 64). */
 function divideByFactor(k: KernelBuilder, name: "div" | "rem", form: LinearForm, divisor: number): Value | undefined {
-  const factors = new Set([...form.terms.values()].map((c) => gcd(c, divisor)).filter((g) => g > 1 && g < divisor));
+  const factors = new Set(
+    [...form.terms.values()].map((c) => commonDivisor(c, divisor)).filter((g) => g > 1 && g < divisor),
+  );
   for (const factor of [...factors].sort((a, b) => b - a)) {
     const split = divide(form, factor);
     if (!split) continue;
@@ -224,7 +226,7 @@ export function splitConstant(k: KernelBuilder, v: Value): { base: Value; offset
 export function divisorOf(v: Value): number {
   const form = linearForm(v);
   let common = form.constant;
-  for (const c of form.terms.values()) common = gcd(common, c);
+  for (const c of form.terms.values()) common = commonDivisor(common, c);
   return common === 0 ? 2 ** 30 : common;
 }
 

@@ -7,10 +7,10 @@ import type { Var } from "../../jaxpr/ir.ts";
 import type { KernelBuilder } from "../../kernel/builder.ts";
 import type { Value, Variable } from "../../kernel/ir.ts";
 import type { Emitter } from "../emitter.ts";
-import { ceilDivide, invocationNumber, workgroupNumber } from "../grid.ts";
+import { ceilDivide, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
-import { type Product, sideIndex, widen } from "./product.ts";
+import { type Product, type Side, sideIndex, widen } from "./product.ts";
 import { runOfColumns, writeColumns } from "./result-tile.ts";
 import { fillsWords } from "./store.ts";
 import { combineLanes, type Team } from "./team.ts";
@@ -22,44 +22,60 @@ export function scheduleDotRows(
   context: ScheduleContext,
   packing: number,
 ): readonly Launch[] {
-  const { gemvColumns, gemvLanes, gemvPackedAlone } = context.parameters;
-  const invocations = product.batch * ceilDivide(product.columns, gemvColumns);
-  // A workgroup of few columns would leave others idle.
-  const enough = invocations >= (gemvLanes * context.target.traits.parallelWorkgroups) / 4;
-  const alone = gemvPackedAlone && packing > 2 && enough;
+  const { gemvColumns, gemvLanes: lanes } = context.parameters;
   const width = product.columns === 1 ? 1 : Math.min(gemvColumns, product.columns);
   const groupsAcross = ceilDivide(product.columns, width);
-  const grid = gridFor(product.batch * groupsAcross, alone ? gemvLanes : 1, context.target, context.part);
+  const total = product.batch * groupsAcross;
+  const alone = areAlone(product, context, groupsAcross, packing);
+  const workgroups = alone ? ceilDivide(total, lanes) : total;
+  const grid = gridFor(workgroups, 1, context.target, context.part);
   const emit = emitterFor(group, context);
   const { k } = emit;
   const outputs = group.writes.map((v, i) => ({ v, view: emit.output(v, `out${i}`, needsMerge(v, product, width)) }));
-  const number = alone ? invocationNumber(k, grid, gemvLanes) : workgroupNumber(k, grid);
-  const total = product.batch * groupsAcross;
-  const { target } = context;
-  const team: Team = alone
-    ? { lanes: 1, lane: k.i32(0), target }
-    : { lanes: gemvLanes, lane: k.local(0, gemvLanes), target };
+  const number = workgroupNumber(k, grid);
+  const lane = k.local(0, lanes);
+  const team: Team = { lanes, lane, target: context.target };
 
-  k.if(k.lt(number, k.i32(total)), () => {
-    const place = k.assume(number, { min: 0, max: total - 1 });
+  k.if(k.lt(number, k.i32(workgroups)), () => {
+    const own = k.assume(number, { min: 0, max: workgroups - 1 });
+    const wanted = alone ? k.add(k.mul(own, k.i32(lanes)), lane) : own;
+    // Invocations beyond the last columns repeat them and store nothing.
+    const place = k.min(wanted, k.i32(total - 1));
     const batch = k.div(place, k.i32(groupsAcross));
     const first = k.mul(k.rem(place, k.i32(groupsAcross)), k.i32(width));
     const column = (c: number): Value => {
       const at = k.add(first, k.i32(c));
       return product.columns % width === 0 ? at : k.min(at, k.i32(product.columns - 1));
     };
-    const sums = accumulate(emit, product, team, batch, column, width, packing);
+    const sums = accumulate(emit, product, { team, alone, batch, column, width, packing });
     const totals = sums.map((row) =>
-      row.map((sum) => combineLanes(k, team, [k.get(sum)], ([a], [b]) => [k.add(a, b)])[0]),
+      row.map((sum) => (alone ? k.get(sum) : combineLanes(k, team, [k.get(sum)], ([a], [b]) => [k.add(a, b)])[0])),
     );
-    k.if(k.eq(team.lane, k.i32(0)), () => {
+    k.if(alone ? k.lt(wanted, k.i32(total)) : k.eq(lane, k.i32(0)), () => {
       for (let row = 0; row < product.rows; row++)
         writeColumns(emit, product, outputs, batch, k.i32(row), first, totals[row], product.columns % width !== 0);
     });
   });
-  return [
-    { kernel: k.finish(kernelName(group, "_gemv"), [gemvLanes, 1, 1]), bindings: emit.bindings, workgroups: grid },
-  ];
+  return [{ kernel: k.finish(kernelName(group, "_gemv"), [lanes, 1, 1]), bindings: emit.bindings, workgroups: grid }];
+}
+
+/**
+ * Whether each invocation makes columns of its own, and they hand round the vector: of narrow weights, where the lanes are a whole subgroup,
+ * all of one batch, and there are columns for enough workgroups.
+ */
+function areAlone(
+  product: Product,
+  { parameters, target }: ScheduleContext,
+  groupsAcross: number,
+  packing: number,
+): boolean {
+  const { gemvPackedAlone, gemvLanes: lanes } = parameters;
+  const { min, max } = target.subgroupSize;
+  const isSubgroup = target.features.subgroups && min === max && lanes === min;
+  const inOneBatch = product.batch === 1 || groupsAcross % lanes === 0;
+  const enough = product.batch * groupsAcross >= (lanes * target.traits.parallelWorkgroups) / 4;
+  const handedRound = runAlong(product, 1, packing) % lanes === 0;
+  return gemvPackedAlone && isNarrow(packing) && isSubgroup && inOneBatch && enough && handedRound;
 }
 
 /** Packed results whose words are not wholly one invocation's are merged atomically. */
@@ -68,36 +84,37 @@ function needsMerge(v: Var, product: Product, width: number): boolean {
   return !fillsWords(v.aval.dtype, run);
 }
 
-/** Partial sums [row][column] of this lane: every `lanes`-th run of the depth. */
+interface Columns {
+  readonly team: Team;
+  readonly alone: boolean;
+  readonly batch: Value;
+  readonly column: (c: number) => Value;
+  readonly width: number;
+  readonly packing: number;
+}
+
+/** Partial sums [row][column] of this lane: over the whole depth of columns of its own, or over every `lanes`-th run of it. */
 function accumulate(
   emit: Emitter,
   product: Product,
-  team: Team,
-  batch: Value,
-  column: (c: number) => Value,
-  width: number,
-  packing: number,
+  { team, alone, batch, column, width, packing }: Columns,
 ): Variable[][] {
   const { k } = emit;
   const zero = widen(k, product, k.i32(0));
   const sums = Array.from({ length: product.rows }, () => Array.from({ length: width }, () => k.variable(zero, "sum")));
-  const run = runAlong(product, team.lanes, packing);
-  k.loop(team.lane, k.i32(product.depth / run), k.i32(team.lanes), (iteration) => {
-    const depth = (u: number): Value => k.add(k.mul(iteration, k.i32(run)), k.i32(u));
+  const run = runAlong(product, alone ? 1 : team.lanes, packing);
+  const [start, step] = alone ? [k.i32(0), 1] : [team.lane, team.lanes];
+  k.loop(start, k.i32(product.depth / run), k.i32(step), (iteration) => {
+    const first = k.mul(iteration, k.i32(run));
+    const readAt = (side: Side, free: Value, offset: Value): Value =>
+      widen(k, product, emit.read(side.atom, sideIndex(k, side, batch, free, k.add(first, offset))));
     const steps = Array.from({ length: run }, (_, u) => u);
-    const rows = sums.map((_, i) =>
-      steps.map((u) =>
-        widen(k, product, emit.read(product.rowSide.atom, sideIndex(k, product.rowSide, batch, k.i32(i), depth(u)))),
-      ),
-    );
+    const rows = sums.map((_, i) => {
+      const row = (offset: Value): Value => readAt(product.rowSide, k.i32(i), offset);
+      return alone ? handRound(k, team, run, row) : steps.map((u) => row(k.i32(u)));
+    });
     for (let c = 0; c < width; c++) {
-      const weights = steps.map((u) =>
-        widen(
-          k,
-          product,
-          emit.read(product.columnSide.atom, sideIndex(k, product.columnSide, batch, column(c), depth(u))),
-        ),
-      );
+      const weights = steps.map((u) => readAt(product.columnSide, column(c), k.i32(u)));
       sums.forEach((row, i) => {
         k.set(row[c], k.add(k.get(row[c]), dotOf(k, rows[i], weights)));
       });
@@ -106,11 +123,20 @@ function accumulate(
   return sums;
 }
 
+/** The elements of a run, of which each lane of a subgroup loads its share. */
+function handRound(k: KernelBuilder, { lanes, lane }: Team, run: number, read: (offset: Value) => Value): Value[] {
+  const share = run / lanes;
+  const own = Array.from({ length: share }, (_, e) => read(k.add(k.mul(lane, k.i32(share)), k.i32(e))));
+  return Array.from({ length: run }, (_, u) => k.subgroupBroadcast(own[u % share], Math.floor(u / share)));
+}
+
 const vector = 4;
+/** Whether a vector of words holds more elements than a run of other arrays. */
+const isNarrow = (packing: number): boolean => packing > 2;
 
 /** Elements that a lane takes in one iteration: of narrow ones a vector of words, fewer of several rows, so that every lane has some. */
 function runAlong({ depth, rows }: Product, lanes: number, packing: number): number {
-  const most = packing > 2 ? packing * Math.max(1, Math.floor(vector / rows)) : vector;
+  const most = isNarrow(packing) ? packing * Math.max(1, Math.floor(vector / rows)) : vector;
   for (let run = most; run > vector; run /= 2) if (depth % run === 0 && depth / run >= lanes) return run;
   return depth % vector === 0 ? vector : 1;
 }
