@@ -20,10 +20,11 @@ async function valuesOf(model: LanguageModel): Promise<ReadonlyMap<string, reado
   return values;
 }
 
-for (const [name, scheme] of [
+const written = [
   ["glm-4-tiny", "int4"],
   ["glm-4.7-flash-tiny", "int8"],
-] as const)
+] as const;
+for (const [name, scheme] of process.env.JAXSCALE_FULL === "1" ? written : written.slice(0, 1))
   test(`${name} in ${scheme}: codes, scales and zero points are those of quantizing while loading`, async () => {
     const output = join(folder, `${name}-${scheme}`);
     const { code, errors } = await jaxscale([
@@ -36,11 +37,11 @@ for (const [name, scheme] of [
       output,
     ]);
     assert.is(code, 0, errors);
-    const written = await LanguageModel.load(output);
+    const loaded = await LanguageModel.load(output);
     const quantized = await LanguageModel.load(shipped(name), { quantize: { weights: parseScheme(scheme) } });
-    const dtypes = Object.values(parametersOf(written.model)).map(({ dtype }) => dtype);
+    const dtypes = Object.values(parametersOf(loaded.model)).map(({ dtype }) => dtype);
     assert.ok(dtypes.includes(scheme === "int4" ? "uint4" : "int8"));
-    const [a, b] = [await valuesOf(written), await valuesOf(quantized)];
+    const [a, b] = [await valuesOf(loaded), await valuesOf(quantized)];
     assert.equal([...a.keys()], [...b.keys()]);
     for (const [key, values] of a) assert.equal(values, b.get(key), key);
     assert.equal(
@@ -51,7 +52,7 @@ for (const [name, scheme] of [
       JSON.parse(readFileSync(join(output, "config.json"), "utf8")).quantization_config.format,
       "pack-quantized",
     );
-    for (const model of [written, quantized]) model.dispose();
+    for (const model of [loaded, quantized]) model.dispose();
   });
 
 const refusals = [
