@@ -4,6 +4,8 @@ import * as assert from "uvu/assert";
 import { parseConfig } from "../../packages/models/src/config/config.ts";
 import { StepCost } from "../../packages/models/src/cost/step-cost.ts";
 import { CausalLM } from "../../packages/models/src/model.ts";
+import { type QuantizeOptions, quantizeModel } from "../../packages/models/src/quantize-model.ts";
+import { parseScheme } from "../../packages/models/src/weights/quantized/scheme.ts";
 
 /** Sizes that a file does not give are those of the published models. */
 const costOf = (config: Readonly<Record<string, unknown>>): StepCost =>
@@ -90,6 +92,38 @@ test("latent attention costs 2 · (576 + 512) a head and cached token when absor
   const [expanded, absorbed] = [20 * 2 * (256 + 256), 20 * 2 * (576 + 512)];
   assert.is(cost.prefill(2).flops - cost.prefill(1).flops, linear + 2 * 512 * 20 * 448 + (46 * 2 + 1) * expanded);
   assert.is(cost.prefill(2, 10).flops - cost.prefill(1, 10).flops, linear + (46 * 12 + 1) * absorbed);
+});
+
+/** Weights and caches of few bits. */
+const quantizedCost = (config: Readonly<Record<string, unknown>>, quantize: QuantizeOptions): StepCost => {
+  const model = new CausalLM(parseConfig(JSON.stringify(config)), "bfloat16", null, "int8");
+  quantizeModel(model, quantize);
+  return new StepCost(model);
+};
+
+test("a step of GLM-4-9B in int4 reads codes, scales and zero points, and codes with scales of the caches", () => {
+  const weights = parseScheme("int4");
+  const cost = quantizedCost({ model_type: "glm" }, { weights, head: weights });
+  const biasesAndNorms = 40 * (4096 + 2 * 256 + 2 * 4096) + 4096;
+  const matrices = 2 * vocabulary + 40 * (glmLayer - (4096 + 2 * 256 + 2 * 4096));
+  // A code of 4 bits; for 32 of them a scale of 16 bits and a zero point of 4.
+  const bytesOf = (elements: number): number => elements / 2 + (elements / 32) * 2.5;
+  assert.is(cost.parameters, matrices + biasesAndNorms);
+  assert.is(cost.weightBytes, bytesOf(matrices) + 2 * biasesAndNorms);
+  assert.is(cost.cacheBytesPerToken, 40 * 2 * 2 * (128 + 4));
+  const { bytes, flops } = cost.decode([1000]);
+  assert.is(bytes, bytesOf(matrices - vocabulary) + bytesOf(4096) + 2 * biasesAndNorms + 1000 * 40 * 2 * 2 * 132);
+  assert.is(flops, costOf({ model_type: "glm" }).decode([1000]).flops);
+});
+
+test("a token of Flash in int8 reads the codes of 4 experts a layer", () => {
+  const config = { model_type: "glm4_moe_lite" };
+  const cost = quantizedCost(config, { experts: parseScheme("int8") });
+  const plain = costOf(config);
+  // Of 46 layers 4 of 64 experts with three matrices: a byte less for each weight, a float32 scale for each row.
+  const saved = 46 * 4 * (3 * 1536 * 2048 - 4 * (2 * 1536 + 2048));
+  const cache = plain.cacheBytesPerToken - cost.cacheBytesPerToken;
+  assert.is(plain.decode([1]).bytes - cost.decode([1]).bytes, saved + cache);
 });
 
 test.run();

@@ -3,6 +3,7 @@ import * as nnx from "@jaxscale/nnx";
 import * as jax from "jaxscale";
 import { architectureOf } from "../architectures.ts";
 import { type CausalLM, makeCaches } from "../model.ts";
+import type { QuantizedComponent } from "../weights/plan.ts";
 
 /** Attention with a cost; attention without this interface counts as free. */
 export interface CountedAttention {
@@ -54,7 +55,7 @@ export class StepCost {
     this.parameters = sum(({ size }) => size);
     this.activeParameters = sum(({ size, use, share }) => (use === "rows" ? 0 : size * share));
     this.headParameters = sum(({ size, use }) => (use === "head" ? size : 0));
-    this.weightBytes = sum(({ size, itemBytes }) => size * itemBytes);
+    this.weightBytes = sum(({ sizeBytes }) => sizeBytes);
     this.cacheBytesPerToken = cacheBytes(model, { batch: 1, capacity: 1 });
   }
 
@@ -85,17 +86,18 @@ export class StepCost {
 
   /** Upper bound on the bytes of weights that a number of tokens reads together. */
   weightBytesRead(tokens: number): number {
-    return this.#weights.reduce((sum, { size, itemBytes, rows, use, share }) => {
-      if (use === "rows") return sum + (Math.min(tokens, rows) / rows) * size * itemBytes;
-      return sum + Math.min(1, tokens * share) * size * itemBytes;
+    return this.#weights.reduce((sum, { sizeBytes, rows, use, share }) => {
+      if (use === "rows") return sum + (Math.min(tokens, rows) / rows) * sizeBytes;
+      return sum + Math.min(1, tokens * share) * sizeBytes;
     }, 0);
   }
 }
 
 interface Weight {
   readonly parameter: nnx.Param;
+  /** Parameters of the model: scales and zero points of quantized weights are none. */
   readonly size: number;
-  readonly itemBytes: number;
+  readonly sizeBytes: number;
   readonly rows: number;
   /** Whether the parameter is a factor of products, not a lookup table. */
   readonly use: "product" | "head" | "rows";
@@ -105,20 +107,20 @@ interface Weight {
 
 function weightsOf(model: CausalLM): readonly Weight[] {
   const { activeShare } = architectureOf(model.config);
-  const embedding = model.model.embed_tokens.weight;
+  const embedding = new Set(parametersIn(model.model.embed_tokens));
+  const head = new Set(model.lm_head ? parametersIn(model.lm_head) : embedding);
   return [...nnx.state(model, nnx.Param)].map(([path, leaf]) => {
     const parameter = leaf as nnx.Param;
-    const use =
-      parameter === embedding
-        ? model.lm_head
-          ? "rows"
-          : "head"
-        : parameter === model.lm_head?.weight
-          ? "head"
-          : "product";
-    const { size, dtype, shape } = parameter;
-    const share = activeShare?.(model.config, path.join(".")) ?? 1;
-    return { parameter, size, itemBytes: jax.itemSizeBytes(dtype), rows: shape[0], use, share };
+    const { size, dtype, shape, metadata } = parameter;
+    const component = metadata.quantized as QuantizedComponent | undefined;
+    return {
+      parameter,
+      size: component === undefined || component.component === "codes" ? size : 0,
+      sizeBytes: size * jax.itemSizeBytes(dtype),
+      rows: shape[0],
+      use: head.has(parameter) ? "head" : embedding.has(parameter) ? "rows" : "product",
+      share: activeShare?.(model.config, component?.weight ?? path.join(".")) ?? 1,
+    };
   });
 }
 
