@@ -163,6 +163,16 @@ test("arguments and specs that do not fit are refused with their path", () => {
   );
 });
 
+test("a branch with a collective may be chosen by a value that varies: every device takes part, some use the result", async () => {
+  const f = (collective: (u: A) => A) =>
+    over((x) => lax.cond(x.at(0).get().greater(1), collective, (u: A) => u.mul(2), x), P("x"))(range(4));
+  // The first device has [0, 1] and doubles it, the second has [2, 3].
+  assert.equal(await lists(f((u) => lax.psum(u, "x"))), [0, 2, 2, 4]);
+  assert.equal(await lists(f((u) => lax.ppermute(u, "x", [[0, 1]]))), [0, 2, 0, 1]);
+  assert.equal(await lists(f((u) => lax.allGather(u, "x").at(1).get())), [0, 2, 2, 3]);
+  assert.equal(await lists(f((u) => jax.jit((v: A) => lax.psum(v, "x"))(u))), [0, 2, 2, 4]);
+});
+
 test("what shardMap refuses names the user's line", () => {
   const here = /, called at .*shard-map\.test\.ts:\d+:\d+\)?$/;
   assert.throws(() => over((x) => x, P("x"))(range(7)), here);

@@ -1,5 +1,5 @@
 /** Branches within `shardMap`, where devices may differ in values and in the branch that they take. */
-import { type ShapedArray, varyingOfAny } from "../../jaxpr/ir.ts";
+import { type JaxprEqn, type ShapedArray, varyingOfAny } from "../../jaxpr/ir.ts";
 import { inlineCalls } from "../../passes/inline-calls.ts";
 import { rulesOf } from "../../primitives/primitive.ts";
 import type { Array } from "../../trace/array.ts";
@@ -33,10 +33,13 @@ export function varyAlike(bodies: readonly Body[], chosen: readonly string[]): r
 
 /** A jaxpr's results; what varies already is not made to vary once more. */
 const withoutRepeats = (closed: Body["jaxpr"], args: readonly Array[]): readonly Array[] =>
-  evalJaxprBy<Array>(inlineCalls(closed), args, {
+  evalJaxprBy<Array>(inlineCalls(closed, isCollective), args, {
     lift: (x) => x,
     process: ({ primitive, params }, operands) => {
       const axes = rulesOf(primitive).variesAlong?.(params);
       return axes ? [varyAlong(operands[0], axes)] : bind(primitive, operands, params);
     },
   });
+
+// They stay: what a collective is made of depends on where its axes are mapped.
+const isCollective = ({ primitive }: JaxprEqn): boolean => rulesOf(primitive).axisNames !== undefined;
