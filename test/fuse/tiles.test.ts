@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { lavapipe } from "../golden/targets.ts";
 import { randomNumbers, tensorOf } from "../tensors.ts";
-import { type ArrayFunction, agreesScheduled, type Schedule } from "./scheduled-as.ts";
+import { type ArrayFunction, agreesScheduled, programOf, type Schedule, smallestLimits } from "./scheduled-as.ts";
 
 const random = randomNumbers(29);
 const floats = (...shape: number[]) => tensorOf(shape, "float32", () => random() - 0.5);
@@ -82,6 +82,26 @@ test("products through shared memory in batches, of packed and of whole numbers,
     [floats(41, 16), floats(16, 64), floats(64), floats(41, 64)],
     { parameters },
   );
+});
+
+test("products of few columns with long rows have wide workgroups on a GPU, as far as shared memory goes", async () => {
+  const smallest: Schedule = { onGpu: true, limits: smallestLimits };
+  const f: ArrayFunction = (x, w) => x.dot(w.T);
+  const lanes = async (rows: number, columns: number, depth: number): Promise<number> => {
+    const { kernels } = await programOf(f, [floats(rows, depth), floats(columns, depth)], smallest);
+    return kernels[0].workgroupSize[0];
+  };
+  assert.is(await lanes(1, 256, 1024), 256);
+  assert.is(await lanes(1, 256, 260), 64);
+  assert.is(await lanes(1, 8192, 1024), 64);
+  // 8 rows × 4 columns × 128 lanes × 4 bytes are all that 16 KiB hold.
+  assert.is(await lanes(8, 256, 1024), 128);
+  for (const [rows, columns, depth] of [
+    [1, 5, 1024],
+    [3, 7, 519],
+    [8, 9, 516],
+  ])
+    await agreesScheduled(f, [floats(rows, depth), floats(columns, depth)], smallest);
 });
 
 test.run();

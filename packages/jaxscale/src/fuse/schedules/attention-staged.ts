@@ -42,6 +42,9 @@ const pitchOf = (depth: number): number => depth / vector + ((depth / vector) % 
 /** Words of a row of weights: the keepers of neighbouring rows read different banks. */
 const weightsPitch = ({ keys, keepers }: Staging): number => keys + keepers;
 
+/** Bytes of shared memory at most: with more, cores of 32 KiB would hold a single workgroup. */
+const mostBytes = 12288;
+
 /** @param lanes a power of two, at least `rows` */
 export function stagingFor(
   rows: number,
@@ -56,7 +59,8 @@ export function stagingFor(
     rows: ceilDivide(rows, beside),
     keepers: lanes / powerAbove(rows),
   });
-  const fits = (staging: Staging): boolean => stagedBytes(staging, lanes) <= limits.maxComputeWorkgroupStorageSize;
+  const most = Math.min(mostBytes, limits.maxComputeWorkgroupStorageSize);
+  const fits = (staging: Staging): boolean => stagedBytes(staging, lanes) <= most;
   let depth = attentionDepth;
   while (depth > vector && !fits(sized(depth))) depth /= 2;
   return sized(depth);

@@ -22,11 +22,12 @@ export function scheduleDotRows(
   context: ScheduleContext,
   packing: number,
 ): readonly Launch[] {
-  const { gemvColumns, gemvLanes: lanes } = context.parameters;
+  const { gemvColumns, gemvLanes } = context.parameters;
   const width = product.columns === 1 ? 1 : Math.min(gemvColumns, product.columns);
   const groupsAcross = ceilDivide(product.columns, width);
   const total = product.batch * groupsAcross;
   const alone = areAlone(product, context, groupsAcross, packing);
+  const lanes = alone ? gemvLanes : lanesFor(product, total, width, context);
   const workgroups = alone ? ceilDivide(total, lanes) : total;
   const grid = gridFor(workgroups, 1, context.target, context.part);
   const emit = emitterFor(group, context);
@@ -77,6 +78,25 @@ function areAlone(
   const handedRound = runAlong(product, 1, packing) % lanes === 0;
   return gemvPackedAlone && isNarrow(packing) && isSubgroup && inOneBatch && enough && handedRound;
 }
+
+/** Of few workgroups each has more invocations, which share the depth further, as far as shared memory holds their sums. */
+function lanesFor(
+  { rows, depth }: Product,
+  workgroups: number,
+  width: number,
+  { parameters: { gemvLanes }, target: { traits, limits } }: ScheduleContext,
+): number {
+  if (traits.costlyWorkgroups) return gemvLanes;
+  const fits = (lanes: number): boolean =>
+    lanes <= Math.min(widestTeam, limits.maxComputeInvocationsPerWorkgroup, depth / vector) &&
+    4 * rows * width * lanes <= limits.maxComputeWorkgroupStorageSize;
+  let lanes = gemvLanes;
+  while (workgroups * lanes < traits.parallelWorkgroups * gemvLanes && fits(2 * lanes)) lanes *= 2;
+  return lanes;
+}
+
+/** Invocations of a workgroup at most. */
+const widestTeam = 256;
 
 /** Packed results whose words are not wholly one invocation's are merged atomically. */
 function needsMerge(v: Var, product: Product, width: number): boolean {
