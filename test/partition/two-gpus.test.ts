@@ -107,6 +107,23 @@ test("each device's shard is its part, on its device", async () => {
   }
 });
 
+test("GPUs that take different branches all run what a branch with collectives computes", async () => {
+  const pair = new jax.Mesh([{ id: 0 }, { id: 4 }], ["x"]);
+  const run = (branch: (u: A) => A) =>
+    values(
+      jax.shardMap((x: A) => lax.cond(x.at(0).get().greater(2), branch, (u: A) => u.mul(2), x), {
+        mesh: pair,
+        inSpecs: P("x"),
+        outSpecs: P("x"),
+        checkVma: false,
+      })(range([8])),
+    );
+  // The first GPU has 0 to 3 and doubles them, the second has 4 to 7.
+  assert.equal(await run((u) => lax.psum(u.mul(3).sub(1), "x")), [0, 2, 4, 6, 10, 16, 22, 28]);
+  const thrice = (u: A): A => lax.foriLoop(0, 3, (_: A, sum: A) => lax.psum(sum, "x"), u);
+  assert.equal(await run(thrice), [0, 2, 4, 6, 16, 24, 32, 40]);
+});
+
 test("operations outside jit keep what lies on several GPUs there", async () => {
   const x = jax.devicePut(range([8, 4]), named(meshes.x, "x"));
   const y = x.mul(2).add(range([4]));

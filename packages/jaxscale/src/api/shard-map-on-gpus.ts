@@ -11,6 +11,7 @@ import { withAxisName } from "../trace/axis-names.ts";
 import { traceToJaxpr } from "../trace/staging.ts";
 import { bind } from "../trace/trace.ts";
 import { evalJaxpr, evalJaxprBy } from "../transforms/eval-jaxpr.ts";
+import { ops } from "../transforms/jaxpr-transforms.ts";
 import { hoistConstants } from "./inner-jit.ts";
 import { constrained } from "./placement.ts";
 
@@ -69,13 +70,21 @@ function partType({ shape, dtype, weakType }: ShapedArray, layout: Layout, axes:
   );
 }
 
-/** The same equations on types that do not say along which axes values vary: what is derived from that is derived. */
+const hasCollectives = ({ jaxpr }: ClosedJaxpr): boolean =>
+  jaxpr.eqns.some(({ primitive, params }) => {
+    const { traffic, subJaxprs } = rulesOf(primitive);
+    return traffic !== undefined || subJaxprs(params).some(hasCollectives);
+  });
+
+/** The same equations on types that do not say along which axes values vary: what is derived from that is derived. Branches with collectives all run, for GPUs may choose differently. */
 function withoutVarying(closed: ClosedJaxpr): ClosedJaxpr {
-  const process = ({ primitive, params }: JaxprEqn, operands: readonly Array[]): readonly Array[] => {
-    const { subJaxprs, withSubJaxprs, variesAlong } = rulesOf(primitive);
+  const process = (eqn: JaxprEqn, operands: readonly Array[]): readonly Array[] => {
+    const { primitive, params } = eqn;
+    const { subJaxprs, withSubJaxprs, variesAlong, everyBranch } = rulesOf(primitive);
     if (variesAlong) return operands;
     const bodies = subJaxprs(params);
     const erased = withSubJaxprs && bodies.length > 0 ? withSubJaxprs(params, bodies.map(withoutVarying)) : params;
+    if (everyBranch && bodies.some(hasCollectives)) return everyBranch(ops, operands, erased) as readonly Array[];
     return bind(primitive, operands, erased);
   };
   return traceToJaxpr(

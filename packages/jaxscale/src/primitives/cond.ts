@@ -94,7 +94,6 @@ function batch(
   { branches }: CondParams,
   axis: BatchAxis,
 ): Batched {
-  const [index, ...args] = operands;
   const [indexDim, ...argDims] = dims;
   const { batchJaxpr } = ops.transforms;
   const mapped = either(branches.map((b) => batchJaxpr(b, axis, argDims).dims.map((d) => d !== null)));
@@ -103,14 +102,24 @@ function batch(
     return { results: ops.bind("cond", operands, { branches: batched }), dims: mapped.map((m) => (m ? 0 : null)) };
   }
   const all = branches[0].jaxpr.outvars.map(() => true);
-  const outs = branches.map((b) => ops.transforms.evalJaxpr(batchJaxpr(b, axis, argDims, all).jaxpr, args));
-  const results = outs[0].map((first, i) => {
-    const which = ops.broadcastInDim(index, first.aval.shape, [0]);
+  const batched = branches.map((b) => batchJaxpr(b, axis, argDims, all).jaxpr);
+  const results = everyBranch(ops, operands, batched);
+  return { results, dims: results.map(() => 0) };
+}
+
+/** Runs all branches and takes the results of one, by an index that is a scalar or has an element for each row. */
+function everyBranch(
+  ops: OpBuilder,
+  [index, ...args]: readonly Operand[],
+  branches: readonly ClosedJaxpr[],
+): readonly Operand[] {
+  const outs = branches.map((b) => ops.transforms.evalJaxpr(b, args));
+  return outs[0].map((first, i) => {
+    const which = ops.broadcastInDim(index, first.aval.shape, [...index.aval.shape.keys()]);
     const cases = outs.map((out) => out[i]);
     const chosen = cases.length === 2 ? ops.ne(which, 0) : which;
     return ops.bind1("select_n", [chosen, ...cases]);
   });
-  return { results, dims: results.map(() => 0) };
 }
 
 const condRules: Pick<PrimitiveRules<CondParams>, "differentiate" | "linearize" | "transpose" | "batch" | "prune"> = {
@@ -174,6 +183,7 @@ export const cond = definePrimitive<CondParams>("cond", {
       ...jaxpr.outvars.map((_, i): Edge => ({ arguments: [], outputs: inAll(i), result: i })),
     ];
   },
+  everyBranch: (ops, operands, { branches }) => everyBranch(ops, operands, branches),
   lowering: { kind: "branch", branches: ({ params }) => params.branches },
   sharding: replicatedRule,
   ...condRules,

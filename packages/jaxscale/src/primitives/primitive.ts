@@ -154,6 +154,11 @@ export interface PrimitiveRules<P extends Params = Params> extends Primitive<P> 
    * The equation returns them, in whatever form, after its own results. Absent: there cannot be effects inside.
    */
   readonly withEffects?: (params: P, bodies: readonly ClosedJaxpr[], extra: readonly number[]) => LiftedEffects<P>;
+  /**
+   * Runs all of several bodies of which the first operand chooses one, and takes its results: where devices choose differently and
+   * a body has collectives, which all devices must join.
+   */
+  readonly everyBranch?: (ops: OpBuilder, operands: readonly Operand[], params: P) => readonly Operand[];
   /** Names of mapped axes that the op works over: then `batch` is asked also when no operand has the axis. */
   readonly axisNames?: (params: P) => readonly string[];
   /** The mesh, and its axes that split each dimension of the result, where the op is there to say so. */
