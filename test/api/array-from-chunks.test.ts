@@ -31,6 +31,19 @@ test("an odd number of bfloat16 ends within a word", async () => {
   x.dispose();
 });
 
+test("integers of four bits lie two in a byte, the first in its low bits, and may end within one", async () => {
+  const bytes = Uint8Array.of(0x21, 0xf3, 0x08);
+  for (const [dtype, want] of [
+    ["int4", Int8Array.of(1, 2, 3, -1, -8)],
+    ["uint4", Uint8Array.of(1, 2, 3, 15, 8)],
+  ] as const) {
+    const x = await jax.arrayFromChunks({ shape: [5], dtype }, cut(bytes, [1, 2]));
+    assert.equal(await x.data(), want);
+    assert.equal(jax.elementsOfBytes(dtype, bytes).slice(0, 5), want);
+    x.dispose();
+  }
+});
+
 test("an array without elements takes no chunk", async () => {
   const x = await jax.arrayFromChunks({ shape: [0, 4], dtype: "float32" }, cut(new Uint8Array(0), []));
   assert.is((await x.data()).length, 0);
