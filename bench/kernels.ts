@@ -28,6 +28,10 @@ await runSuite(async ({ add, leaveOut }) => {
     );
   for (const system of systems) if (!isInstalled(system)) leaveOut(`${system}: ${howToInstall(system)}`);
   const arena = new Arena(scale.streamBytes);
-  for (const row of rows) add(await arena.measure(row, effort));
+  for (const row of rows) {
+    // A driver may compile a system's shaders for minutes.
+    console.error(`${row.name} …`);
+    add(await arena.measure(row, effort));
+  }
   arena.close();
 });
