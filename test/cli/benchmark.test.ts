@@ -67,8 +67,8 @@ test("a sweep measures every mesh that divides the model, and a size that does n
   }
 });
 
-test("weights may be random; a model from nowhere is refused", async () => {
-  const random = ["benchmark", "--random_weights", fixture("glm4_moe_lite-tiny"), "--dtype", "bfloat16", "--json"];
+test("weights may be random, and quantized; a model from nowhere is refused", async () => {
+  const random = ["benchmark", "--random_weights", fixture("glm4_moe_lite-tiny"), "--quantize", "int4", "--json"];
   const { code, output } = await jaxscale([...random, "--batch_sizes", "2", "--seq_lens", "8", ...quick]);
   assert.is(code, 0, output);
   assert.is(JSON.parse(output).rows[0].batch, 2);

@@ -1,5 +1,5 @@
 /** `jaxscale compare` on copies of a tiny checkpoint. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeSafetensors, folderFiles, SafetensorsFile, type WrittenTensor } from "@jaxscale/models";
@@ -9,6 +9,9 @@ import { fixture } from "../models/fixtures.ts";
 import { jaxscale } from "./command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "compare-"));
+const quantized = join(import.meta.dirname, "../fixtures/quant");
+const eightBits = "glm4-ct-int8-channel";
+const isCheckpoint = (name: string): boolean => name.startsWith("glm4");
 test.after(() => rmSync(folder, { recursive: true }));
 
 async function openFile(file: string): Promise<SafetensorsFile> {
@@ -77,6 +80,19 @@ test("after a change of one weight it names the layer that this weight is in, an
   const over = cases[0].tensors.filter((tensor: { passed: boolean }) => !tensor.passed);
   assert.ok(over.every(({ name }: { name: string }) => /^(layers\.(1\.(mlp|out)|2\..*)|norm|logits)$/.test(name)));
   assert.ok(cases[0].agreement.agreeing < cases[0].agreement.total);
+});
+
+test("weights in codes are compared with transformers on the same weights in floats", async () => {
+  for (const name of process.env.JAXSCALE_FULL === "1" ? readdirSync(quantized).filter(isCheckpoint) : [eightBits]) {
+    const checkpoint = join(quantized, name);
+    const golden = join(checkpoint, "golden.safetensors");
+    const { code, output, errors } = await jaxscale(["compare", "--model_path", checkpoint, "--golden", golden]);
+    assert.is(code, 0, `${name}\n${output}${errors}`);
+    for (const part of [/^batch2 in float32$/m, /^single in float32$/m, /^32 of 32 tokens agree$/m])
+      assert.match(output, part, name);
+    assert.match(output, /^layers\.2\.mlp +\d\S+ +\S+ +\S+ +\S+ +ok$/m, name);
+    assert.match(output, /^all tensors within tolerance$/m, name);
+  }
 });
 
 test("a file that is missing is named", async () => {

@@ -37,6 +37,29 @@ test("weights: a changed weight of a copy is named beside the original, and ends
   }
 });
 
+test("weights: codes and scales are held against those on disk; a changed scale is named by its component", async () => {
+  const original = join(import.meta.dirname, "../fixtures/quant/glm4-ct-int8-channel");
+  const own = await diagnose("weights", original);
+  assert.is(own.code, 0, own.errors);
+  assert.match(own.output, /^(\d+) of \1 parameters in float32 equal those in /m);
+  assert.match(own.output, /^verdict: good$/m);
+  const copy = copyOf(original);
+  try {
+    await editTensors(copy, ["model.layers.1.self_attn.q_proj.weight_scale"], (bytes) => {
+      bytes[1] ^= 0x80;
+    });
+    const other = await diagnose("weights", copy, "--reference", original);
+    assert.is(other.code, 1, other.errors);
+    assert.match(
+      other.output,
+      /^model\.layers\.1\.self_attn\.q_proj\.weight\.scales +\[64,1\] .* 1 of 64 .* DIFFERS$/m,
+    );
+    assert.match(other.output, /^verdict: bad$/m);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+});
+
 test("layers: one layer against transformers, on a mesh, written in the layout that compare reads", async () => {
   const dump = join(scratch, "run.safetensors");
   const found = await diagnose("layers", glm4, "--ids", "5,17,3", "--layer", "1", "--against_tp", "2", "--dump", dump);

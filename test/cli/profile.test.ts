@@ -45,8 +45,11 @@ test("tables of prefill, decoding and the host, as docs/profiling.md shows them;
   assert.match(readFileSync(join(output, "index.html"), "utf8"), /<title>JaxScale profile<\/title>/);
 });
 
-test("JSON, of a model whose weights are random, on two GPUs", async () => {
-  const args = ["profile", "--random_weights", fixture("glm4_moe_lite-tiny"), "--tp", "2", "--json", ...quick];
+test("JSON, of a model whose weights are random and of eight bits, on two GPUs", async () => {
+  const args = ["profile", "--random_weights", fixture("glm4_moe_lite-tiny"), "--quantize", "int8"].concat(
+    ["--tp", "2", "--json"],
+    quick,
+  );
   const { code, output, errors } = await jaxscale(args, { env: { JAXSCALE_ADAPTER: "any,any" } });
   assert.is(code, 0, errors);
   const { prefill, decode, modelType, environment, batch } = JSON.parse(output);
@@ -59,6 +62,14 @@ test("JSON, of a model whose weights are random, on two GPUs", async () => {
     assert.ok(Math.abs(kernelsMs + exchangeMs + overheadMs - stepMs) < 1e-6 * stepMs);
   }
 });
+
+if (process.env.JAXSCALE_FULL === "1")
+  test("weights that are rounded to four bits while loading", async () => {
+    const model = shipped("glm-4-tiny");
+    const { code, output, errors } = await jaxscale(["profile", "--model_path", model, "--quantize", "int4", ...quick]);
+    assert.is(code, 0, errors);
+    assert.match(output, /^a decoding step of 1 row with 9 to 9 tokens present/m);
+  });
 
 test("no model, and a folder that cannot be one, are refused before anything is loaded", async () => {
   const file = join(folder, "file");

@@ -49,11 +49,12 @@ export function testAnswers(name: string): void {
     });
 }
 
-const questionsOf = (folder: string): Question[] =>
+/** Questions of the evaluation. */
+export const questionsOf = (folder: string): Question[] =>
   parseQuestions(readFileSync(join(folder, "eval.jsonl"), "utf8"), "eval.jsonl", "float32");
 
 /** `eval.jsonl held_out | 38 of 41 (92.7 %)` in the model card. */
-function cardOf(folder: string, split: string): { readonly right: number; readonly of: number } {
+export function cardOf(folder: string, split: string): { readonly right: number; readonly of: number } {
   const row = new RegExp(`eval\\.jsonl ${split} \\| (\\d+) of (\\d+)`).exec(
     readFileSync(join(folder, "README.md"), "utf8"),
   );
