@@ -86,6 +86,29 @@ test("a GPU that is lost between iterations of a loop ends the call on all", asy
   assert.match(text, /^repeated_sum: allReduce for allReduce over axis x, called .*GPU 1 failed: device: .* was lost/);
 });
 
+test("a GPU that is lost behind a mapping is the one that is named, whichever waits for it", async () => {
+  for (const lost of [0, 1])
+    for (let turn = 0; turn < 4; turn++) {
+      const client = twoGpus();
+      const f = repeatedSum(null);
+      const from = (first: number) => [0, 1].map(() => [first, 1]);
+      await onAll(client, f, from(1));
+      const { gpu } = await client.device(lost);
+      const { prototype } = GPUBuffer;
+      const { mapAsync } = prototype;
+      let left = turn;
+      prototype.mapAsync = async function (...args) {
+        await mapAsync.apply(this, args);
+        if (left-- === 0) gpu.destroy();
+      };
+      const results = client.launchOn([0, 1], f, argsOn(client, from(1000)));
+      const { text } = await failure(client, results).finally(() => {
+        prototype.mapAsync = mapAsync;
+      });
+      assert.match(text, new RegExp(`: GPU ${lost} failed: device: .*was lost`), `turn ${turn}`);
+    }
+});
+
 test("an argument that failed on one GPU ends the call on all, without a wait", async () => {
   const client = twoGpus();
   const f = sumOfAffine();

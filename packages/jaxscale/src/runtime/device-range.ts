@@ -55,13 +55,19 @@ export class DeviceRange {
       }
       pool.release(staging);
     };
-    if (refused) {
+    const failed = async (reason: unknown): Promise<never> => {
       release();
       // The loss is reported a turn after the mappings fail.
       await new Promise((resolve) => setTimeout(resolve, 0));
-      throw this.#home.lost ?? new DeviceError(`exchange: the device must answer; got ${String(refused.reason)}`);
+      throw this.#home.lost ?? new DeviceError(`exchange: the device must answer; got ${String(reason)}`);
+    };
+    if (refused) return failed(refused.reason);
+    let mapped: readonly Uint32Array[];
+    try {
+      mapped = staging.buffers.map((buffer, i) => new Uint32Array(buffer.gpu.getMappedRange(0, sizes[i])));
+    } catch (error) {
+      return failed(error);
     }
-    const mapped = staging.buffers.map((buffer, i) => new Uint32Array(buffer.gpu.getMappedRange(0, sizes[i])));
     if (mapped.length === 1) return { words: mapped[0], release };
     const words = new Uint32Array(this.sizeBytes / 4);
     mapped.forEach((part, i) => words.set(part, (i * pool.chunkBytes) / 4));

@@ -160,11 +160,15 @@ class InProcessMember implements Member {
     meeting.exchanges[place] = exchange;
     if (++meeting.arrived < group.length) return;
     meetings.delete(key);
-    try {
-      this.#hooks.perform(meeting);
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
-    }
+    // A device that is lost takes away what was mapped of it.
+    const lost = meeting.views.findIndex((of, i) => of?.words.byteLength !== meeting.exchanges[i].from.sizeBytes);
+    if (lost >= 0) members.get(group[lost])?.fail(new DeviceError("device: it was lost, with the words that it sent"));
+    else
+      try {
+        this.#hooks.perform(meeting);
+      } catch (error) {
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+      }
     for (const arrived of meeting.views) arrived?.release();
     for (const gpu of group) members.get(gpu)?.settle();
   }
