@@ -1,5 +1,5 @@
 /**
- * Speed of the models: `npx tsx bench/models.ts [--glm4=FOLDER] [--flash=FOLDER] [--rounds=5] [--only=decode,prefill,host,curve,cache,cold]`.
+ * Speed of the models: `npx tsx bench/models.ts [--glm4=FOLDER] [--flash=FOLDER] [--rounds=5] [--only=decode,prefill,quantized,host,curve,cache,cold]`.
  * The folders hold what `bench/real-widths/make.ts` writes; without them the rows that need them are left out.
  */
 import { spawnSync } from "node:child_process";
@@ -8,12 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { LanguageModel, StepCost } from "@jaxscale/models";
+import { LanguageModel, parseScheme, StepCost } from "@jaxscale/models";
 import { examineDevice } from "jaxscale";
 import { atLeast, atMost, counted } from "./figures.ts";
 import { attentive, narrowModel, tiny } from "./models/narrow.ts";
 import { type Recorded, recorded } from "./models/recorded.ts";
-import { bestGemm, measureDecode, measureHost, measurePrefill } from "./models/works.ts";
+import { bestGemm, compareModels, measureDecode, measureHost, measurePrefill } from "./models/works.ts";
 import type { Figure } from "./record.ts";
 import { median } from "./statistics.ts";
 import { type Reporter, runSuite } from "./suite.ts";
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     glm4: { type: "string" },
     flash: { type: "string" },
     rounds: { type: "string", default: "5" },
-    only: { type: "string", default: "decode,prefill,host,curve,cache,cold" },
+    only: { type: "string", default: "decode,prefill,quantized,host,curve,cache,cold" },
   },
 });
 const rounds = Number(values.rounds);
@@ -132,6 +132,59 @@ async function atRealWidths(report: Reporter, name: string, folder: string | und
   language.dispose();
 }
 
+/** The same weights in bfloat16, int8 and int4, embedding and head too, by turns. */
+async function quantized({ add, leaveOut }: Reporter, name: string, folder: string | undefined): Promise<void> {
+  if (!wanted.has("quantized")) return;
+  if (folder === undefined) {
+    leaveOut(`${name} quantized: needs --${name}=FOLDER, as at real widths`);
+    return;
+  }
+  const languages: Record<string, LanguageModel> = {};
+  for (const scheme of [undefined, "int8", "int4"]) {
+    const weights = scheme === undefined ? undefined : parseScheme(scheme);
+    const started = performance.now();
+    let readBytes = 0;
+    const language = await LanguageModel.load(folder, {
+      dtype: "bfloat16",
+      quantize: { weights, head: weights },
+      onProgress: ({ totalBytes }) => {
+        readBytes = totalBytes;
+      },
+    });
+    const seconds = (performance.now() - started) / 1000;
+    languages[scheme ?? "bfloat16"] = language;
+    add({
+      name: `loading ${name}, ${scheme ?? "bfloat16"}`,
+      unit: "ms",
+      samples: { jaxscale: [1000 * seconds] },
+      figures: [rate(readBytes / seconds / 1e9, "GB/s read")],
+    });
+  }
+  const { decode, prefill } = await compareModels(languages, { present: 64, tokens: 128, rounds });
+  const goals: Readonly<Record<string, number>> = { int8: 1.4, int4: 1.8 };
+  for (const [scheme, goal] of Object.entries(goals)) {
+    const { bytes } = new StepCost(languages[scheme].model).decode([64]);
+    const plain = new StepCost(languages.bfloat16.model).decode([64]);
+    add({
+      name: `decode, ${name}, ${scheme}, 64 present`,
+      unit: "ms",
+      samples: { jaxscale: decode[scheme], bfloat16: decode.bfloat16 },
+      figures: [
+        atLeast("against bfloat16", median(decode.bfloat16) / median(decode[scheme]), "×", goal),
+        { name: "bytes of bfloat16's", value: (100 * bytes) / plain.bytes, unit: "%" },
+        rate(bytes / median(decode[scheme]) / 1e6, "GB/s"),
+      ],
+    });
+    add({
+      name: `prefill 128, ${name}, ${scheme}`,
+      unit: "ms",
+      samples: { jaxscale: prefill[scheme], bfloat16: prefill.bfloat16 },
+      figures: [atLeast("against bfloat16", median(prefill.bfloat16) / median(prefill[scheme]), "×", 0.9)],
+    });
+  }
+  for (const language of Object.values(languages)) language.dispose();
+}
+
 async function host({ add }: Reporter): Promise<void> {
   const depths = [40, 1];
   for (const layers of depths) {
@@ -187,7 +240,10 @@ function coldStart({ add }: Reporter, name: string, folder: string): void {
 }
 
 await runSuite(async (report) => {
-  for (const [name, folder] of folders) await atRealWidths(report, name, folder);
+  for (const [name, folder] of folders) {
+    await atRealWidths(report, name, folder);
+    await quantized(report, name, folder);
+  }
   if (wanted.has("host")) await host(report);
   if (wanted.has("curve")) await curve(report);
 });

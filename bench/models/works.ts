@@ -30,23 +30,51 @@ export interface Decoded {
   readonly pipelines: number;
 }
 
-/** Time of a step, from several that are enqueued together as generation does. */
+/** Milliseconds of a step, of several that are enqueued together as generation does. */
+async function timeSteps(stepper: Stepper, present: number): Promise<number> {
+  const steps = 3;
+  let progress = stepper.at(present);
+  await progress.state.logits.blockUntilReady();
+  const ms = await elapsed(() => {
+    for (let i = 0; i < steps; i++) progress = stepper.decode(progress);
+    return progress.state.logits;
+  });
+  return ms / steps;
+}
+
+/** Samples of several models by their names, in milliseconds: models take turns. */
+type SamplesByName = Readonly<Record<string, readonly number[]>>;
+
+/** Decoding steps, and prompts until their first token, of models that take turns. */
+export async function compareModels(
+  languages: Readonly<Record<string, LanguageModel>>,
+  { present, tokens, rounds }: { readonly present: number; readonly tokens: number; readonly rounds: number },
+): Promise<{ readonly decode: SamplesByName; readonly prefill: SamplesByName }> {
+  const steppers = Object.entries(languages).map(([name, language]) => [name, new Stepper(language, tokens)] as const);
+  const turns = (work: (stepper: Stepper) => Promise<number>) =>
+    Object.fromEntries(steppers.map(([name, stepper]) => [name, () => work(stepper)]));
+  const decode = await takeTurns(
+    turns((stepper) => timeSteps(stepper, present)),
+    { rounds, warmup: 2 },
+  );
+  const prefill = await takeTurns(
+    turns((stepper) => elapsed(() => stepper.prefill(tokens))),
+    {
+      rounds: Math.min(rounds, 3),
+      warmup: 1,
+    },
+  );
+  for (const [, stepper] of steppers) stepper.dispose();
+  return { decode, prefill };
+}
+
+/** Time of a step. */
 export async function measureDecode(
   language: LanguageModel,
   { present, capacity, rounds }: { readonly present: number; readonly capacity: number; readonly rounds: number },
 ): Promise<Decoded> {
   const stepper = new Stepper(language, capacity);
-  const steps = 3;
-  const run = async (): Promise<number> => {
-    let progress = stepper.at(present);
-    await progress.state.logits.blockUntilReady();
-    const ms = await elapsed(() => {
-      for (let i = 0; i < steps; i++) progress = stepper.decode(progress);
-      return progress.state.logits;
-    });
-    return ms / steps;
-  };
-  const samples = await samplesOf(run, { rounds, warmup: 2 });
+  const samples = await samplesOf(() => timeSteps(stepper, present), { rounds, warmup: 2 });
   const progress = stepper.at(present);
   await progress.state.logits.blockUntilReady();
   const before = { ...jax.statistics() };
