@@ -1,5 +1,5 @@
 /** Puts the partial results of a row's parts of the keys together. */
-import type { BufferDecl, Value } from "../../kernel/ir.ts";
+import type { BufferDecl, Value, Variable } from "../../kernel/ir.ts";
 import type { KeyRange } from "./attention-shape.ts";
 import { columnOf, eachBlock, lowest, type Running, range, type Tile } from "./attention-tile.ts";
 import { combineLanes } from "./team.ts";
@@ -74,10 +74,12 @@ export function mergeStaged(tile: Tile, running: Running, from: Parts): void {
   });
   k.barrier();
   const last = k.sub(end, k.i32(1));
+  const teams = team.lanes / columns.lanes;
+  const ownFirst = k.mul(k.div(team.lane, k.i32(columns.lanes)), k.i32(partsAhead));
   eachBlock(tile, running, (block, totals) => {
     const { column } = columnOf(tile, block);
-    k.loop(begin, end, k.i32(partsAhead), (first) => {
-      const parts = range(partsAhead).map((i) => k.add(first, k.i32(i)));
+    k.loop(begin, end, k.i32(teams * partsAhead), (first) => {
+      const parts = range(partsAhead).map((i) => k.add(k.add(first, ownFirst), k.i32(i)));
       // Beyond the last part the last is loaded again, with weight 0: parts without results may hold anything.
       const own = parts.map((part) => bounded(k.min(part, last)));
       const words = own.map((part) =>
@@ -90,5 +92,16 @@ export function mergeStaged(tile: Tile, running: Running, from: Parts): void {
           words.reduce((total, w, i) => k.fma(k.splat(factors[i], columns.width), w, total), k.get(v)),
         );
     });
+    if (teams > 1) for (const v of totals) addTeams(tile, v, teams);
   });
+}
+
+/** Adds up what lanes of the same columns have. */
+function addTeams({ emit: { k }, team, columns }: Tile, total: Variable, teams: number): void {
+  const shared = k.shared(`totals${total.id}`, total.type, team.lanes);
+  k.storeShared(shared, team.lane, k.get(total));
+  k.barrier();
+  const place = k.rem(team.lane, k.i32(columns.lanes));
+  const parts = range(teams).map((i) => k.loadShared(shared, k.add(place, k.i32(i * columns.lanes))));
+  k.set(total, parts.reduce(k.add));
 }

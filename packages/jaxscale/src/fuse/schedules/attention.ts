@@ -250,7 +250,6 @@ function storeResults(tile: Tile, running: Running, view: MemoryView, number: Va
 /** A workgroup for each row: its parts put together. */
 function mergeKernel(group: Group, context: ScheduleContext, a: Attention, cut: Cut, partials: Partials): Launch {
   const total = a.batch * a.keyHeads * a.rows;
-  const lanes = cut.staging ? columnsFor(a, 1, cut.lanes, context.target).lanes : cut.lanes;
   const grid = gridFor(total, 1, context.target);
   const emit = emitterFor(group, context);
   const { k } = emit;
@@ -261,10 +260,10 @@ function mergeKernel(group: Group, context: ScheduleContext, a: Attention, cut: 
     const place = k.assume(number, { min: 0, max: total - 1 });
     const [head, index] = [k.div(place, k.i32(a.rows)), k.rem(place, k.i32(a.rows))];
     const [tileNumber, row] = [k.div(index, k.i32(cut.rows)), k.rem(index, k.i32(cut.rows))];
-    const { tile: whole, seen } = tileAt(emit, context, a, { ...cut, lanes }, head, tileNumber, 1);
+    const { tile: whole, seen } = tileAt(emit, context, a, cut, head, tileNumber, 1);
     const tile = { ...whole, rows: [rowAt(k, a, whole.keyHead, index)] };
     const first = k.mul(k.add(k.mul(head, k.i32(cut.tiles)), tileNumber), k.i32(cut.parts));
-    const staging = cut.staging && stagingFor(1, { ...context.parameters, attentionLanes: lanes }, context.target);
+    const staging = cut.staging && stagingFor(1, { ...context.parameters, attentionLanes: cut.lanes }, context.target);
     const running = start(tile, accountsFor(tile, staging));
     const at = (part: Value): Value => k.add(k.mul(k.add(first, part), k.i32(cut.rows)), row);
     const parts = { ...opened, ...seen, length: cut.length, count: cut.parts, at };
@@ -274,7 +273,7 @@ function mergeKernel(group: Group, context: ScheduleContext, a: Attention, cut: 
     storeResults(tile, running, view, index, 1);
   });
   return {
-    kernel: k.finish(kernelName(group, "_merge"), [lanes, 1, 1]),
+    kernel: k.finish(kernelName(group, "_merge"), [cut.lanes, 1, 1]),
     bindings: emit.bindings,
     workgroups: grid,
   };
