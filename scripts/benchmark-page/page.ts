@@ -10,7 +10,7 @@ import { bytes, figure, percent } from "../profile-page/format.ts";
 import { themeButton } from "../profile-page/theme.ts";
 import { timesPlot } from "./times-plot.ts";
 
-const comparison = JSON.parse(document.getElementById("comparison")?.textContent ?? "") as Comparison;
+const comparison = JSON.parse(document.getElementById("data")?.textContent ?? "") as Comparison;
 const { files, differences, configurations } = comparison;
 const parts = ["prefill", "decode"] as const;
 const main = h("main");

@@ -8,16 +8,17 @@ import { build } from "esbuild";
 export interface PageSource {
   /** Under scripts/. */
   readonly folder: string;
+  readonly title: string;
   readonly assetPath: string;
 }
 
 export const pages: readonly PageSource[] = [
-  { folder: "profile-page", assetPath: "packages/jaxscale/src/profile/page-asset.ts" },
-  { folder: "benchmark-page", assetPath: "packages/cli/src/compare/page-asset.ts" },
+  { folder: "profile-page", title: "JaxScale profile", assetPath: "packages/jaxscale/src/profile/page-asset.ts" },
+  { folder: "benchmark-page", title: "JaxScale benchmarks", assetPath: "packages/cli/src/compare/page-asset.ts" },
 ];
 
 /** The module's text. */
-export async function makePageAsset(root: string, { folder }: PageSource): Promise<string> {
+export async function makePageAsset(root: string, { folder, title }: PageSource): Promise<string> {
   const bundled = async (entry: string, loader: "js" | "css"): Promise<string> => {
     const { outputFiles } = await build({
       stdin: { contents: entry, resolveDir: import.meta.dirname, loader },
@@ -35,19 +36,36 @@ export async function makePageAsset(root: string, { folder }: PageSource): Promi
   const uplot = createRequire(join(root, "package.json")).resolve("uplot/package.json");
   const { version } = JSON.parse(readFileSync(uplot, "utf8")) as { version: string };
   const licence = readFileSync(join(uplot, "../LICENSE"), "utf8").trim();
-  const constant = (name: string, comment: string, text: string): string =>
-    `/** ${comment} */\nexport const ${name}: string = ${JSON.stringify(text)};\n`;
-  return [
-    `/** Made by \`npm run pages\` from scripts/${folder}; not for reading. */\n`,
-    constant(
-      "licences",
-      "Of what the script holds of others.",
-      `uPlot ${version}, https://github.com/leeoniya/uPlot\n\n${licence}`,
-    ),
-    // A script element ends at the first `</script`, whatever it holds.
-    constant("script", "Shows the data in the page's first script.", script.replaceAll("</script", "<\\/script")),
-    constant("style", "Its style.", style),
-  ].join("");
+  const before = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<!--
+uPlot ${version}, https://github.com/leeoniya/uPlot
+
+${licence}
+-->
+<style>${style}</style>
+</head>
+<body>
+<script type="application/json" id="data">`;
+  // A script element ends at the first `</script`, whatever it holds.
+  const behind = `</script>
+<script type="module">${script.replaceAll("</script", "<\\/script")}</script>
+</body>
+</html>
+`;
+  return `/** Made by \`npm run pages\` from scripts/${folder}; not for reading. */
+
+const before: string = ${JSON.stringify(before)};
+const behind: string = ${JSON.stringify(behind)};
+
+/** A page that needs nothing else. @param data what it shows, as JSON can have it */
+export const pageOf = (data: unknown): string =>
+  before + JSON.stringify(data).replaceAll("<", "\\\\u003c") + behind;
+`;
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -10,7 +10,7 @@ import { roofline } from "./roofline.ts";
 import { pairRows } from "./rows.ts";
 import { themeButton } from "./theme.ts";
 
-const runs = JSON.parse(document.getElementById("runs")?.textContent ?? "[]") as RunData[];
+const runs = JSON.parse(document.getElementById("data")?.textContent ?? "[]") as RunData[];
 let [run, other] = [0, runs.length > 1 ? 1 : -1];
 
 const details = new Details();

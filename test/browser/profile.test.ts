@@ -224,7 +224,7 @@ test("a recording is made in a browser too, which has no files to write it to", 
     [["f", "inside", 1, 2 * 32 ** 3 + 32 ** 2]],
   );
   assert.match(data.adapter, /swiftshader|google/i);
-  assert.match(html, /<script type="application\/json" id="runs">\[\{"format":"jaxscale profile 1"/);
+  assert.match(html, /<script type="application\/json" id="data">\[\{"format":"jaxscale profile 1"/);
   assert.match(
     trace,
     /^profiler\.trace: writing folder needs files, which a browser has not; use profiler\.record\n\{/,

@@ -5,7 +5,7 @@ import { filledUp } from "../parallel/model-mesh.ts";
 import { int32, padded } from "../token-rows.ts";
 import { Choosing } from "./choosing.ts";
 import type { Choice, Executables, TokenRows } from "./executables.ts";
-import { paddedWidth, type Sequences } from "./session.ts";
+import { paddedWidth, type Sequences, type SequencesSize } from "./session.ts";
 
 /** Gives the tokens that a `Session` gives. A step costs as much as a prompt of all tokens so far; its program is that of their padded width. */
 export class Recomputation implements Sequences {
@@ -18,16 +18,7 @@ export class Recomputation implements Sequences {
   #rows: TokenRows | undefined;
   #logits: jax.Array | undefined;
 
-  /** @param capacity tokens a row, padding included */
-  constructor(
-    model: CausalLM,
-    executables: Executables,
-    {
-      batch,
-      capacity,
-      tracksSeen,
-    }: { readonly batch: number; readonly capacity: number; readonly tracksSeen: boolean },
-  ) {
+  constructor(model: CausalLM, executables: Executables, { batch, capacity, tracksSeen }: SequencesSize) {
     this.#model = model;
     this.#executables = executables;
     this.#capacity = capacity;

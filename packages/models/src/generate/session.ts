@@ -38,6 +38,15 @@ export function roomFor({
   return start + Math.max(paddedWidth(added), added + maxNewTokens);
 }
 
+/** Of sequences. */
+export interface SequencesSize {
+  readonly batch: number;
+  /** Tokens a row, padding included. */
+  readonly capacity: number;
+  /** Whether tokens that occurred have to be known, as for a penalty. */
+  readonly tracksSeen: boolean;
+}
+
 /** Rows that grow together, each by the token that is chosen for it. */
 export interface Sequences {
   /** Takes in tokens, for the first new one of each row to be chosen. */
@@ -68,15 +77,7 @@ export class Session implements Sequences {
   /** Tokens of each row, and those that steps under way will add. */
   #lengths: number[];
 
-  constructor(
-    model: CausalLM,
-    executables: Executables,
-    {
-      batch,
-      capacity,
-      tracksSeen,
-    }: { readonly batch: number; readonly capacity: number; readonly tracksSeen: boolean },
-  ) {
+  constructor(model: CausalLM, executables: Executables, { batch, capacity, tracksSeen }: SequencesSize) {
     this.#model = model;
     this.#executables = executables;
     this.batch = batch;
