@@ -168,6 +168,47 @@ const cases: readonly (readonly [
     /down_proj\.biases: must be there, beside model\.layers\.0\.mlp\.down_proj\.weight; got no such tensor$/,
   ],
   [
+    "nf4 without its table",
+    "glm4-bnb-nf4",
+    (t) => {
+      delete t[`${down}.weight.quant_map`];
+    },
+    /down_proj\.weight\.quant_map: must be there, beside model\.layers\.0\.mlp\.down_proj\.weight; got no such tensor$/,
+  ],
+  [
+    "nf4 in blocks of 128",
+    "glm4-bnb-nf4",
+    (t) => {
+      t[`${down}.weight.absmax`] = ofSize("F32", [64], 4);
+    },
+    /down_proj\.weight\.absmax: must have shape \[128\]; got \[64\]$/,
+  ],
+  [
+    "nf4 of other weights than bfloat16",
+    "glm4-bnb-nf4",
+    (t) => {
+      const bytes = new TextEncoder().encode('{"quant_type": "nf4", "blocksize": 64, "dtype": "float16"}');
+      t[`${down}.weight.quant_state.bitsandbytes__nf4`] = { dtype: "U8", shape: [bytes.length], bytes };
+    },
+    /down_proj\.weight\.quant_state\.bitsandbytes__nf4\.dtype: must be "bfloat16"; got "float16"$/,
+  ],
+  [
+    "fp4 of bitsandbytes",
+    "glm4-bnb-nf4",
+    (_, config) => {
+      (config.quantization_config as Record<string, unknown>).bnb_4bit_quant_type = "fp4";
+    },
+    /quantization_config\.bnb_4bit_quant_type: must be nf4; got "fp4"$/,
+  ],
+  [
+    "eight bits of bitsandbytes",
+    "glm4-bnb-nf4",
+    (_, config) => {
+      (config.quantization_config as Record<string, unknown>).load_in_8bit = true;
+    },
+    /quantization_config\.load_in_8bit: must be false; got true$/,
+  ],
+  [
     "a plain integer weight",
     "glm4-ct-int8-channel",
     (t) => {

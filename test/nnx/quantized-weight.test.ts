@@ -95,6 +95,36 @@ for (const m of [1, 3, 16, 96])
     assert.equal([...(await product(weight, x).data())], expected(m));
   });
 
+test("codes that are places in a table of values keep no matrix of floats, and are rounded as the layout says", async () => {
+  // Thirds, which bfloat16 rounds.
+  const book = Array.from({ length: 16 }, (_, i) => Math.fround((i * i - 40) / 3));
+  const coded = weightOf({ shape: [192, 256], codes: "uint4", groupSize: 64, extra: "none" });
+  const inBook = (roundedTo?: jax.DType): nnx.QuantizedWeight =>
+    new nnx.QuantizedWeight(
+      { codes: coded.weight.codes, scales: coded.weight.scales, codebook: new nnx.Param(jnp.array(book)) },
+      { groupSize: 64, roundedTo },
+    );
+  const codes = await coded.weight.codes.get().astype("int32").data();
+  const scales = await coded.weight.scales.get().astype("float32").data();
+  const products = [...codes].map((code, i) => Math.fround(book[code] * scales[Math.floor(i / 64)]));
+  assert.equal([...(await inBook().get().data())], products);
+  const brains = [...(await jnp.array(products).astype("bfloat16").astype("float32").data())];
+  assert.not.equal(brains, products);
+  assert.equal(
+    [
+      ...(await jax
+        .jit((w: nnx.QuantizedWeight) => jnp.add(w, 0))(inBook("bfloat16"))
+        .data()),
+    ],
+    brains,
+  );
+  for (const m of [1, 3, 96]) {
+    const product = jax.jit((w: nnx.QuantizedWeight, x: jax.Array) => jnp.einsum("mi,oi->mo", x, w));
+    const lowered = product.lower(inBook("bfloat16"), range([m, 256]));
+    assert.is((await lowered.compile()).memoryAnalysis().temporarySizeBytes, 0, `${m} rows`);
+  }
+});
+
 test("rows of a table are looked up in codes", async () => {
   const look = jax.jit((w: nnx.QuantizedWeight, ids: jax.Array) => jnp.take(w, ids, { axis: 0, mode: "clip" }));
   const ids = jnp.array([190, 0, 7], { dtype: "int32" });

@@ -92,6 +92,7 @@ function quantizedWeight(
     zeros: [...lead, matrix.scales.columns],
     biases: [...lead, matrix.scales.columns],
     groupIndex: indexShape(shape, matrix),
+    codebook: [matrix.codebook?.columns ?? 0],
   };
   const groupAxes = axesOfGroups(name, axes, matrix, mesh);
   const componentAxes: Record<ComponentName, Axes> = {
@@ -100,6 +101,7 @@ function quantizedWeight(
     zeros: groupAxes,
     biases: groupAxes,
     groupIndex: shapes.groupIndex.map((size, axis) => (size === 1 ? null : axes[axis])),
+    codebook: [null],
   };
   const part = (component: ComponentName): nnx.Param => {
     const { dtype } = matrix[component] as { readonly dtype: jax.DType };
@@ -109,6 +111,7 @@ function quantizedWeight(
   const parts = Object.fromEntries(componentsOf(matrix).map((component) => [component, part(component)]));
   return new nnx.QuantizedWeight(parts as unknown as nnx.QuantizedWeightParts, {
     groupSize: matrix.groupSize,
+    roundedTo: matrix.roundedTo,
     dtype,
     metadata,
   });

@@ -15,12 +15,16 @@ export interface QuantizedWeightParts {
   readonly biases?: Param | null;
   /** `[…, 1, in]`, int32: the group of each input; if absent, `groupSize` inputs after each other share one. */
   readonly groupIndex?: Param | null;
+  /** `[values]`: what each code stands for, if not for itself. */
+  readonly codebook?: Param | null;
 }
 
 /** Options of a `QuantizedWeight`. */
 export interface QuantizedWeightOptions {
   /** Inputs that share a scale; the last group may be shorter. */
   readonly groupSize: number;
+  /** Dtype that values are rounded to before all else, if they are defined so. */
+  readonly roundedTo?: jax.DType;
   /** Dtype of the weight as a value; float32 if absent. */
   readonly dtype?: jax.DType;
   /** That of the parameter that it stands for, such as how its dimensions are split over a mesh. */
@@ -28,7 +32,8 @@ export interface QuantizedWeightOptions {
 }
 
 /**
- * A weight of codes and scales: `(codes - zeros) · scales + biases`, groups of inputs sharing a scale. It takes the place of a `Param` in a
+ * A weight of codes and scales: `(codes - zeros) · scales + biases`, groups of inputs sharing a scale; with a codebook codes
+ * are places in it. It takes the place of a `Param` in a
  * layer: array functions accept it, `get` gives its value. The value is ordinary arithmetic on the codes, which the compiler fuses into the
  * product that uses it: the floats are never in memory.
  *
@@ -42,13 +47,15 @@ export class QuantizedWeight extends Module implements jax.ArrayHolder {
   readonly zeros: Param | null;
   readonly biases: Param | null;
   readonly groupIndex: Param | null;
+  readonly codebook: Param | null;
   readonly groupSize: number;
+  readonly roundedTo: jax.DType | undefined;
   readonly dtype: jax.DType;
   readonly metadata: VariableMetadata;
 
   constructor(
-    { codes, scales, zeros = null, biases = null, groupIndex = null }: QuantizedWeightParts,
-    { groupSize, dtype = "float32", metadata = {} }: QuantizedWeightOptions,
+    { codes, scales, zeros = null, biases = null, groupIndex = null, codebook = null }: QuantizedWeightParts,
+    { groupSize, roundedTo, dtype = "float32", metadata = {} }: QuantizedWeightOptions,
   ) {
     super();
     this.codes = codes;
@@ -56,7 +63,9 @@ export class QuantizedWeight extends Module implements jax.ArrayHolder {
     this.zeros = zeros;
     this.biases = biases;
     this.groupIndex = groupIndex;
+    this.codebook = codebook;
     this.groupSize = groupSize;
+    this.roundedTo = roundedTo;
     this.dtype = dtype;
     this.metadata = metadata;
   }
@@ -76,17 +85,25 @@ export class QuantizedWeight extends Module implements jax.ArrayHolder {
     return this.wide().astype(this.dtype);
   }
 
-  /** The weight in float32, unrounded. */
+  /** The weight in float32, not rounded to its dtype. */
   wide(): jax.Array {
-    const { zeros, biases } = this;
-    const codes = this.codes.get().astype("float32");
-    const centred = zeros ? codes.sub(this.spread(zeros)) : codes;
+    const { zeros, biases, roundedTo } = this;
+    const values = this.codeValues();
+    const centred = zeros ? values.sub(this.spread(zeros)) : values;
     const scaled = centred.mul(this.spread(this.scales));
-    return biases ? scaled.add(this.spread(biases)) : scaled;
+    const sum = biases ? scaled.add(this.spread(biases)) : scaled;
+    return roundedTo ? sum.astype(roundedTo).astype("float32") : sum;
   }
 
   get [jax.heldArray](): jax.Array {
     return this.get();
+  }
+
+  /** What codes stand for, in float32. */
+  private codeValues(): jax.Array {
+    const codes = this.codes.get();
+    if (!this.codebook) return codes.astype("float32");
+    return jax.numpy.take(this.codebook.get().astype("float32"), codes.astype("int32"), { mode: "clip" });
   }
 
   /** Values of groups as values of inputs. */

@@ -5,7 +5,7 @@ import { isJsonObject } from "../../json/parse.ts";
 
 /** What a config says of quantized weights. Which modules are quantized, and to how many bits, is seen in their tensors. */
 export interface Quantization {
-  readonly method: "compressed-tensors" | "fp8" | "awq" | "gptq" | "mlx";
+  readonly method: "compressed-tensors" | "fp8" | "awq" | "gptq" | "bitsandbytes" | "mlx";
   /** Columns that share a scale, of all kinds of modules; 0 is a whole row. Empty: any that divide the row. */
   readonly groupSizes: readonly number[];
   /** Rows and columns that share a scale, of weights in blocks. */
@@ -34,6 +34,13 @@ const methods: Readonly<Record<string, Parse>> = {
     requireOf(fields, "bits", [4, 8], 4);
     const zerosLessOne = (fields.raw("checkpoint_format") ?? "gptq") === "gptq";
     return { method: "gptq", groupSizes: [groupSize(fields)], blocks: [], zerosLessOne };
+  },
+  bitsandbytes: (fields) => {
+    requireOf(fields, "load_in_8bit", [false], false);
+    requireOf(fields, "load_in_4bit", [true], false);
+    requireOf(fields, "bnb_4bit_quant_type", ["nf4"], "fp4");
+    requireOf(fields, "bnb_4bit_quant_storage", ["uint8"], "uint8");
+    return { method: "bitsandbytes", groupSizes: [], blocks: [], zerosLessOne: false };
   },
 };
 

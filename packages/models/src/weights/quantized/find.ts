@@ -1,5 +1,6 @@
 /** The matrix that a model wants, in whichever layout a checkpoint has it. */
 import type { Weights } from "../weights.ts";
+import { nf4 } from "./bitsandbytes.ts";
 import type { Quantization } from "./config.ts";
 import { float8 } from "./float8.ts";
 import type { FindMatrix, FoundMatrix, WantedMatrix } from "./matrix.ts";
@@ -9,7 +10,7 @@ import { WholeTensors } from "./rows.ts";
 import { awq, gptq } from "./words-of-columns.ts";
 
 /** All layouts. A module's tensors decide which one it has; lists of modules in configs are not read. */
-const layouts: readonly FindMatrix[] = [packQuantized, intQuantized, float8, awq, gptq, mlx];
+const layouts: readonly FindMatrix[] = [packQuantized, intQuantized, float8, awq, gptq, nf4, mlx];
 
 /** Finds quantized matrices among the tensors of a checkpoint: undefined for a module whose weight is plain. */
 export function matrixFinder(

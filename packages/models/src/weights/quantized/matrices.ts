@@ -51,7 +51,7 @@ export class Matrices {
           "a plain tensor, or none",
         );
     const matrix =
-      found.length === 1 ? (found[0] as FoundMatrix) : stacked(found as QuantizedMatrix[], name, this.#weights);
+      found.length === 1 ? (found[0] as FoundMatrix) : stacked(found as FoundMatrix[], name, this.#weights);
     return { matrix, tensors: present(matrix.keys, this.#weights) };
   }
 
@@ -82,7 +82,7 @@ const present = (keys: readonly string[], { tensors }: Weights): readonly Locate
 
 export const isQuantized = (matrix: FoundMatrix): matrix is QuantizedMatrix => "codes" in matrix;
 
-const componentNames = ["codes", "scales", "zeros", "biases", "groupIndex"] as const;
+const componentNames = ["codes", "scales", "zeros", "biases", "groupIndex", "codebook"] as const;
 export type ComponentName = (typeof componentNames)[number];
 
 /** Components that a matrix has. */
@@ -90,7 +90,7 @@ export const componentsOf = (matrix: QuantizedMatrix): readonly ComponentName[] 
   componentNames.filter((name) => matrix[name] !== undefined);
 
 /** Matrices one below the other, as one: of the same layout, dtypes and groups. */
-function stacked(parts: readonly QuantizedMatrix[], name: string, { location }: Weights): QuantizedMatrix {
+function stacked(parts: readonly FoundMatrix[], name: string, { location }: Weights): FoundMatrix {
   const [first] = parts;
   const describe = (matrix: FoundMatrix): string =>
     isQuantized(matrix)
@@ -105,18 +105,19 @@ function stacked(parts: readonly QuantizedMatrix[], name: string, { location }: 
         `must have ${describe(first)}, as other parts of ${name}`,
         describe(part),
       );
-  const joined = Object.fromEntries(
-    componentsOf(first).map((component) => {
-      const rows = parts.map((part) => part[component] as Component<RowValues>);
-      return [component, { ...stackedRows(rows), dtype: rows[0].dtype }];
-    }),
-  );
-  return {
-    ...first,
-    ...joined,
+  const whole = {
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
     keys: parts.flatMap(({ keys }) => keys),
   };
+  if (!isQuantized(first))
+    return { ...first, ...whole, values: stackedRows((parts as DequantizedMatrix[]).map(({ values }) => values)) };
+  const joined = Object.fromEntries(
+    componentsOf(first).map((component) => {
+      const rows = (parts as QuantizedMatrix[]).map((part) => part[component] as Component<RowValues>);
+      return [component, component === "codebook" ? rows[0] : { ...stackedRows(rows), dtype: rows[0].dtype }];
+    }),
+  );
+  return { ...first, ...joined, ...whole };
 }
 
 /** The values of a matrix in float32. */

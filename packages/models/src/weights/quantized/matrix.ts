@@ -11,8 +11,8 @@ export interface Component<Values extends RowValues = RowValues> extends Rows<Va
 }
 
 /**
- * `W[r,c] = (codes[r,c] - zeros[r,g]) · scales[r,g]`, or `codes[r,c] · scales[r,g] + biases[r,g]`, where `g` is `groupIndex[c]`, or
- * `floor(c / groupSize)`.
+ * `W[r,c] = (codes[r,c] - zeros[r,g]) · scales[r,g]`, or `codes[r,c] · scales[r,g] + biases[r,g]`, or
+ * `codebook[codes[r,c]] · scales[r,g]`, where `g` is `groupIndex[c]`, or `floor(c / groupSize)`.
  */
 export interface QuantizedMatrix {
   readonly rows: number;
@@ -30,6 +30,10 @@ export interface QuantizedMatrix {
   readonly biases?: Component<Float32Array>;
   /** Group of each column, as one row. */
   readonly groupIndex?: Component<Int32Array>;
+  /** What each code stands for, as one row: the same for a whole model. */
+  readonly codebook?: Component<Float32Array>;
+  /** Dtype that the values above are rounded to, if the layout rounds them. */
+  readonly roundedTo?: FloatDType;
   /** Keys of tensors that it is made of or that belong to it; some may not be there. */
   readonly keys: readonly string[];
 }
