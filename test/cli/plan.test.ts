@@ -1,5 +1,5 @@
-/** `jaxscale generate --plan`: from a config alone. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** `jaxscale generate --plan`: from a config, and the headers of a quantized checkpoint. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -47,6 +47,30 @@ test("what does not fit the adapter is said to be missing, with exit code 1", as
   assert.match(output, /^It does not fit: .* are missing\.$/m);
   assert.is(code, 1);
 });
+
+test("weights that a checkpoint has in codes are counted as they will lie in memory", async () => {
+  const path = join(import.meta.dirname, "..", "fixtures", "quant", "glm4-ct-int4-asym-g32");
+  const file = readFileSync(join(path, "model.safetensors"));
+  const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString());
+  // All tensors of the file but those that say what shape the packed words have.
+  const stored = Object.entries<{ data_offsets: [number, number] }>(header)
+    .filter(([name]) => name !== "__metadata__" && !name.endsWith(".weight_shape"))
+    .reduce((sum, [, { data_offsets: offsets }]) => sum + offsets[1] - offsets[0], 0);
+  const { code, output, errors } = await plan(path, ["--dtype", "bfloat16"]);
+  assert.is(code, 0, errors);
+  assert.match(output, new RegExp(`^weights +${stored.toLocaleString("en-US")} B`, "m"));
+});
+
+const ignored = [
+  [["--quantize_head"], /^RangeError: --quantize_head: a scheme must follow it or --quantize; got none$/m],
+  [["--quantize_experts", "int4"], /^RangeError: quantize: a scheme for experts needs a model with experts; got glm$/m],
+] as const;
+for (const [flags, message] of ignored)
+  test(`${flags.join(" ")} of a dense model is refused where it would do nothing`, async () => {
+    const { code, errors } = await plan(shipped("glm-4-tiny"), flags);
+    assert.is(code, 1);
+    assert.match(errors, message);
+  });
 
 test.after(() => rmSync(folder, { recursive: true }));
 test.run();

@@ -18,12 +18,12 @@ export interface QuantizeFlags {
   readonly kv_dtype?: DType;
 }
 
-/** The library's options for the flags. */
-export const quantizeOf = ({ quantize, quantize_experts, quantize_head }: QuantizeFlags): QuantizeOptions => ({
-  weights: quantize,
-  experts: quantize_experts,
-  head: quantize_head === true ? quantize : quantize_head,
-});
+/** The library's options for the flags. @throws RangeError if `--quantize_head` says no scheme, and `--quantize` neither */
+export function quantizeOf({ quantize, quantize_experts, quantize_head }: QuantizeFlags): QuantizeOptions {
+  if (quantize_head === true && !quantize)
+    throw new RangeError("--quantize_head: a scheme must follow it or --quantize; got none");
+  return { weights: quantize, experts: quantize_experts, head: quantize_head === true ? quantize : quantize_head };
+}
 
 /** Over how many devices a model is split: by tensor, data and expert parallelism. */
 export interface ParallelFlags {

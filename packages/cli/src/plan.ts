@@ -49,6 +49,7 @@ export async function printPlan({ flags, options, promptOf }: PlanRequest): Prom
     maxNewTokens: options.maxNewTokens,
     parallelism,
     quantize: quantizeOf(flags),
+    matrices: await checkpoint.matrices(),
     kvDtype: flags.kv_dtype,
   };
   const plan = planMemory(planned, target);

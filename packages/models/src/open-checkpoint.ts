@@ -29,6 +29,8 @@ export interface Checkpoint {
    * @throws CheckpointError, RangeError as `quantizeModel`
    */
   quantize(model: CausalLM, options?: QuantizeOptions): Promise<void>;
+  /** What a quantized checkpoint has in codes; undefined of one that holds floats. Reads headers only. @throws CheckpointError without weights */
+  matrices(): Promise<Pick<Matrices, "of"> | undefined>;
   /** Plans a load; reads headers only. @throws CheckpointError if the plan does not fit */
   plan(parameters: LoadPlan): Promise<PlannedLoad>;
   /** Parameters on the device, by the plan's names; see `loadParameters`. */
@@ -64,6 +66,8 @@ export async function openCheckpoint(from: string | CheckpointFiles, options: Op
       withWeights(files, async (weights) => {
         quantizeModel(model, quantize, new Matrices(weights, rules, config.quantization));
       }),
+    matrices: async () =>
+      config.quantization && withWeights(files, async (weights) => new Matrices(weights, rules, config.quantization)),
     plan: (parameters) => withWeights(files, async (weights) => planLoad(weights, parameters, rules)),
     load: (parameters, loading) =>
       withWeights(files, (weights) => loadParameters(weights, parameters, { ...rules, ...loading })),

@@ -30,7 +30,7 @@ export interface QuantizeOptions {
  * Replaces each parameter that the checkpoint has in codes, or that is to be quantized while loading, by a quantized weight without values.
  * Layers do not know: a quantized weight is used as a parameter is.
  * @param matrices of a checkpoint; if absent, as if it held floats
- * @throws CheckpointError if tensors contradict each other; RangeError if a mesh would split groups
+ * @throws CheckpointError if tensors contradict each other; RangeError if a mesh would split groups, or a scheme is for experts that the model does not have
  */
 export function quantizeModel(
   model: CausalLM,
@@ -38,6 +38,7 @@ export function quantizeModel(
   matrices: Pick<Matrices, "of"> = ofSchemes,
 ): void {
   const { mesh } = model;
+  requireExperts(model, quantize);
   for (const [path, leaf] of nnx.state(model, nnx.Param)) {
     const parameter = leaf as nnx.Param;
     const name = path.join(".");
@@ -47,6 +48,15 @@ export function quantizeModel(
     if (!found || !isQuantized(found.matrix)) continue;
     replaceAt(model, path, quantizedWeight(name, parameter, found.matrix, { mesh, storedShape, scheme }));
   }
+}
+
+function requireExperts(model: CausalLM, { experts }: QuantizeOptions): void {
+  if (!experts) return;
+  const hasExperts = [...nnx.state(model, nnx.Param)].some(([, leaf]) =>
+    (leaf as nnx.Param).metadata.outSharding?.includes("expert"),
+  );
+  if (!hasExperts)
+    throw new RangeError(`quantize: a scheme for experts needs a model with experts; got ${model.config.modelType}`);
 }
 
 /** Matrices of a checkpoint that holds floats only, for models without one. */

@@ -32,11 +32,14 @@ export function addKernels(program: Command): void {
 }
 
 async function run(flags: KernelsFlags): Promise<void> {
-  const { config, generation } = await openCheckpoint(flags.model_path, { withoutWeights: true });
+  const checkpoint = await openCheckpoint(flags.model_path, { withoutWeights: true });
+  const { config, generation } = checkpoint;
   const dtype = flags.dtype ?? config.dtype ?? "float32";
   const { prompt_tokens: promptTokens, max_new_tokens: maxNewTokens, batch } = flags;
   const options = { maxNewTokens };
-  const programs = generationPrograms({ config, generation, dtype, options, batch, promptTokens, maxNewTokens });
+  const matrices = await checkpoint.matrices();
+  const planned = { config, generation, dtype, options, batch, promptTokens, maxNewTokens, matrices };
+  const programs = generationPrograms(planned);
   const analyses = flags.gpu.flatMap((gpu) =>
     programs.map((lowered) => ({ gpu, program: lowered.name, analysis: lowered.analyze(gpu) })),
   );

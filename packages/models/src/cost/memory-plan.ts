@@ -7,6 +7,7 @@ import { CausalLM } from "../model.ts";
 import type { ModelMesh } from "../parallel/model-mesh.ts";
 import { isDivisible, modelMesh, type Parallelism } from "../parallel/parallelism.ts";
 import { type QuantizeOptions, quantizeModel } from "../quantize-model.ts";
+import type { Matrices } from "../weights/quantized/matrices.ts";
 import {
   type BatchSize,
   describeCaches,
@@ -32,6 +33,8 @@ export interface PlannedGeneration {
   readonly parallelism?: Parallelism;
   /** What is quantized while loading; nothing if absent. */
   readonly quantize?: QuantizeOptions;
+  /** What the checkpoint has in codes; nothing if absent. */
+  readonly matrices?: Pick<Matrices, "of">;
   /** Dtype of the caches; `dtype` if absent. */
   readonly kvDtype?: jax.DType;
 }
@@ -78,7 +81,7 @@ export function planMemory(planned: PlannedGeneration, target: jax.Target): Memo
  * @param plan for one device, whose temporaries none of several exceeds
  */
 export function fittingParallelism(
-  { config, dtype, quantize, kvDtype, batch = 1 }: PlannedGeneration,
+  { config, dtype, quantize, matrices, kvDtype, batch = 1 }: PlannedGeneration,
   { capacity, temporaryBytes }: MemoryPlan,
   budgetBytes: number,
 ): { readonly parallelism: Parallelism; readonly device: MemoryUse } | undefined {
@@ -89,7 +92,7 @@ export function fittingParallelism(
       .filter((parallelism) => isDivisible(config, parallelism))
       .map((parallelism) => {
         const model = new CausalLM(config, dtype, modelMesh(config, parallelism, devices), kvDtype);
-        quantizeModel(model, quantize);
+        quantizeModel(model, quantize, matrices);
         return { parallelism, device: together(storedBytes(model, { batch, capacity }).device, temporaryBytes) };
       })
       .sort((a, b) => a.device.totalBytes - b.device.totalBytes);

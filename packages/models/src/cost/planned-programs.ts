@@ -51,12 +51,22 @@ export function describeCaches(model: CausalLM, size: BatchSize): readonly Typed
 
 /** The model of a plan, described, and the size of its caches. */
 export function plannedModel(planned: PlannedGeneration): { readonly model: CausalLM; readonly size: BatchSize } {
-  const { config, dtype, batch = 1, promptTokens, maxNewTokens, parallelism = {}, quantize, kvDtype } = planned;
+  const {
+    config,
+    dtype,
+    batch = 1,
+    promptTokens,
+    maxNewTokens,
+    parallelism = {},
+    quantize,
+    matrices,
+    kvDtype,
+  } = planned;
   const mesh = modelMesh(config, parallelism);
   const capacity = capacityFor(roomFor({ start: 0, added: promptTokens, maxNewTokens }));
   const rows = filledUp(new Array<number>(batch).fill(0), mesh).length;
   const model = new CausalLM(config, dtype, mesh, kvDtype);
-  quantizeModel(model, quantize);
+  quantizeModel(model, quantize, matrices);
   return { model, size: { batch: rows, capacity } };
 }
 
