@@ -1,5 +1,5 @@
 /** `jaxscale quantize`: what it writes is what `--quantize` makes while loading. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LanguageModel, parametersOf, parseScheme } from "@jaxscale/models";
@@ -98,6 +98,18 @@ test("a folder with files, and a checkpoint that is quantized, are refused", asy
   ]);
   assert.is(twice.code, 1);
   assert.match(twice.errors, /quantization_config: must be absent, to quantize; got one/);
+});
+
+test("a folder that cannot be made is said in one line", async () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  const { code, errors } = await jaxscale([
+    ...["quantize", "--model_path", shipped("glm-4-tiny"), "--quantize", "int4"],
+    ...["--output", file],
+  ]);
+  assert.is(code, 1);
+  assert.match(errors, /^Error: EEXIST: file already exists, mkdir '.*file'$/m);
+  assert.not.match(errors, /^ +at /m);
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

@@ -52,8 +52,8 @@ try {
 function reportError(error: unknown): number {
   // Commander has said already what was wrong with the flags.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  // A message that our errors carry is for the user; a stack is for our own bugs.
-  const known = error instanceof Error && error.name.endsWith("Error") && error.name !== "Error";
+  // A message that our errors carry, or the file system's, is for the user; a stack is for our own bugs.
+  const known = error instanceof Error && (/.Error$/.test(error.name) || "syscall" in error);
   console.error(known ? `${error.name}: ${error.message}` : error);
   return 1;
 }
