@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite, test } from "uvu";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type BenchRecord, loads } from "../../bench/record.ts";
 
@@ -56,16 +56,14 @@ test("an unknown suite or size is refused with the known ones", () => {
   assert.match(bench("--scale=huge").stdout, /^failed: .*scale must be one of full, small; got huge/m);
 });
 
-test.run();
-
 // Of some minutes: every suite, also those that take full sizes only.
-const full = suite("full");
 if (process.env.JAXSCALE_FULL === "1")
-  full("every suite runs to its end", () => {
+  test("every suite runs to its end", () => {
     const { stdout, stderr, status } = bench("--all", "--scale=small", "--rounds=1", `--results=${folder}`);
     assert.is(status, 0, `${stdout}\n${stderr}`);
     for (const name of ["kernels", "models", "attention", "loops", "sharding", "cold-training"])
       assert.match(stdout, new RegExp(`^${name}: \\d+ s`, "m"));
     assert.not.match(stdout, /failed/);
   });
-full.run();
+
+test.run();
