@@ -33,6 +33,18 @@ test("--full takes a longer run in, and shows every place of every way", async (
   assert.match(output, /^in chunks of 44\nplace +token/m);
 });
 
+test("caches that round what they hold are refused: they cannot agree", async () => {
+  const { code, errors } = await jaxscale([
+    "verify-kvcache",
+    "--model_path",
+    fixture("glm-tiny"),
+    "--kv_dtype",
+    "int8",
+  ]);
+  assert.is(code, 1);
+  assert.match(errors, /caches must be of the model's dtype, .*; got --kv_dtype int8/);
+});
+
 test("generation with the cache is told from generation without, where they differ", async () => {
   const model = await LanguageModel.load(fixture("glm-tiny"), { dtype: "float32" });
   const { append } = SequenceCache.prototype;

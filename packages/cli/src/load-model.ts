@@ -29,14 +29,18 @@ export async function loadModel(
       const opened = await openCheckpoint(model_path, { signal, onProgress: bar.show, withoutWeights: true });
       showMesh(opened, parallelism);
     }
-    return await LanguageModel.load(model_path, {
+    const quantize = quantizeOf(quantizing);
+    const language = await LanguageModel.load(model_path, {
       dtype,
       signal,
       onProgress: bar.show,
       parallelism,
-      quantize: quantizeOf(quantizing),
+      quantize,
       kvDtype: quantizing.kv_dtype,
     });
+    if (language.config.quantization && Object.values(quantize).some(Boolean))
+      console.error("the checkpoint has codes: --quantize changes only its weights of floats");
+    return language;
   } finally {
     bar.end();
   }

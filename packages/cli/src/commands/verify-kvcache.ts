@@ -40,7 +40,12 @@ export function addVerifyKvcache(program: Command): void {
     .action(run);
 }
 
-async function run({ model_path, dtype, tp, dp, ep, prompt, max_new_tokens, full, json }: VerifyFlags): Promise<void> {
+async function run({ prompt, max_new_tokens, full, json, ...flags }: VerifyFlags): Promise<void> {
+  const { model_path, dtype } = flags;
+  if (flags.kv_dtype !== undefined)
+    throw new RangeError(
+      `verify-kvcache: caches must be of the model's dtype, for narrower ones round what recomputation does not; got --kv_dtype ${flags.kv_dtype}`,
+    );
   const { promptTokens, newTokens } = full ? sizes.full : sizes.brief;
   const { config, tokenizer } = await openCheckpoint(model_path);
   const ids = prompt === undefined ? spread(promptTokens, config.vocabSize) : (await tokenizer()).encodePrompt(prompt);
@@ -49,7 +54,7 @@ async function run({ model_path, dtype, tp, dp, ep, prompt, max_new_tokens, full
   const loaded: LanguageModel[] = [];
   const load = async (dtype: VerifyFlags["dtype"]) => {
     loaded.pop()?.dispose();
-    loaded.push(await loadModel({ model_path, dtype, tp, dp, ep }));
+    loaded.push(await loadModel({ ...flags, dtype }));
     return { model: loaded[0].model, dispose: () => {} };
   };
   const verification = await verifyCaches(load, { ...size, dtype });
