@@ -44,7 +44,7 @@ const expected: Record<string, readonly RegExp[]> = {
   ],
   "10-profile.ts": [
     /^The capital of France is Paris\.\nThe capital of Italy is Rome\.\n/,
-    / layers\/\d\/(mlp|self_attn) +\d+ .* \S+\.ts:\d+\n/,
+    / model\/layers\/\d\/(mlp|self_attn)\S* +\d+ .* \S+\.ts:\d+\n/,
     /\n\d+ others +\d+ /,
     /\ntotal +\d+ .*\nroofs: /,
     /\nhost +count +ms +MB\n(.*\n)*wall time /,

@@ -21,7 +21,7 @@ test("over the budget: a clear error that names the largest holders; earlier arr
   assert.ok(refused.length >= 2);
   assert.match(
     refused[0] as string,
-    /^DeviceError: .*budget of 22\.0 MiB.*got 4\.0 MiB more.*\d × float32\[1024,1024\]: \d+\.0 MiB/s,
+    /^DeviceError: .*budget of 22\.0 MiB.*got 4\.0 MiB more.*\d × float32\[1024,1024\] of <lambda>: \d+\.0 MiB/s,
   );
   assert.is(whole, true);
   assert.is(after, 1);
