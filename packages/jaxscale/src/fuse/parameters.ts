@@ -8,6 +8,8 @@ export interface ScheduleParameters {
   readonly mapVectors: number;
   /** Invocations that share a row in a reduction; a power of two. */
   readonly rowWorkgroup: number;
+  /** Elements of a row, at most, whose largest are found by counting what comes before each of them; 0: never. */
+  readonly rankedColumns: number;
   /** Rows of the result that one invocation of a matrix product makes. */
   readonly tileRows: number;
   /** Of these, rows that are written in one iteration of a loop: what follows the product is compiled once for each. */
@@ -55,6 +57,7 @@ const fewWorkgroups = (lanes: number): ScheduleParameters => ({
   mapWorkgroup: lanes,
   mapVectors: 64,
   rowWorkgroup: lanes,
+  rankedColumns: 0,
   tileRows: 2 * lanes,
   tileRowsWritten: 2,
   tileColumns: 4,
@@ -82,6 +85,7 @@ const manyWorkgroups: ScheduleParameters = {
   mapWorkgroup: 256,
   mapVectors: 4,
   rowWorkgroup: 256,
+  rankedColumns: 512,
   tileRows: 4,
   tileRowsWritten: 4,
   tileColumns: 4,

@@ -1,6 +1,7 @@
 /**
  * The largest elements of rows. Each invocation lists the best of a chunk, in order; the lists of a row are chunked and thinned the
- * same way until one is left. Many elements of a row are found by sorting it.
+ * same way until one is left. Many elements of a row are found by sorting it. Where workgroups are cheap, invocations share a short
+ * row: each counts what comes before its elements.
  */
 import { invariant } from "../../base/errors.ts";
 import type { JaxprEqn, Params } from "../../jaxpr/ir.ts";
@@ -11,7 +12,7 @@ import type { TopKLowering } from "../../primitives/primitive.ts";
 import { type Domain, fullPosition, isTrailing, makeDomain } from "../domain.ts";
 import type { Emitter, Scratch } from "../emitter.ts";
 import { contextOf, rules } from "../graph.ts";
-import { ceilDivide, invocationNumber } from "../grid.ts";
+import { ceilDivide, invocationNumber, workgroupNumber } from "../grid.ts";
 import type { Group } from "../group.ts";
 import { emitterFor, gridFor, kernelName, type Launch, type ScheduleContext } from "../schedule.ts";
 import { orderRows, type RowBatch, rowBatches } from "./row-order.ts";
@@ -37,6 +38,8 @@ export function scheduleTopK(group: Group, context: ScheduleContext): readonly L
   const domain = makeDomain(eqn.inputs[0].aval.shape, [lowering.axis(at)]);
   const selection: Selection = { eqn, lowering, domain, count: lowering.count(at) };
   if (domain.rows * selection.count === 0) return [];
+  if (isTrailing(domain) && domain.columns <= context.parameters.rankedColumns)
+    return [selectByRank(group, context, selection)];
   return selection.count <= longestList
     ? selectInChunks(group, context, selection)
     : selectBySorting(group, context, selection);
@@ -58,6 +61,52 @@ function outputsOf(emit: Emitter, group: Group, { eqn, lowering, domain, count }
     for (const { isValue, view } of outputs)
       storeElement(k, view, position, isValue ? lowering.element(k, key, contextOf(eqn)) : column);
   };
+}
+
+// ---- by rank -----------------------------------------------------------------------
+
+/** A team of invocations a row, as many teams in a workgroup as fit; the teams' rows lie in shared memory. */
+function selectByRank(group: Group, context: ScheduleContext, selection: Selection): Launch {
+  const { count, lowering, eqn } = selection;
+  const { rows, columns } = selection.domain;
+  const { rowWorkgroup } = context.parameters;
+  const lanes = Math.min(columns, rowWorkgroup);
+  const teams = Math.min(rows, Math.floor(rowWorkgroup / lanes));
+  const workgroup = teams * lanes;
+  const grid = gridFor(rows, teams, context.target, context.part);
+  const emit = emitterFor(group, context);
+  const { k } = emit;
+  const write = outputsOf(emit, group, selection);
+  const keys = k.shared("keys", "u32", teams * columns);
+  const local = k.local(0, workgroup);
+  const [team, lane] = [k.div(local, k.i32(lanes)), k.rem(local, k.i32(lanes))];
+  const number = k.add(k.mul(workgroupNumber(k, grid), k.i32(teams)), team);
+  // All invocations reach the barrier: teams beyond the last row read that row, and write nothing.
+  const row = k.min(number, k.i32(rows - 1));
+  const place = (column: Value): Value => k.add(k.mul(team, k.i32(columns)), column);
+  const eachOwn = (visit: (column: Value) => void): void => {
+    if (lanes === columns) return visit(lane);
+    k.loop(lane, k.i32(columns), k.i32(lanes), visit);
+  };
+  eachOwn((column) =>
+    k.storeShared(keys, place(column), lowering.key(k, elementAt(emit, selection, row, column), contextOf(eqn))),
+  );
+  k.barrier();
+  eachOwn((column) => {
+    const own = k.loadShared(keys, place(column));
+    const before = k.variable(k.i32(0), "before");
+    k.loop(k.i32(0), k.i32(columns), k.i32(1), (other) => {
+      const key = k.loadShared(keys, place(other));
+      const isBefore = k.or(k.gt(key, own), k.and(k.eq(key, own), k.lt(other, column)));
+      k.set(before, k.add(k.get(before), k.select(isBefore, k.i32(1), k.i32(0))));
+    });
+    const rank = k.get(before);
+    k.if(k.and(k.lt(number, k.i32(rows)), k.lt(rank, k.i32(count))), () =>
+      write(row, k.assume(rank, { min: 0, max: count - 1 }), own, column),
+    );
+  });
+  const kernel = k.finish(kernelName(group, "_ranks"), [workgroup, 1, 1]);
+  return { kernel, bindings: emit.bindings, workgroups: grid };
 }
 
 // ---- in chunks ---------------------------------------------------------------------
