@@ -1,5 +1,15 @@
 /** Associative operations that reductions and prefix folds share: on host numbers and in kernels. */
-import { computeType, type DType, isBool, isFloat, isInteger, isNumber, kindOf, rangeOf } from "../base/dtypes.ts";
+import {
+  computeType,
+  type DType,
+  formatOf,
+  isBool,
+  isFloat,
+  isInteger,
+  isNumber,
+  kindOf,
+  rangeOf,
+} from "../base/dtypes.ts";
 import { DTypeError } from "../base/errors.ts";
 import { formatAval, type ShapedArray } from "../jaxpr/ir.ts";
 import type { KernelBuilder } from "../kernel/builder.ts";
@@ -36,8 +46,10 @@ const bitwise = {
   transcendentals: 0,
 };
 
-const lowest = (dtype: DType): number => (isFloat(dtype) ? Number.NEGATIVE_INFINITY : rangeOf(dtype).min);
-const highest = (dtype: DType): number => (isFloat(dtype) ? Number.POSITIVE_INFINITY : rangeOf(dtype).max);
+// A float without infinities has its largest finite value, as in JAX.
+const hasInfinity = (dtype: DType): boolean => isFloat(dtype) && formatOf(dtype).infinity;
+export const lowest = (dtype: DType): number => (hasInfinity(dtype) ? Number.NEGATIVE_INFINITY : rangeOf(dtype).min);
+export const highest = (dtype: DType): number => (hasInfinity(dtype) ? Number.POSITIVE_INFINITY : rangeOf(dtype).max);
 
 export const sum: Monoid = {
   ...arithmetic,

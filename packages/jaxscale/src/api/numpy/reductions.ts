@@ -2,6 +2,7 @@
 import { type DType, isFloat, kindOf } from "../../base/dtypes.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { formatAval } from "../../jaxpr/ir.ts";
+import { highest, lowest } from "../../primitives/monoids.ts";
 import type { Array, ArrayLike, BoolArray, NumberArray } from "../../trace/array.ts";
 import { asArray, scalarOf } from "../../trace/operand.ts";
 import { optionsOf } from "../arguments.ts";
@@ -46,8 +47,8 @@ interface Fold {
 }
 const sums: Fold = { reduce: lax.reduceSum, combine: lax.add, neutral: () => 0 };
 const products: Fold = { reduce: lax.reduceProd, combine: lax.mul, neutral: () => 1 };
-const maxima: Fold = { reduce: lax.reduceMax, combine: lax.max, neutral: () => -Infinity };
-const minima: Fold = { reduce: lax.reduceMin, combine: lax.min, neutral: () => Infinity };
+const maxima: Fold = { reduce: lax.reduceMax, combine: lax.max, neutral: lowest };
+const minima: Fold = { reduce: lax.reduceMin, combine: lax.min, neutral: highest };
 
 /** @param computed type to fold in  @param result type to return */
 function fold(

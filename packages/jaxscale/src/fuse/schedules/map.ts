@@ -1,5 +1,6 @@
 /** Elementwise kernels: a workgroup makes one block of every result, its invocations side by side, a few elements an iteration. */
 
+import { elementsPerWord } from "../../base/dtypes.ts";
 import type { Value } from "../../kernel/ir.ts";
 import { runLengthOf } from "../../kernel/packed.ts";
 import type { Emitter } from "../emitter.ts";
@@ -60,8 +61,11 @@ type Output = { readonly v: Group["writes"][number]; readonly view: ReturnType<E
 
 function writeTail(emit: Emitter, outputs: readonly Output[], first: number, length: number, size: number): void {
   const { k } = emit;
-  const values = outputs.map(({ v }) =>
-    Array.from({ length }, (_, lane) => emit.at(v, k.i32(Math.min(first + lane, size - 1)))),
-  );
+  const values = outputs.map(({ v }) => {
+    // Memory ends with a whole vector of words: those behind it are not there, where a run has several.
+    const vector = Math.min(length, 4 * elementsPerWord(v.aval.dtype));
+    const stored = ceilDivide(size - first, vector) * vector;
+    return Array.from({ length: stored }, (_, lane) => emit.at(v, k.i32(Math.min(first + lane, size - 1))));
+  });
   outputs.forEach(({ view }, i) => storeRun(k, view, k.i32(first), values[i]));
 }
