@@ -63,7 +63,7 @@ test("a trace is three files: a page, a trace for Perfetto, data that a later pa
       JSON.parse(read("trace.json")).traceEvents.some(({ name }: { name: string }) => /dot_general/.test(name)),
     );
     await profiler.trace(join(folder, "runs"), run, { roofs: false, name: "second", beside: [first] });
-    assert.match(read("index.html"), /id="runs">\[\{[^\n]*"name":"second"[^\n]*"name":"first"/);
+    assert.match(read("index.html"), /id="data">\[\{[^\n]*"name":"second"[^\n]*"name":"first"/);
   } finally {
     rmSync(folder, { recursive: true });
   }
