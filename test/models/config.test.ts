@@ -168,7 +168,7 @@ const refusals: readonly (readonly [() => unknown, string])[] = [
   [() => glm({ torch_dtype: "int8" }), 'torch_dtype: must be bfloat16, float16 or float32; got "int8"'],
   [
     () => glm({ quantization_config: { quant_method: "modelopt" } }),
-    'quantization_config.quant_method: must be one of compressed-tensors, fp8, awq, gptq, or absent as in MLX; got "modelopt"',
+    'quantization_config.quant_method: must be one of compressed-tensors, fp8, awq, gptq, bitsandbytes, or absent as in MLX; got "modelopt"',
   ],
   [
     () => glm({ quantization_config: { quant_method: "awq", version: "gemv", bits: 4, group_size: 128 } }),
