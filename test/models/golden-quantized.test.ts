@@ -7,6 +7,7 @@ import { LanguageModel } from "../../packages/models/src/language-model.ts";
 import "../setup.ts";
 import { testEveryTensor } from "./every-tensor.ts";
 import { readGolden } from "./golden.ts";
+import { generatedRows } from "./greedy.ts";
 
 const within = join(import.meta.dirname, "..", "fixtures", "quant");
 const all = readdirSync(within).filter((name) => name.startsWith("glm4"));
@@ -17,17 +18,13 @@ for (const name of isFull ? all : quick) {
   if (isFull || name === quick[0]) testEveryTensor(name, within);
 
   test(`greedy tokens of ${name} are those of transformers`, async () => {
-    const golden = readGolden(join(within, name));
+    const { cases } = readGolden(join(within, name));
     const model = await LanguageModel.load(join(within, name), { dtype: "float32" });
-    for (const { input_ids, attention_mask, greedy } of Object.values(golden.cases)) {
-      const prompts = input_ids.map((row, b) => row.slice(attention_mask[b].indexOf(1)));
-      const rows: number[][] = prompts.map(() => []);
-      for await (const { tokens } of model.generate(prompts, { doSample: false, maxNewTokens: 16, eosTokenIds: [] }))
-        tokens.forEach((token, row) => {
-          rows[row].push(token);
-        });
-      assert.equal(rows, greedy.f32);
-    }
+    for (const golden of Object.values(cases))
+      assert.equal(
+        await generatedRows(model, { golden, options: { maxNewTokens: 16, eosTokenIds: [] } }),
+        golden.greedy.f32,
+      );
     model.dispose();
   });
 }

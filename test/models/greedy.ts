@@ -39,7 +39,10 @@ export function greedyRuns({ cases }: Golden): GreedyRun[] {
 }
 
 /** Tokens of each row. */
-export async function generatedRows(model: LanguageModel, { golden, options }: GreedyRun): Promise<number[][]> {
+export async function generatedRows(
+  model: LanguageModel,
+  { golden, options }: Pick<GreedyRun, "golden" | "options">,
+): Promise<number[][]> {
   const rows: number[][] = golden.input_ids.map(() => []);
   for await (const { tokens } of model.generate(promptsOf(golden), { doSample: false, ...options }))
     tokens.forEach((token, row) => {

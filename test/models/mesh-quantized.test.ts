@@ -7,6 +7,7 @@ import { parseScheme } from "../../packages/models/src/weights/quantized/scheme.
 import "../setup.ts";
 import { rejection } from "../rejection.ts";
 import { checkpoints, readGolden } from "./golden.ts";
+import { generatedRows } from "./greedy.ts";
 
 process.env.JAXSCALE_DEVICES = "4";
 const within = join(import.meta.dirname, "..", "fixtures", "quant");
@@ -20,15 +21,12 @@ const split = [
 
 for (const [name, parallelism] of process.env.JAXSCALE_FULL === "1" ? split : split.slice(0, 1))
   test(`${name} over ${JSON.stringify(parallelism)} gives the tokens of transformers`, async () => {
-    const { input_ids, attention_mask, greedy } = readGolden(join(within, name)).cases.batch2;
+    const golden = readGolden(join(within, name)).cases.batch2;
     const model = await LanguageModel.load(join(within, name), { dtype: "float32", parallelism });
-    const prompts = input_ids.map((row, b) => row.slice(attention_mask[b].indexOf(1)));
-    const rows: number[][] = prompts.map(() => []);
-    for await (const { tokens } of model.generate(prompts, { doSample: false, maxNewTokens: 16, eosTokenIds: [] }))
-      tokens.forEach((token, row) => {
-        rows[row].push(token);
-      });
-    assert.equal(rows, greedy.f32);
+    assert.equal(
+      await generatedRows(model, { golden, options: { maxNewTokens: 16, eosTokenIds: [] } }),
+      golden.greedy.f32,
+    );
     model.dispose();
   });
 

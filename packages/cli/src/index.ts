@@ -1,3 +1,3 @@
 /** What other programs may use of the command. */
 export { Conversation } from "./conversation.ts";
-export { exitOnOutputErrors } from "./output-errors.ts";
+export { exitOnOutputErrors } from "./output.ts";

@@ -13,7 +13,7 @@ import { addProfile } from "./commands/profile.ts";
 import { addQuantize } from "./commands/quantize.ts";
 import { addVerifyKvcache } from "./commands/verify-kvcache.ts";
 import { withUnderscores } from "./flags.ts";
-import { exitOnOutputErrors } from "./output-errors.ts";
+import { exitOnOutputErrors } from "./output.ts";
 
 /** Each adds one command. */
 const additions: readonly ((program: Command) => void)[] = [

@@ -1,11 +1,10 @@
 /** `jaxscale benchmark compare`: several JSON files of `benchmark`, and what became worse beyond noise. */
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
-import { compareReports } from "../compare/comparison.ts";
-import { comparisonPage } from "../compare/page.ts";
+import { compareReports, comparisonPage } from "../compare/comparison.ts";
 import { readReport } from "../compare/read-report.ts";
 import { comparisonTable } from "../compare/table.ts";
-import { requireWritable } from "../output-file.ts";
+import { requireWritable } from "../output.ts";
 
 interface CompareFlags {
   readonly html?: string;

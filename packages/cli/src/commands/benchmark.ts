@@ -16,7 +16,7 @@ import { runLadder } from "../ladder.ts";
 import { loadMeasured, provideDevices } from "../load-model.ts";
 import { markdownTables } from "../markdown-tables.ts";
 import { addMeasuredFlags, type MeasuredFlags, measuredFrom, type ParallelFlags } from "../model-flags.ts";
-import { requireWritable } from "../output-file.ts";
+import { requireWritable } from "../output.ts";
 import { addPeakFlags, type NamedPeaks, type PeakFlags, peaksOf } from "../peaks.ts";
 import { addBenchmarkCompare } from "./benchmark-compare.ts";
 

@@ -94,3 +94,10 @@ function differencesOf(reports: readonly ComparedReport[]): string[] {
   if (Math.max(...loads) - Math.min(...loads) <= 1) return different;
   return [...different, `other load: ${reports.map(({ file }, i) => `${file} ${loads[i].toFixed(1)}`).join(", ")}`];
 }
+
+/** A comparison as a page: one file that needs nothing else. */
+export async function comparisonPage(comparison: Comparison): Promise<string> {
+  // Only who wants a page loads what it is made of.
+  const { pageOf } = await import("./page-asset.ts");
+  return pageOf(comparison);
+}
