@@ -119,6 +119,3 @@ function stacked(parts: readonly FoundMatrix[], name: string, { location }: Weig
   );
   return { ...first, ...joined, ...whole };
 }
-
-/** The values of a matrix in float32. */
-export type FloatMatrix = DequantizedMatrix["values"];

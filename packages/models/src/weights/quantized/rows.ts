@@ -16,12 +16,6 @@ export interface Rows<Values extends RowValues = RowValues> {
   read(first: number, end: number): Promise<Values>;
 }
 
-/** Rows of each matrix that `read` gives, changed by a function. */
-export const mapRows = <From extends RowValues, To extends RowValues>(
-  { rows, columns, read }: Rows<From>,
-  change: (values: From) => To,
-): Rows<To> => ({ rows, columns, read: async (first, end) => change(await read(first, end)) });
-
 /** Bytes of rows of a tensor; axes but the last are one. */
 export async function rowBytes(tensor: Located, first: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
   const { rows } = matrixShape(tensor);
