@@ -48,7 +48,7 @@ test("a body keeps the scopes around its call, and a collective is a scope of it
   await jax.ready();
   const { segments } = f.lower(range(64)).program();
   const scopes = new Set(segments.flatMap(({ steps }) => steps).map(({ origin }) => origin.scope));
-  assert.equal([...scopes].sort(), ["a", "a/psum_invariant", "b", "b/psum_invariant"]);
+  assert.equal([...scopes].sort(), ["a", "a/collectives", "b", "b/collectives"]);
 });
 
 test("gradients flow through, under jit too: the sum of squares over devices has the gradient 2x", async () => {

@@ -39,7 +39,7 @@ test("the innermost name that the table has decides", () => {
     "model/embed_tokens": "embedding",
     "model/layers/3/self_attn/q_proj": "attention",
     "model/layers/3/self_attn/q_a_layernorm": "norms",
-    "model/layers/3/self_attn/o_proj/psum": "collectives",
+    "model/layers/3/self_attn/o_proj/collectives": "collectives",
     "model/layers/3/mlp/gate": "router",
     "model/layers/3/mlp/experts": "routed experts",
     "model/layers/3/mlp/shared_experts/gate_proj": "shared expert",

@@ -120,8 +120,8 @@ export interface Primitive<P extends Params = Params> {
   readonly printParams: (params: P, inputs: readonly ShapedArray[]) => Readonly<Record<string, PrintedParam>>;
   /** The body's arguments and results are printed under the names that they are bound to, as JAX does for `jit`. */
   readonly sharesNames?: boolean;
-  /** Its name is a scope, which all that it becomes carries. */
-  readonly isScope?: boolean;
+  /** A scope of its own, which all that it becomes carries. */
+  readonly scope?: string;
   /** The op written out as equations of other ops; printed in its place. */
   readonly decompose?: (params: P, inputs: readonly ShapedArray[]) => ClosedJaxpr;
   /** Jaxprs among the parameters that the equation calls, e.g. the body of `jit`. */

@@ -34,7 +34,7 @@ const defineMovement = <P extends MovementParams>(name: string, definition: Move
     abstractEval: ([x], params) => [withShape(x, definition.shape(x.shape, params))],
     reference: (_, { axes }) => resolved(name, axes),
     axisNames: ({ axes }) => axes,
-    isScope: true,
+    scope: "collectives",
     jvp: linearJvp(name),
     transpose: (ops, [ct], _, { params }) => [ct && definition.transposed(ops, ct, params)],
     batch(ops, [x], [dim], { params, axis }) {

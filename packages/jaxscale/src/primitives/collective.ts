@@ -76,7 +76,7 @@ const defineCollective = (name: string, definition: ReductionDefinition) => {
     },
     reference: (_, { axes }) => resolved(name, axes),
     axisNames: ({ axes }) => axes,
-    isScope: true,
+    scope: "collectives",
     varying: ({ axes }, operands) => operands.filter((name) => !axes.includes(name)),
     agrees: true,
     folds: combine,

@@ -54,7 +54,7 @@ export class JaxprTrace implements Trace {
     const avals = resultTypes(primitive, types, params);
     for (const { shape } of avals) checkElementCount(primitive.name, shape);
     const source = captureSource(this.process);
-    return this.emit(primitive, inputs, params, avals, primitive.isScope ? within(source, primitive.name) : source);
+    return this.emit(primitive, inputs, params, avals, primitive.scope ? within(source, primitive.scope) : source);
   };
 
   /** Records an equation whose result types are already known. */

@@ -97,7 +97,8 @@ export class BatchTrace implements Trace {
       invariant(out.results.length === out.dims.length, `${primitive.name} says where the axis of each result is`);
       return out.results.map((value, i) => this.element(value as Array, out.dims[i], origin, types[i]));
     };
-    return withTrace(this.parent, overAxis && primitive.isScope ? () => namedScope(primitive.name, process) : process);
+    const { scope } = primitive;
+    return withTrace(this.parent, overAxis && scope ? () => namedScope(scope, process) : process);
   };
 }
 

@@ -29,7 +29,7 @@ const table: readonly (readonly [name: RegExp, component: Component])[] = [
   [/^mlp$/, "mlp"],
   [/^lm_head$/, "head"],
   [/^sampling$/, "sampling"],
-  [/^(psum|psum_invariant|pmax|pmin|all_gather|all_to_all|reduce_scatter|ppermute)$/, "collectives"],
+  [/^collectives$/, "collectives"],
 ];
 
 /** In the order in which a step runs them; what no name says last. */
