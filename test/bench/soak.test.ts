@@ -54,13 +54,14 @@ test("growth below what is allowed is steady", () => {
 const fewWorks = allWorks({ chats: false }).slice(0, 2);
 const load = async () => narrowModel({ ...tiny, layers: 1 });
 
-test("generations of a small model leave arrays, buffers and pipelines as they were, loading anew included", async () => {
-  const soaked = await soak(load, { minutes: 0, works: fewWorks, reloadEvery: 2 });
-  assert.ok(soaked.reloads > 3, `${soaked.reloads} reloads`);
-  const judged = Object.fromEntries(seriesOf(soaked).map((series) => [series.name, growthOf(series)]));
-  for (const name of ["device memory in use", "buffers in use", "pipelines"])
-    assert.not(judged[name].isGrowing, `${name} grew by ${judged[name].growth}`);
-});
+if (process.env.JAXSCALE_FULL === "1")
+  test("generations of a small model leave arrays, buffers and pipelines as they were, loading anew included", async () => {
+    const soaked = await soak(load, { minutes: 0, works: fewWorks, reloadEvery: 2 });
+    assert.ok(soaked.reloads > 3, `${soaked.reloads} reloads`);
+    const judged = Object.fromEntries(seriesOf(soaked).map((series) => [series.name, growthOf(series)]));
+    for (const name of ["device memory in use", "buffers in use", "pipelines"])
+      assert.not(judged[name].isGrowing, `${name} grew by ${judged[name].growth}`);
+  });
 
 test("a generation that keeps an array is found", async () => {
   const kept: jax.Array[] = [];
